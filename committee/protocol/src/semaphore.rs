@@ -267,3 +267,135 @@ fn blake512(parts: &[&[u8]]) -> [u8; 64] {
     }
     blake_hash::Digest::finalize(hasher).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hash::Digest;
+
+    fn identity(n: u64) -> Identity {
+        Identity::from_scalar(SecretScalar::new(Scalar::from(n))).unwrap()
+    }
+
+    #[test]
+    fn the_zero_scalar_is_nobody() {
+        assert_eq!(
+            Identity::from_scalar_bytes(&[0; 32]).unwrap_err(),
+            SemaphoreError::ZeroSecret
+        );
+    }
+
+    #[test]
+    fn a_scalar_at_the_order_or_above_is_refused() {
+        let mut order = scalar_to_bytes(&-Scalar::from(1u64));
+        assert!(Identity::from_scalar_bytes(&order).is_ok());
+        // l is odd, so l - 1 is even and adding one carries nowhere.
+        order[0] += 1;
+        assert_eq!(
+            Identity::from_scalar_bytes(&order).unwrap_err(),
+            SemaphoreError::SecretRange
+        );
+    }
+
+    #[test]
+    fn debug_prints_nothing_of_the_secret() {
+        assert_eq!(format!("{:?}", identity(7)), "Identity(redacted)");
+    }
+
+    #[test]
+    fn signatures_verify_and_bind_the_key_and_the_message() {
+        let (alice, bob) = (identity(7), identity(8));
+        let signature = alice.sign(Fr::from(5u64)).unwrap();
+        assert_eq!(verify(alice.public(), Fr::from(5u64), &signature), Ok(()));
+        assert_eq!(alice.sign(Fr::from(5u64)), Ok(signature));
+        assert_eq!(
+            verify(alice.public(), Fr::from(6u64), &signature),
+            Err(SemaphoreError::BadSignature)
+        );
+        assert_eq!(
+            verify(bob.public(), Fr::from(5u64), &signature),
+            Err(SemaphoreError::BadSignature)
+        );
+    }
+
+    #[test]
+    fn a_changed_response_or_nonce_point_is_refused() {
+        let alice = identity(7);
+        let good = alice.sign(Fr::from(5u64)).unwrap();
+        let response = PublicScalar(good.response.0 + Scalar::from(1u64));
+        let r8 = alice.sign(Fr::from(6u64)).unwrap().r8;
+        for bad in [
+            EddsaSignature { response, ..good },
+            EddsaSignature { r8, ..good },
+        ] {
+            assert_eq!(
+                verify(alice.public(), Fr::from(5u64), &bad),
+                Err(SemaphoreError::BadSignature)
+            );
+        }
+    }
+
+    #[test]
+    fn a_signature_has_one_encoding() {
+        let signature = identity(7).sign(Fr::from(5u64)).unwrap();
+        let bytes = signature.to_bytes();
+        assert_eq!(bytes.len(), 64);
+        assert_eq!(EddsaSignature::from_bytes(&bytes), Ok(signature));
+        let longer = [&bytes[..], &[0]].concat();
+        assert_eq!(
+            EddsaSignature::from_bytes(&longer),
+            Err(DecodeError::Trailing(1))
+        );
+
+        // S + l is the same signature to a verifier that doesn't check the range.
+        let mut malleable = bytes.clone();
+        add_order(&mut malleable[32..]);
+        assert_eq!(
+            EddsaSignature::from_bytes(&malleable),
+            Err(DecodeError::Invalid("a scalar"))
+        );
+
+        let mut identity_point = bytes;
+        identity_point[..32].fill(0);
+        identity_point[0] = 1;
+        assert_eq!(
+            EddsaSignature::from_bytes(&identity_point),
+            Err(DecodeError::Invalid("a point"))
+        );
+    }
+
+    fn add_order(bytes: &mut [u8]) {
+        use ark_ff::BigInteger as _;
+        let mut carry = 0u16;
+        for (byte, l) in bytes.iter_mut().zip(Scalar::MODULUS.to_bytes_le()) {
+            carry += u16::from(*byte) + u16::from(l);
+            *byte = carry as u8;
+            carry >>= 8;
+        }
+    }
+
+    #[test]
+    fn nullifiers_differ_between_scopes_and_between_members() {
+        let (one, two) = (
+            statement_scope(&StatementId(Digest([1; 32]))),
+            statement_scope(&StatementId(Digest([2; 32]))),
+        );
+        assert_ne!(identity(7).nullifier(one), identity(7).nullifier(two));
+        assert_ne!(identity(7).nullifier(one), identity(8).nullifier(one));
+    }
+
+    #[test]
+    fn statement_scopes_lie_where_no_semaphore_scope_can() {
+        let bits = |scope: Fr| ark_ff::BigInteger::num_bits(&scope.into_bigint());
+        for n in 0..64 {
+            assert_eq!(bits(statement_scope(&StatementId(Digest([n; 32])))), 253);
+            assert!(bits(semaphore_scope(&[n; 32])) <= 248);
+        }
+    }
+
+    #[test]
+    fn a_text_longer_than_semaphore_takes_has_no_scope() {
+        assert!(semaphore_scope_of_text(&"a".repeat(31)).is_some());
+        assert_eq!(semaphore_scope_of_text(&"a".repeat(32)), None);
+    }
+}
