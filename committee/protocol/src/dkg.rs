@@ -32,7 +32,10 @@ impl Encode for AttemptId {
 
 impl Decode for AttemptId {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { statement: Decode::decode(r)?, attempt: r.u8()? })
+        Ok(Self {
+            statement: Decode::decode(r)?,
+            attempt: r.u8()?,
+        })
     }
 }
 
@@ -57,7 +60,11 @@ impl Encode for DkgKeys {
 
 impl Decode for DkgKeys {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { at: Decode::decode(r)?, key: Decode::decode(r)?, proof: Decode::decode(r)? })
+        Ok(Self {
+            at: Decode::decode(r)?,
+            key: Decode::decode(r)?,
+            proof: Decode::decode(r)?,
+        })
     }
 }
 
@@ -79,7 +86,10 @@ impl Encode for DkgCommit {
 
 impl Decode for DkgCommit {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { at: Decode::decode(r)?, commitment: Decode::decode(r)? })
+        Ok(Self {
+            at: Decode::decode(r)?,
+            commitment: Decode::decode(r)?,
+        })
     }
 }
 
@@ -108,7 +118,12 @@ impl Encode for EncryptedShare {
 
 impl Decode for EncryptedShare {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { recipient: r.u16()?, ephemeral: Decode::decode(r)?, proof: Decode::decode(r)?, ciphertext: r.array()? })
+        Ok(Self {
+            recipient: r.u16()?,
+            ephemeral: Decode::decode(r)?,
+            proof: Decode::decode(r)?,
+            ciphertext: r.array()?,
+        })
     }
 }
 
@@ -147,7 +162,12 @@ impl Decode for DkgDeal {
         if !shares.is_sorted_by(|a, b| a.recipient < b.recipient) {
             return Err(DecodeError::Invalid("the order of the shares of a dealing"));
         }
-        Ok(Self { at, feldman, possession, shares })
+        Ok(Self {
+            at,
+            feldman,
+            possession,
+            shares,
+        })
     }
 }
 
@@ -173,7 +193,11 @@ impl Encode for Complaint {
 
 impl Decode for Complaint {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { dealer: r.u16()?, ecdh: Decode::decode(r)?, proof: Decode::decode(r)? })
+        Ok(Self {
+            dealer: r.u16()?,
+            ecdh: Decode::decode(r)?,
+            proof: Decode::decode(r)?,
+        })
     }
 }
 
@@ -225,6 +249,10 @@ impl Encode for DkgConfirm {
 
 impl Decode for DkgConfirm {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { at: Decode::decode(r)?, digest: Decode::decode(r)?, k: Decode::decode(r)? })
+        Ok(Self {
+            at: Decode::decode(r)?,
+            digest: Decode::decode(r)?,
+            k: Decode::decode(r)?,
+        })
     }
 }

@@ -27,4 +27,5 @@ pub mod proofs;
 pub mod semaphore;
 pub mod signature;
 pub mod statement;
+pub mod subgroup;
 pub mod trigger;

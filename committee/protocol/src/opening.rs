@@ -28,7 +28,10 @@ impl Encode for Ciphertext {
 
 impl Decode for Ciphertext {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { c1: Decode::decode(r)?, c2: Decode::decode(r)? })
+        Ok(Self {
+            c1: Decode::decode(r)?,
+            c2: Decode::decode(r)?,
+        })
     }
 }
 
@@ -53,7 +56,11 @@ impl Encode for Unseal {
 
 impl Decode for Unseal {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { statement: Decode::decode(r)?, chunk: r.u32()?, items: chunk(r, "the ciphertexts of a chunk")? })
+        Ok(Self {
+            statement: Decode::decode(r)?,
+            chunk: r.u32()?,
+            items: chunk(r, "the ciphertexts of a chunk")?,
+        })
     }
 }
 
@@ -93,5 +100,9 @@ impl Decode for Partial {
 /// A list of 1 to [`CHUNK`] items: no chunk is empty.
 fn chunk<T: Decode>(r: &mut Reader<'_>, what: &'static str) -> Result<Vec<T>, DecodeError> {
     let items = r.list(what, CHUNK)?;
-    if items.is_empty() { Err(DecodeError::Invalid(what)) } else { Ok(items) }
+    if items.is_empty() {
+        Err(DecodeError::Invalid(what))
+    } else {
+        Ok(items)
+    }
 }

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::field::{Fr, Scalar};
+use crate::subgroup;
 
 /// Why bytes aren't a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -47,7 +48,7 @@ impl Point {
         if p.is_zero() {
             return Err(PointError::Identity);
         }
-        if !p.is_in_correct_subgroup_assuming_on_curve() {
+        if !subgroup::contains(&p) {
             return Err(PointError::Subgroup);
         }
         Ok(Self(p))

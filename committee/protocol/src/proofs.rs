@@ -26,7 +26,10 @@ impl Encode for SchnorrProof {
 
 impl Decode for SchnorrProof {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { commitment: Decode::decode(r)?, response: Decode::decode(r)? })
+        Ok(Self {
+            commitment: Decode::decode(r)?,
+            response: Decode::decode(r)?,
+        })
     }
 }
 
@@ -50,6 +53,9 @@ impl Encode for DleqProof {
 
 impl Decode for DleqProof {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { challenge: Decode::decode(r)?, response: Decode::decode(r)? })
+        Ok(Self {
+            challenge: Decode::decode(r)?,
+            response: Decode::decode(r)?,
+        })
     }
 }
