@@ -67,6 +67,8 @@ pub mod domain {
     pub const DKG_SEED: &str = "tacit/dkg-seed/v1";
     /// Digest that a holder confirms.
     pub const DKG_CONFIRM: &str = "tacit/dkg-confirm/v1";
+    /// Running digest of a key generation's events, for a node's own cache.
+    pub const KEYGEN_EVENTS: &str = "tacit/keygen-events/v1";
     /// Id of a circuit (hash of its constraint system).
     pub const CIRCUIT: &str = "tacit/circuit/v1";
     /// Hash of a proving or verifying key.

@@ -1,0 +1,204 @@
+//! Key generation in the log: messages are judged by [`DkgState`], phases end here, by what was said
+//! or by the block's height and time.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use tacit_protocol::chain::{Event, Finding, Opening, Phase};
+use tacit_protocol::dkg::AttemptId;
+use tacit_protocol::entry::{NodeStatement, Subject};
+use tacit_protocol::founding::Founding;
+use tacit_protocol::hash::Digest;
+use tacit_protocol::ids::{Fingerprint, NodeIndex};
+use tacit_protocol::statement::Status;
+use tacit_threshold::state::{DkgEvent, DkgMessage, DkgState, Stage};
+use tacit_threshold::{Committee, DkgContext, Fault};
+
+use super::{Applier, ApplyError, Verdict, refuse};
+use crate::facts::{StatementCounts, frozen};
+use crate::store::{Result as StoreResult, StatementRow, Store, StoreError};
+
+/// Attempts at a key after the first.
+pub(crate) const MAX_RETRIES: u8 = 3;
+/// States that are kept. Each follows from the log, so dropping one only costs its replay.
+const MAX_CACHED: usize = 64;
+
+/// States of key generations by the running digest of their events. A digest names one history, so
+/// what is cached holds whether that history is applied, proposed or rolled back.
+#[derive(Default)]
+pub(crate) struct KeygenCache(RefCell<HashMap<(AttemptId, Digest), DkgState>>);
+
+impl KeygenCache {
+    fn get(&self, key: &(AttemptId, Digest)) -> Option<DkgState> {
+        self.0.borrow().get(key).cloned()
+    }
+
+    fn put(&self, key: (AttemptId, Digest), state: DkgState) {
+        let mut map = self.0.borrow_mut();
+        if map.len() >= MAX_CACHED {
+            map.clear();
+        }
+        map.insert(key, state);
+    }
+
+    /// The state of an attempt as the tables have it.
+    pub fn state(&self, store: &Store<'_>, founding: &Founding, fingerprint: &Fingerprint, at: &AttemptId) -> StoreResult<DkgState> {
+        let key = (*at, store.keygen_digest(at)?);
+        if let Some(state) = self.get(&key) {
+            return Ok(state);
+        }
+        let committee = Committee::new(founding.nodes()).map_err(|_| StoreError::Damaged("number of nodes"))?;
+        let ctx = DkgContext { fingerprint: *fingerprint, committee, at: *at };
+        let state = DkgState::replay(ctx, &store.keygen_events(at)?);
+        self.put(key, state.clone());
+        Ok(state)
+    }
+}
+
+/// The fault's stable name.
+pub(crate) fn finding(fault: &Fault) -> Finding {
+    let word = match fault {
+        Fault::Absent { .. } => "absent",
+        Fault::Equivocation { .. } => "equivocation",
+        Fault::OtherAttempt { .. } => "other-attempt",
+        Fault::KeyProof { .. } => "key-proof",
+        Fault::RepeatedPoint { .. } => "repeated-point",
+        Fault::CommitmentMismatch { .. } => "commitment-mismatch",
+        Fault::FeldmanLength { .. } => "feldman-length",
+        Fault::Possession { .. } => "possession",
+        Fault::Recipients { .. } => "recipients",
+        Fault::EphemeralProof { .. } => "ephemeral-proof",
+        Fault::WrongShare { .. } => "wrong-share",
+        Fault::FalseComplaint { .. } => "false-complaint",
+        Fault::ComplaintProof { .. } => "complaint-proof",
+        Fault::ComplaintTarget { .. } => "complaint-target",
+        Fault::WrongConfirmation { .. } => "wrong-confirmation",
+        Fault::PartialShape { .. } => "partial-shape",
+        Fault::PartialProof { .. } => "partial-proof",
+    };
+    Finding { culprit: fault.culprit(), fault: word.to_string() }
+}
+
+fn findings(faults: &[Fault]) -> Vec<Finding> {
+    faults.iter().map(finding).collect()
+}
+
+pub(crate) fn log_phase(phase: tacit_threshold::Phase) -> Phase {
+    match phase {
+        tacit_threshold::Phase::Keys => Phase::Keys,
+        tacit_threshold::Phase::Commit => Phase::Commit,
+        tacit_threshold::Phase::Deal => Phase::Deal,
+        tacit_threshold::Phase::Complain => Phase::Complain,
+        tacit_threshold::Phase::Confirm => Phase::Confirm,
+    }
+}
+
+/// A node's statement as a key generation's message.
+pub(crate) fn message(body: &NodeStatement) -> Option<DkgMessage> {
+    Some(match body {
+        NodeStatement::Keys(m) => DkgMessage::Keys(m.clone()),
+        NodeStatement::Commit(m) => DkgMessage::Commit(m.clone()),
+        NodeStatement::Deal(m) => DkgMessage::Deal(m.clone()),
+        NodeStatement::Complain(m) => DkgMessage::Complain(m.clone()),
+        NodeStatement::Confirm(m) => DkgMessage::Confirm(m.clone()),
+        NodeStatement::Unseal(_) | NodeStatement::Partial(_) | NodeStatement::Erased(_) => return None,
+    })
+}
+
+impl Applier<'_> {
+    pub(super) fn dkg_state(&self, at: &AttemptId) -> StoreResult<DkgState> {
+        self.keygen.state(&self.store, self.founding, self.fingerprint, at)
+    }
+
+    pub(super) fn keygen_allowed(&self, row: &StatementRow, body: &NodeStatement) -> Result<(), ApplyError> {
+        // A confirmation counts whenever it comes while the key is of use.
+        if !matches!(row.status, Status::Preparing | Status::Collecting | Status::Triggered) {
+            return refuse("out-of-phase", format!("the statement's key is not being made: it is {}", row.status));
+        }
+        if message(body).is_none_or(|m| m.at() != row.at()) {
+            return refuse("out-of-phase", "this attempt at a key is over");
+        }
+        Ok(())
+    }
+
+    pub(super) fn keygen_message(&mut self, row: StatementRow, node: NodeIndex, body: &NodeStatement) -> Verdict {
+        let Some(message) = message(body) else {
+            return refuse("out-of-phase", "not a key generation message");
+        };
+        let mut state = self.dkg_state(&row.at())?;
+        let faults = match state.receive(node, &message) {
+            Ok(faults) => faults,
+            Err(refusal) => return refuse("out-of-phase", refusal.to_string()),
+        };
+        let confirmed = matches!(message, DkgMessage::Confirm(_)) && faults.is_empty();
+        self.record(&row.at(), DkgEvent::Message(node, message), state)?;
+        if confirmed {
+            self.store.add_holder(&row.id, node)?;
+        }
+        Ok(findings(&faults))
+    }
+
+    fn record(&mut self, at: &AttemptId, event: DkgEvent, state: DkgState) -> StoreResult<()> {
+        let digest = self.store.add_keygen_event(at, &event)?;
+        self.keygen.put((*at, digest), state);
+        Ok(())
+    }
+
+    /// After a block's last entry: a phase ends when everyone awaited has spoken, or when its span of
+    /// log time and blocks is over.
+    pub(super) fn advance_keygen(&mut self, mut row: StatementRow) -> Result<(), ApplyError> {
+        let timing = &self.founding.timing;
+        let over = self.time_ms.saturating_sub(row.phase_ms) >= u64::from(timing.dkg_phase_ms)
+            && self.height.saturating_sub(row.phase_height) >= u64::from(timing.dkg_phase_blocks);
+        let mut state = self.dkg_state(&row.at())?;
+        if !(over || state.is_complete()) {
+            return Ok(());
+        }
+        let at = row.at();
+        let absent = findings(&state.close_phase());
+        let stage = state.stage();
+        let outcome = state.outcome().map(|o| o.k());
+        let holders: Vec<NodeIndex> = state.holders().collect();
+        self.record(&at, DkgEvent::Close, state)?;
+        (row.phase_height, row.phase_ms) = (self.height, self.time_ms);
+        let subject = Subject::Statement(row.id);
+        match (stage, outcome) {
+            (Stage::Running(phase), _) => {
+                row.phase = log_phase(phase);
+                self.store.update_statement(&row)?;
+                self.link(&subject, Event::Phase { attempt: row.attempt, phase: row.phase, findings: absent })
+            }
+            (Stage::Done, Some(k)) => self.open(row, k, holders),
+            // `Done` comes with an outcome; without one the attempt is as good as failed.
+            (Stage::Failed(_) | Stage::Done, _) if row.attempt < MAX_RETRIES => {
+                row.attempt += 1;
+                row.phase = Phase::Keys;
+                self.store.clear_holders(&row.id)?;
+                self.store.update_statement(&row)?;
+                self.link(&subject, Event::Phase { attempt: row.attempt, phase: Phase::Keys, findings: absent })
+            }
+            (Stage::Failed(_) | Stage::Done, _) => self.fail(row),
+        }
+    }
+
+    /// The key is made: the roster freezes and signatures are taken.
+    fn open(&mut self, mut row: StatementRow, k: tacit_protocol::point::Point, holders: Vec<NodeIndex>) -> Result<(), ApplyError> {
+        let definition = self.store.group(&row.statement.group)?.ok_or(StoreError::Damaged("group"))?;
+        let (group, classes) = frozen(&self.store, &row.statement.group, &definition)?;
+        let opening = Opening { k, attempt: row.attempt, holders, group, classes };
+        let counts = StatementCounts::of(&self.store, &row.statement.group, None, 0, Some(&opening))?;
+        if opening.group.root.is_none() || row.statement.trigger.check_reachable(&counts).is_err() {
+            return self.fail(row);
+        }
+        row.status = Status::Collecting;
+        row.opening = Some(opening.clone());
+        self.store.update_statement(&row)?;
+        self.link(&Subject::Statement(row.id), Event::Collecting(opening))
+    }
+
+    fn fail(&mut self, mut row: StatementRow) -> Result<(), ApplyError> {
+        row.status = Status::Failed;
+        self.store.update_statement(&row)?;
+        self.link(&Subject::Statement(row.id), Event::Failed)
+    }
+}
