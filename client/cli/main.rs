@@ -1,1 +1,88 @@
-fn main() {}
+//! The `tacit` program: one file per family of commands.
+//!
+//! Every family has a `Command`, parsed by clap, and `run(command, &Context) -> Result<(), Failure>`.
+//! Results go to stdout, the rest to stderr; [`failure`] says how a command fails.
+
+#![forbid(unsafe_code)]
+
+mod context;
+mod failure;
+mod identity;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use context::{Context, Globals};
+use failure::{EXIT_CODES, Exit, Failure};
+use output::Output;
+
+/// Sign together in secret: everybody sees how many, nobody sees who, until enough have signed.
+#[derive(Debug, Parser)]
+#[command(name = "tacit", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    family: Family,
+}
+
+#[derive(Debug, Subcommand)]
+enum Family {
+    /// Your identity: what makes you a member, and stays secret
+    #[command(subcommand)]
+    Identity(identity::Command),
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let cx = Context::new(cli.globals)?;
+    match cli.family {
+        Family::Identity(command) => identity::run(command, &cx),
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return misused(&e),
+    };
+    let out = Output::new(cli.globals.json);
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print(&out);
+            failure.exit.into()
+        }
+    }
+}
+
+/// Help, the version, or a usage error: clap's own words, and the error object for scripts.
+fn misused(e: &clap::Error) -> ExitCode {
+    let help = matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    // Nothing is left to tell somebody whose terminal is gone.
+    let _ = e.print();
+    if help {
+        return ExitCode::SUCCESS;
+    }
+    // What clap couldn't parse can't say whether a script is asking.
+    if std::env::args_os().any(|a| a == "--json") {
+        let text = e.render().to_string();
+        let first = text.lines().next().unwrap_or_default();
+        let problem = first.strip_prefix("error: ").unwrap_or(first);
+        Failure::usage("usage", problem, "Run it with --help.").print(&Output::new(true));
+    }
+    Exit::Usage.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

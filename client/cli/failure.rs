@@ -1,0 +1,194 @@
+//! How a command fails: a problem, advice, and an exit code; and the one mapping from the library's
+//! errors to them.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use tacit_client::api::{ApiError, UrlError};
+
+use crate::output::{Output, printable};
+
+/// Exit codes, documented in `--help`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// A check failed: something is not what it claims to be.
+    CheckFailed = 1,
+    /// Usage or input.
+    Usage = 2,
+    /// Nobody could be reached.
+    Unreachable = 3,
+    /// Not yet: try again later.
+    NotYet = 4,
+}
+
+/// The exit codes as `--help` shows them.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  a check failed
+  2  wrong usage or input
+  3  nobody could be reached
+  4  not yet: try again later";
+
+/// Why a command didn't do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The program's exit code.
+    pub exit: Exit,
+    /// Stable name of the problem, for scripts.
+    pub code: &'static str,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do.
+    pub advice: String,
+}
+
+impl Failure {
+    fn new(
+        exit: Exit,
+        code: &'static str,
+        problem: impl fmt::Display,
+        advice: impl fmt::Display,
+    ) -> Self {
+        Self {
+            exit,
+            code,
+            problem: problem.to_string(),
+            advice: advice.to_string(),
+        }
+    }
+
+    /// Something is not what it claims to be.
+    pub fn check(
+        code: &'static str,
+        problem: impl fmt::Display,
+        advice: impl fmt::Display,
+    ) -> Self {
+        Self::new(Exit::CheckFailed, code, problem, advice)
+    }
+
+    /// Wrong usage or input.
+    pub fn usage(
+        code: &'static str,
+        problem: impl fmt::Display,
+        advice: impl fmt::Display,
+    ) -> Self {
+        Self::new(Exit::Usage, code, problem, advice)
+    }
+
+    /// Nobody could be reached.
+    pub fn unreachable(
+        code: &'static str,
+        problem: impl fmt::Display,
+        advice: impl fmt::Display,
+    ) -> Self {
+        Self::new(Exit::Unreachable, code, problem, advice)
+    }
+
+    /// Not yet.
+    pub fn not_yet(
+        code: &'static str,
+        problem: impl fmt::Display,
+        advice: impl fmt::Display,
+    ) -> Self {
+        Self::new(Exit::NotYet, code, problem, advice)
+    }
+
+    /// A file couldn't be read or written. `doing` completes "can't …", such as "read".
+    pub fn file(doing: &str, path: &Path, e: &io::Error) -> Self {
+        let problem = format!("can't {doing} {}: {e}", path.display());
+        Self::usage("file", problem, "Check the path and its permissions.")
+    }
+
+    /// Prints it: `error: …` and advice on stderr, or the error object on stdout.
+    pub fn print(&self, out: &Output) {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            code: &'a str,
+            problem: &'a str,
+            advice: &'a str,
+        }
+        #[derive(Serialize)]
+        struct Object<'a> {
+            error: Body<'a>,
+        }
+        if out.is_json() {
+            out.json(&Object {
+                error: Body {
+                    code: self.code,
+                    problem: &self.problem,
+                    advice: &self.advice,
+                },
+            });
+        } else {
+            out.note(format!("error: {}", printable(&self.problem)));
+            if !self.advice.is_empty() {
+                out.note(printable(&self.advice));
+            }
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+impl From<UrlError> for Failure {
+    fn from(e: UrlError) -> Self {
+        let (code, advice) = match e {
+            UrlError::Malformed(_) => (
+                "url",
+                "Give a URL such as https://node.example:8443, without user, query or fragment.",
+            ),
+            UrlError::PlainHttp(_) => (
+                "plain-http",
+                "Use its https URL; plain http is only for this machine and .onion addresses.",
+            ),
+        };
+        Failure::usage(code, e, advice)
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(e: ApiError) -> Self {
+        match &e {
+            ApiError::NoNodes => Failure::usage(
+                "no-nodes",
+                e,
+                "Name one with --node URL; it is remembered for the next time.",
+            ),
+            ApiError::Unreachable(_) => Failure::unreachable(
+                "unreachable",
+                e,
+                "Check the addresses and your connection, or name other nodes with --node URL.",
+            ),
+            ApiError::BadAnswer { .. } => Failure::check(
+                "bad-answer",
+                e,
+                "Name other nodes with --node URL. If several answer like this, tell their operators.",
+            ),
+            ApiError::Problem { problem, .. } if problem.is_not_yet() => Failure::not_yet(
+                "not-final",
+                e,
+                "Run the same command again: it sends the same bytes and never counts twice.",
+            ),
+            ApiError::Problem { problem, .. } if problem.is_busy() => {
+                Failure::not_yet("busy", e, "Try again in a minute.")
+            }
+            ApiError::Problem { problem, .. } => {
+                let advice = problem.advice.clone();
+                let code = match problem.status {
+                    404 => "not-found",
+                    409 => "conflict",
+                    _ => "refused",
+                };
+                Failure::usage(code, e, advice)
+            }
+        }
+    }
+}
