@@ -1,0 +1,94 @@
+//! The gossip task: pushes what clients gave to this node, again and again while it waits, and takes
+//! what peers push.
+
+use bytes::Bytes;
+use commonware_p2p::{Receiver, Recipients, Sender};
+use commonware_runtime::{Clock, Spawner};
+use tacit_protocol::codec::{Decode as _, Encode as _};
+use tracing::{debug, warn};
+
+use super::Mempool;
+use crate::{
+    engine::PublicKey,
+    gossip::{Gossip, Submission, batches},
+    ledger::Ledger,
+    limits::REPEAT_EVERY,
+};
+
+/// Passes entries on to all nodes.
+pub(crate) struct Gossiper<S, R> {
+    pub(crate) mempool: Mempool,
+    pub(crate) ledger: Ledger,
+    pub(crate) sender: S,
+    pub(crate) receiver: R,
+}
+
+impl<S, R> Gossiper<S, R>
+where
+    S: Sender<PublicKey = PublicKey>,
+    R: Receiver<PublicKey = PublicKey>,
+{
+    /// Runs until the network stops.
+    pub(crate) async fn run<E: Spawner + Clock>(mut self, context: E) {
+        let mut changes = self.mempool.changes();
+        let mut tick = Box::pin(context.sleep(REPEAT_EVERY));
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut tick => {
+                    tick = Box::pin(context.sleep(REPEAT_EVERY));
+                    self.repeat();
+                }
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let unsent = self.mempool.pool().take_unsent();
+                    self.push(unsent);
+                }
+                message = self.receiver.recv() => match message {
+                    Ok((peer, message)) => self.take(peer, message.as_ref()),
+                    Err(error) => {
+                        debug!(%error, "gossip channel closed");
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    fn repeat(&mut self) {
+        let expired = self.mempool.pool().expire();
+        if expired > 0 {
+            warn!(expired, "entries waited too long for a block");
+        }
+        let applied = self.ledger.applied().height;
+        self.send(&Gossip::Alive { applied });
+        let repeated = self.mempool.pool().repeat();
+        self.push(repeated);
+    }
+
+    fn push(&mut self, submissions: Vec<Submission>) {
+        for message in batches(submissions) {
+            self.send(&message);
+        }
+    }
+
+    fn send(&mut self, message: &Gossip) {
+        // Offline and over-quota peers are skipped without an error: that is what repeats are for.
+        self.sender
+            .send(Recipients::All, Bytes::from(message.to_bytes()), false);
+    }
+
+    fn take(&self, peer: PublicKey, message: &[u8]) {
+        match Gossip::from_bytes(message) {
+            Ok(Gossip::Alive { applied }) => self.mempool.pool().heard(peer, applied),
+            Ok(Gossip::Entries(submissions)) => {
+                for submission in submissions {
+                    self.mempool.offer(submission);
+                }
+            }
+            Err(error) => warn!(?peer, %error, "a node sent a gossip message that doesn't decode"),
+        }
+    }
+}

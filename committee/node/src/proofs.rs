@@ -1,0 +1,132 @@
+//! Proof verification off the asynchronous workers, in randomized batches, with a bounded memory of
+//! verdicts: what was verified at admission isn't verified again in a block.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use commonware_runtime::Spawner;
+use rand_core::CryptoRng;
+use tacit_protocol::{hash::Digest, ids::EntryId};
+use tracing::error;
+
+use crate::{
+    limits::MAX_VERDICTS,
+    machine::{ProofClaim, ProofVerifier},
+};
+
+type Key = (EntryId, Digest);
+
+#[derive(Default)]
+struct Verdicts {
+    known: BTreeMap<Key, bool>,
+    order: VecDeque<Key>,
+}
+
+impl Verdicts {
+    fn insert(&mut self, key: Key, valid: bool) {
+        if self.known.insert(key, valid).is_none() {
+            self.order.push_back(key);
+        }
+        if self.order.len() > MAX_VERDICTS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+}
+
+/// Verifies claims and remembers the verdicts.
+#[derive(Clone)]
+pub struct Proofs {
+    verifier: Arc<dyn ProofVerifier>,
+    verdicts: Arc<Mutex<Verdicts>>,
+}
+
+impl Proofs {
+    /// A verifier with nothing remembered.
+    pub fn new(verifier: Arc<dyn ProofVerifier>) -> Self {
+        Self {
+            verifier,
+            verdicts: Arc::default(),
+        }
+    }
+
+    fn verdicts(&self) -> std::sync::MutexGuard<'_, Verdicts> {
+        self.verdicts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether all claims hold. `context` lends its randomness for the batch's weights (the
+    /// operating system's on tokio) and a thread that may be kept busy.
+    pub async fn verify<E: Spawner + CryptoRng>(
+        &self,
+        context: &mut E,
+        claims: Vec<ProofClaim>,
+    ) -> bool {
+        let mut unknown = Vec::new();
+        {
+            let verdicts = self.verdicts();
+            for claim in claims {
+                let key = (claim.entry, claim.digest());
+                match verdicts.known.get(&key) {
+                    Some(true) => {}
+                    Some(false) => return false,
+                    None => unknown.push((key, claim)),
+                }
+            }
+        }
+        if unknown.is_empty() {
+            return true;
+        }
+        let (keys, claims): (Vec<Key>, Vec<ProofClaim>) = unknown.into_iter().unzip();
+        let valid = self.batch(context, claims).await;
+        // A failed batch says nothing about one claim, unless it was alone.
+        if valid || keys.len() == 1 {
+            let mut verdicts = self.verdicts();
+            for key in keys {
+                verdicts.insert(key, valid);
+            }
+        }
+        valid
+    }
+
+    /// Whether each entry's claims hold. One batch if all do; each entry alone if not.
+    pub async fn verify_each<E: Spawner + CryptoRng>(
+        &self,
+        context: &mut E,
+        entries: Vec<Vec<ProofClaim>>,
+    ) -> Vec<bool> {
+        if self.verify(context, entries.concat()).await {
+            return vec![true; entries.len()];
+        }
+        let mut verdicts = Vec::with_capacity(entries.len());
+        for claims in entries {
+            verdicts.push(self.verify(context, claims).await);
+        }
+        verdicts
+    }
+
+    async fn batch<E: Spawner + CryptoRng>(
+        &self,
+        context: &mut E,
+        claims: Vec<ProofClaim>,
+    ) -> bool {
+        let mut seed = [0; 32];
+        context.fill_bytes(&mut seed);
+        let verifier = self.verifier.clone();
+        let verdict = context
+            .child("proofs")
+            .shared(true)
+            .spawn(move |_| async move { verifier.verify(&claims, seed) })
+            .await;
+        match verdict {
+            Ok(valid) => valid,
+            Err(error) => {
+                // Only at shutdown. No verdict is not a verdict: never resolve.
+                error!(%error, "proof verification was cut off");
+                std::future::pending().await
+            }
+        }
+    }
+}
