@@ -9,7 +9,7 @@
 use std::sync::LazyLock;
 
 use ark_ec::twisted_edwards::MontCurveConfig as _;
-use ark_ec::{AffineRepr as _, CurveGroup as _, PrimeGroup as _};
+use ark_ec::{AffineRepr as _, CurveGroup as _};
 use ark_ff::{AdditiveGroup as _, Field as _, One as _, PrimeField as _, Zero as _};
 use taceo_ark_babyjubjub::{EdwardsAffine, EdwardsConfig, EdwardsProjective};
 
