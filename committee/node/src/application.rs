@@ -18,7 +18,7 @@ use commonware_runtime::{Clock, Metrics, Spawner};
 use futures::StreamExt as _;
 use rand_core::CryptoRng;
 use tacit_protocol::ids::EntryId;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use crate::{
     block::{LogBlock, engine_digest, entry_id},
@@ -52,7 +52,7 @@ struct Unapplied {
     blocks: Vec<Arc<LogBlock>>,
 }
 
-/// Why there is no verdict that could be used now.
+/// What can be said of a block for good.
 enum Verdict {
     Valid,
     Invalid(Refusal),
@@ -82,6 +82,13 @@ impl LogApplication {
             }
             blocks.push(block);
         }
+        // A walk that was cut short says nothing about the block.
+        if blocks
+            .last()
+            .is_some_and(|oldest| oldest.number() > applied + 1)
+        {
+            return Ok(None);
+        }
         blocks.reverse();
         Ok(Some(Unapplied { parent, blocks }))
     }
@@ -100,23 +107,25 @@ impl LogApplication {
             .collect();
         let parent_ms = parent.header.timestamp_ms;
         let due_ms = parent_ms.saturating_add(self.timing.heartbeat.as_millis() as u64);
+        // A clock that is slow would hold the proposal until the leader is timed out.
+        let latest = context.current() + self.timing.heartbeat;
+        let due_at = self.clock.instant(due_ms).min(latest);
         let mut changes = self.mempool.changes();
         loop {
             changes.see();
             let candidates = self.mempool.candidates(&exclude);
-            let now = self.clock.now(context);
-            let due = now >= due_ms;
+            let due = context.current() >= due_at;
             if candidates.is_empty() && !due {
                 // Returning nothing would have the view skipped at once, and the next, and the
                 // next: an idle committee holds its proposals instead.
                 tokio::select! {
                     biased;
                     changed = changes.changed() => drop(changed.map_err(|_| Stopped)?),
-                    () = context.sleep_until(self.clock.instant(due_ms)) => {}
+                    () = context.sleep_until(due_at) => {}
                 }
                 continue;
             }
-            let timestamp_ms = now.max(parent_ms + 1);
+            let timestamp_ms = self.clock.now(context).max(parent_ms + 1);
             let built = match self
                 .ledger
                 .build(
@@ -139,9 +148,18 @@ impl LogApplication {
             if built.block.entries.is_empty() && !due {
                 continue;
             }
+            let block = LogBlock::new(built.block);
+            if !block.fits(&self.limits) {
+                // Sending it would panic, and nobody could decode it.
+                error!(
+                    height = block.number(),
+                    "the ledger built a block beyond the limits"
+                );
+                return Ok(None);
+            }
             // The proposer votes for its own block: its bodies are durable first.
             self.bodies.hold(built.bodies).await?;
-            return Ok(Some(LogBlock::new(built.block)));
+            return Ok(Some(block));
         }
     }
 

@@ -69,6 +69,11 @@ impl LogBlock {
         &self.block.header
     }
 
+    /// Whether the block is within the limits that it will be decoded under.
+    pub fn fits(&self, limits: &BlockLimits) -> bool {
+        check_limits(&self.block, limits).is_ok()
+    }
+
     /// Pairs the block with its digest, as the engine passes blocks around.
     pub fn sealed(self) -> Digested<Self> {
         let digest = engine_digest(self.digest);
@@ -93,6 +98,19 @@ fn encoded_size(block: &Block) -> usize {
             .iter()
             .map(|entry| LENGTH_BYTES + entry.len())
             .sum::<usize>()
+}
+
+fn check_limits(block: &Block, limits: &BlockLimits) -> Result<(), CodecError> {
+    if block.entries.len() > limits.entries {
+        return Err(CodecError::Invalid("block", "too many entries"));
+    }
+    if block.entries.iter().any(|e| e.len() > limits.entry_bytes) {
+        return Err(CodecError::Invalid("block", "an entry is too long"));
+    }
+    if block.entries.iter().map(Vec::len).sum::<usize>() > limits.total_bytes {
+        return Err(CodecError::Invalid("block", "the entries are too long"));
+    }
+    Ok(())
 }
 
 impl Write for LogBlock {
@@ -123,15 +141,7 @@ impl Read for LogBlock {
         let bytes = buf.copy_to_bytes(len);
         let block = Block::from_bytes(&bytes)
             .map_err(|error| CodecError::Wrapped("block", Box::new(error)))?;
-        if block.entries.len() > limits.entries {
-            return Err(CodecError::Invalid("block", "too many entries"));
-        }
-        if block.entries.iter().any(|e| e.len() > limits.entry_bytes) {
-            return Err(CodecError::Invalid("block", "an entry is too long"));
-        }
-        if block.entries.iter().map(Vec::len).sum::<usize>() > limits.total_bytes {
-            return Err(CodecError::Invalid("block", "the entries are too long"));
-        }
+        check_limits(&block, limits)?;
         // The engine compares only the header's digest with the one it asked for: without this,
         // whoever serves a block could swap its entries.
         block

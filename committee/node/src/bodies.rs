@@ -65,8 +65,9 @@ impl Bodies {
         held.await.map_err(|_| Stopped)
     }
 
-    /// Goes on fetching these until they are held or their statement is closed: bodies of
-    /// finalized entries. Also how a node that starts says which ones it lacks.
+    /// Goes on fetching these until they are held or their statement is closed. The engine does so
+    /// for the bodies of finalized entries; that memory dies with the process, so whoever starts a
+    /// node asks again for all bodies of live statements (held ones cost one look).
     pub fn keep(&self, needs: Vec<BodyNeed>) {
         self.keep_with(needs.into_iter().map(|need| (need, None)).collect());
     }
@@ -313,5 +314,199 @@ where
             Err(error) => warn!(?peer, %error, "a node sent a body message that doesn't decode"),
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+
+    use commonware_cryptography::Signer as _;
+    use commonware_p2p::simulated::{self, Link};
+    use commonware_runtime::{
+        Quota, Runner as _, Supervisor as _,
+        deterministic::{self, Context},
+    };
+    use commonware_utils::{NZU32, NZUsize, probability};
+    use futures::FutureExt as _;
+    use tacit_protocol::{hash::Digest, ids::StatementId};
+
+    use super::*;
+    use crate::{
+        engine::PrivateKey,
+        limits::{BlockLimits, channel},
+        machine::Refusal,
+    };
+
+    /// A body matches if it is the `ct`'s first byte; the statement 9 is closed.
+    #[derive(Default)]
+    struct Shelf(Mutex<BTreeMap<BodyKey, Bytes>>);
+
+    impl BodyStore for Shelf {
+        fn has(&self, key: &BodyKey) -> Result<bool, Fault> {
+            Ok(self.0.lock().expect("not poisoned").contains_key(key))
+        }
+
+        fn get(&self, key: &BodyKey) -> Result<Option<Bytes>, Fault> {
+            Ok(self.0.lock().expect("not poisoned").get(key).cloned())
+        }
+
+        fn check(&self, need: &BodyNeed, body: &[u8]) -> Result<(), BodyFault> {
+            if body == &need.key.ct[..1] {
+                Ok(())
+            } else {
+                Err(BodyFault::Mismatch(Refusal::new("body", "another")))
+            }
+        }
+
+        fn put_all(&self, bodies: &[(BodyKey, Bytes)]) -> Result<(), Fault> {
+            self.0
+                .lock()
+                .expect("not poisoned")
+                .extend(bodies.iter().cloned());
+            Ok(())
+        }
+
+        fn closed(&self, statement: &StatementId) -> bool {
+            statement == &StatementId(Digest([9; 32]))
+        }
+    }
+
+    fn need(statement: u8, ct: u8) -> BodyNeed {
+        BodyNeed {
+            key: BodyKey {
+                statement: StatementId(Digest([statement; 32])),
+                ct: [ct; 32],
+            },
+            entry: Bytes::new(),
+        }
+    }
+
+    /// A peer of the keeper, as the test plays it.
+    struct Peer<S, R> {
+        sender: S,
+        receiver: R,
+    }
+
+    impl<S: Sender<PublicKey = PublicKey>, R: Receiver<PublicKey = PublicKey>> Peer<S, R> {
+        fn say(&mut self, message: &[u8]) {
+            self.sender
+                .send(Recipients::All, Bytes::copy_from_slice(message), false);
+        }
+
+        async fn hear(&mut self) -> BodyMessage {
+            let (_, message) = self.receiver.recv().await.expect("connected");
+            BodyMessage::from_bytes(message.as_ref()).expect("valid")
+        }
+    }
+
+    async fn keeper(
+        context: &Context,
+    ) -> (
+        Bodies,
+        Arc<Shelf>,
+        Peer<impl Sender<PublicKey = PublicKey>, impl Receiver<PublicKey = PublicKey>>,
+    ) {
+        let keys = [PrivateKey::from_seed(1), PrivateKey::from_seed(2)].map(|k| k.public_key());
+        let (network, oracle) = simulated::Network::new_with_peers(
+            context.child("network"),
+            simulated::Config {
+                max_size: 1 << 20,
+                max_peers_per_set: NZUsize!(2),
+                disconnect_on_block: true,
+                tracked_peer_sets: NZUsize!(1),
+            },
+            keys.clone(),
+        )
+        .await;
+        network.start();
+        let mut ends = Vec::new();
+        for (me, other) in [(0, 1), (1, 0)] {
+            let link = Link {
+                latency: Duration::from_millis(5),
+                jitter: Duration::ZERO,
+                success_rate: probability!(1.0),
+            };
+            oracle
+                .add_link(keys[me].clone(), keys[other].clone(), link)
+                .await
+                .expect("linked");
+            let control = oracle.control(keys[me].clone());
+            let quota = Quota::per_second(NZU32!(1000));
+            ends.push(control.register(channel::BODIES, quota).await.expect("new"));
+        }
+        let (sender, receiver) = ends.pop().expect("two");
+        let peer = Peer { sender, receiver };
+        let (mempool, _incoming) = Mempool::new(BlockLimits::V1, Arc::new(|| 0));
+        let (bodies, queue) = Bodies::new();
+        let shelf = Arc::<Shelf>::default();
+        let keeper = BodyKeeper::new(shelf.clone(), mempool, ends.pop().expect("one"), queue);
+        context
+            .child("keeper")
+            .spawn(|context| async move { keeper.run(context).await });
+        context.sleep(Duration::from_millis(10)).await;
+        (bodies, shelf, peer)
+    }
+
+    #[test]
+    fn a_missing_body_is_asked_for_until_the_right_one_comes() {
+        deterministic::Runner::timed(Duration::from_secs(60)).start(|context| async move {
+            let (bodies, shelf, mut peer) = keeper(&context).await;
+            let (first, second) = (need(1, 1), need(1, 2));
+            let mut held = Box::pin(bodies.hold(vec![first.clone(), second.clone()]));
+            assert!(held.as_mut().now_or_never().is_none());
+            let both = BodyMessage::Want(vec![first.key, second.key]);
+            assert_eq!(peer.hear().await, both);
+            // Noise, another body for this key, and a body that nobody asked for.
+            peer.say(b"noise");
+            peer.say(&BodyMessage::Have(first.key, Bytes::from_static(&[7])).to_bytes());
+            peer.say(&BodyMessage::Have(need(1, 3).key, Bytes::from_static(&[3])).to_bytes());
+            assert_eq!(peer.hear().await, both, "asked again");
+            peer.say(&BodyMessage::Have(first.key, Bytes::from_static(&[1])).to_bytes());
+            context.sleep(Duration::from_millis(20)).await;
+            assert!(held.as_mut().now_or_never().is_none(), "one is missing");
+            loop {
+                if peer.hear().await == BodyMessage::Want(vec![second.key]) {
+                    break;
+                }
+            }
+            peer.say(&BodyMessage::Have(second.key, Bytes::from_static(&[2])).to_bytes());
+            assert_eq!(held.await, Ok(()));
+            let held: Vec<BodyKey> = shelf.0.lock().expect("ok").keys().copied().collect();
+            assert_eq!(held, [first.key, second.key], "and nothing else");
+        });
+    }
+
+    #[test]
+    fn a_dropped_question_is_not_asked_any_more_and_a_finalized_body_is() {
+        deterministic::Runner::timed(Duration::from_secs(60)).start(|context| async move {
+            let (bodies, shelf, mut peer) = keeper(&context).await;
+            let (dropped, kept, closed) = (need(1, 1), need(1, 2), need(9, 3));
+            assert!(bodies.hold(vec![dropped]).now_or_never().is_none());
+            bodies.keep(vec![kept.clone(), closed]);
+            context.sleep(Duration::from_secs(2)).await;
+            let mut last = peer.hear().await;
+            while let Some(message) = peer.hear().now_or_never() {
+                last = message;
+            }
+            assert_eq!(last, BodyMessage::Want(vec![kept.key]));
+            peer.say(&BodyMessage::Have(kept.key, Bytes::from_static(&[2])).to_bytes());
+            context.sleep(Duration::from_millis(20)).await;
+            assert!(shelf.has(&kept.key).expect("works"));
+        });
+    }
+
+    #[test]
+    fn members_are_given_what_is_held() {
+        deterministic::Runner::timed(Duration::from_secs(60)).start(|context| async move {
+            let (_bodies, shelf, mut peer) = keeper(&context).await;
+            let held = need(1, 1).key;
+            shelf
+                .put_all(&[(held, Bytes::from_static(&[1]))])
+                .expect("works");
+            peer.say(&BodyMessage::Want(vec![need(1, 2).key, held]).to_bytes());
+            let answer = BodyMessage::Have(held, Bytes::from_static(&[1]));
+            assert_eq!(peer.hear().await, answer);
+        });
     }
 }

@@ -45,7 +45,7 @@ use crate::{
     certificates::Archive,
     evidence::{OnEvidence, Witness},
     ledger::{Acknowledge, Delivery, Ledger, LedgerTask},
-    limits::{self, BlockLimits, Timing, TimingError},
+    limits::{self, BlockLimits, Profile, Timing, TimingError},
     machine::{BodyStore, ProofVerifier},
     mempool::{Admitter, Gossiper, Mempool, PeerView},
     proofs::Proofs,
@@ -74,6 +74,8 @@ pub struct Setup {
     pub namespace: Vec<u8>,
     /// The block at height 0.
     pub genesis: LogBlock,
+    /// Quotas.
+    pub profile: Profile,
     /// Times.
     pub timing: Timing,
     /// Sizes.
@@ -392,6 +394,7 @@ where
         committee,
         namespace,
         genesis,
+        profile,
         timing,
         limits,
         clock,
@@ -560,6 +563,7 @@ where
         ledger: ledger.clone(),
         sender,
         receiver,
+        pause: profile.push_pause(),
     };
     let handle = context
         .child("gossip")

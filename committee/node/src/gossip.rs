@@ -10,7 +10,7 @@ use tacit_protocol::{
 };
 
 use crate::{
-    limits::{MAX_ADMISSION_BATCH, MAX_BODY_BYTES, MAX_ENTRY_BYTES, MAX_WANTED_PER_MESSAGE},
+    limits::{MAX_BODY_BYTES, MAX_ENTRY_BYTES, MAX_GOSSIP_ENTRIES, MAX_WANTED_PER_MESSAGE},
     machine::BodyKey,
 };
 
@@ -20,7 +20,7 @@ pub const WIRE_VERSION: u8 = 1;
 pub const BATCH_BYTES: usize = MAX_BLOCK_BYTES;
 /// Bytes of one message on channel 5: a full batch, each entry with its framing. A batch always
 /// takes one entry, which with its body is shorter than a batch.
-pub const MAX_GOSSIP_BYTES: usize = 1 + 4 + BATCH_BYTES + MAX_ADMISSION_BATCH * SUBMISSION_FRAMING;
+pub const MAX_GOSSIP_BYTES: usize = 1 + 4 + BATCH_BYTES + MAX_GOSSIP_ENTRIES * SUBMISSION_FRAMING;
 /// Bytes of one message on channel 6: a body, or a list of keys.
 pub const MAX_BODY_MESSAGE_BYTES: usize = 1 + KEY_BYTES + 4 + MAX_BODY_BYTES;
 
@@ -119,7 +119,7 @@ impl Encode for Gossip {
 impl Decode for Gossip {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         match r.u8()? {
-            0 => Ok(Self::Entries(r.list("entries", MAX_ADMISSION_BATCH)?)),
+            0 => Ok(Self::Entries(r.list("entries", MAX_GOSSIP_ENTRIES)?)),
             1 => Ok(Self::Alive { applied: r.u64()? }),
             _ => Err(DecodeError::Invalid("a gossip message's kind")),
         }
@@ -178,7 +178,7 @@ pub fn batches(submissions: impl IntoIterator<Item = Submission>) -> Vec<Gossip>
     let mut bytes = 0;
     for submission in submissions {
         if !batch.is_empty()
-            && (batch.len() == MAX_ADMISSION_BATCH || bytes + submission.bytes() > BATCH_BYTES)
+            && (batch.len() == MAX_GOSSIP_ENTRIES || bytes + submission.bytes() > BATCH_BYTES)
         {
             messages.push(Gossip::Entries(std::mem::take(&mut batch)));
             bytes = 0;

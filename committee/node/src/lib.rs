@@ -19,6 +19,7 @@ pub mod machine;
 pub mod mempool;
 pub mod production;
 pub mod proofs;
+pub mod reconcile;
 pub mod storage;
 pub mod time;
 pub mod watch;

@@ -104,11 +104,13 @@ pub const MAX_ADMISSION_BATCH: usize = 64;
 pub const MAX_WAITERS_PER_ENTRY: usize = 64;
 /// Outcomes that are remembered, so that repeated gossip costs nothing.
 pub const MAX_RECENT_OUTCOMES: usize = 65_536;
-/// Entry ids in one "still pending" repeat, by bytes.
+/// Bytes of waiting entries that are pushed again at a time.
 pub const MAX_REPEAT_BYTES: usize = 1024 * 1024;
 /// How often a node pushes again what it took from clients and what is still pending. Not
 /// optional: sends to offline peers and over quota are dropped without an error.
 pub const REPEAT_EVERY: Duration = Duration::from_secs(1);
+/// Entries in one gossip message.
+pub const MAX_GOSSIP_ENTRIES: usize = 512;
 /// How long an entry may wait. The client sends the same bytes again afterwards.
 pub const PENDING_LIFETIME: Duration = Duration::from_secs(600);
 /// A peer that said nothing for this long is shown as not connected.
@@ -150,7 +152,7 @@ pub const MAX_CERTIFICATE_WALK: usize = MAX_WALK;
 /// Mailboxes of the engine's actors.
 pub const MAILBOX_SIZE: NonZeroUsize = NZUsize!(1024);
 /// Blocks cached per peer by the broadcast buffer.
-pub const BUFFERED_BLOCKS_PER_PEER: usize = 16;
+pub const BUFFERED_BLOCKS_PER_PEER: usize = 8;
 /// Views whose votes and blocks stay behind the finalized one.
 pub const VIEW_RETENTION: u64 = 256;
 /// Missing heights fetched at a time.
@@ -237,6 +239,15 @@ impl Profile {
         };
         let quota = Quota::per_second(rate);
         burst.map_or(quota, |burst| quota.allow_burst(burst))
+    }
+
+    /// Pause between two pushes of new entries, so that pushes stay within the channel's quota and
+    /// carry more the busier the node is.
+    pub fn push_pause(self) -> Duration {
+        match self {
+            Self::Loopback => Duration::from_millis(5),
+            Self::Wan => Duration::from_millis(20),
+        }
     }
 
     /// The profile's times; a founding file's are in [`Timing::founded`].
@@ -336,19 +347,6 @@ impl Timing {
         timing
     }
 
-    /// The same times for another heartbeat: the time-outs that depend on it move along.
-    #[must_use]
-    pub fn with_heartbeat(mut self, heartbeat: Duration) -> Self {
-        let leader = heartbeat + self.skew + self.hops + self.hops;
-        let more = leader.saturating_sub(self.leader_timeout);
-        self.heartbeat = heartbeat;
-        self.leader_timeout += more;
-        self.certification_timeout += more;
-        self.skip_timeout += more;
-        self.max_lag += more;
-        self
-    }
-
     /// Refuses times that can't work together. Called before a node starts.
     pub fn check(&self) -> Result<(), TimingError> {
         for (value, name) in [
@@ -390,12 +388,21 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_heartbeat_moves_the_time_outs_along() {
-        let timing = Profile::Loopback
-            .timing()
-            .with_heartbeat(Duration::from_secs(5));
-        assert_eq!(timing.check(), Ok(()));
-        assert_eq!(timing.heartbeat, Duration::from_secs(5));
+    fn founded_times_leave_room_for_the_hops() {
+        for (profile, founded) in [
+            (Profile::Loopback, founding::Timing::LOOPBACK),
+            (Profile::Wan, founding::Timing::WAN),
+        ] {
+            assert_eq!(Timing::founded(profile, &founded).check(), Ok(()));
+        }
+        let slow = founding::Timing {
+            heartbeat_ms: 10_000,
+            skew_ms: 1000,
+            leader_ms: 20_000,
+            certification_ms: 60_000,
+            ..founding::Timing::WAN
+        };
+        assert_eq!(Timing::founded(Profile::Wan, &slow).check(), Ok(()));
     }
 
     #[test]

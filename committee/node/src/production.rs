@@ -175,6 +175,7 @@ fn launch(
         committee,
         namespace: certificate::namespace(&config.fingerprint),
         genesis: config.genesis,
+        profile: config.profile,
         timing: config.timing,
         limits: BlockLimits::V1,
         clock: ClockOffset::default(),

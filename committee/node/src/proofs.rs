@@ -130,3 +130,67 @@ impl Proofs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use commonware_runtime::{Runner as _, deterministic};
+
+    use super::*;
+
+    /// Proofs that say whether they hold; counts what it was asked.
+    #[derive(Default)]
+    struct Honest {
+        batches: AtomicUsize,
+        seeds: Mutex<Vec<[u8; 32]>>,
+    }
+
+    impl ProofVerifier for Honest {
+        fn verify(&self, claims: &[ProofClaim], seed: [u8; 32]) -> bool {
+            self.batches.fetch_add(1, Ordering::Relaxed);
+            self.seeds.lock().expect("not poisoned").push(seed);
+            claims.iter().all(|claim| claim.proof == [1])
+        }
+    }
+
+    fn claim(n: u8, valid: bool) -> ProofClaim {
+        ProofClaim {
+            entry: EntryId(Digest([n; 32])),
+            circuit: Digest::ZERO,
+            public: vec![[n; 32]],
+            proof: vec![u8::from(valid)],
+        }
+    }
+
+    #[test]
+    fn verdicts_are_remembered_per_claim_and_a_bad_one_is_found_in_its_batch() {
+        let honest = Arc::new(Honest::default());
+        let proofs = Proofs::new(honest.clone());
+        deterministic::Runner::default().start(|mut context| async move {
+            let good = vec![claim(1, true), claim(2, true)];
+            assert!(proofs.verify(&mut context, good.clone()).await);
+            assert!(proofs.verify(&mut context, good).await);
+            assert_eq!(honest.batches.load(Ordering::Relaxed), 1);
+            let entries = vec![
+                vec![claim(3, true)],
+                vec![claim(4, false)],
+                Vec::new(),
+                vec![claim(1, true)],
+            ];
+            let verdicts = proofs.verify_each(&mut context, entries).await;
+            assert_eq!(verdicts, [true, false, true, true]);
+            // The batch, then 3 and 4 alone.
+            assert_eq!(honest.batches.load(Ordering::Relaxed), 4);
+            // Both verdicts are known now: no batch is needed to refuse a block with 4.
+            let block = vec![claim(3, true), claim(4, false)];
+            assert!(!proofs.verify(&mut context, block).await);
+            assert_eq!(honest.batches.load(Ordering::Relaxed), 4);
+            // Another proof for the same entry is another claim.
+            assert!(proofs.verify(&mut context, vec![claim(4, true)]).await);
+            let seeds = honest.seeds.lock().expect("not poisoned").clone();
+            let distinct: std::collections::BTreeSet<_> = seeds.iter().collect();
+            assert_eq!(distinct.len(), seeds.len(), "weights are drawn anew");
+        });
+    }
+}

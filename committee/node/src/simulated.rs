@@ -26,6 +26,13 @@ use crate::{
     time::ClockOffset,
 };
 
+fn config(seed: u64, timeout: Duration) -> deterministic::Config {
+    deterministic::Config::default()
+        .with_seed(seed)
+        .with_start_time(std::time::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
+        .with_timeout(Some(timeout))
+}
+
 /// Runs a simulation: the same seed gives the same run. Returns the test's result and the digest of
 /// everything the runtime did.
 pub fn run<T, F, Fut>(seed: u64, timeout: Duration, test: F) -> (T, String)
@@ -33,15 +40,24 @@ where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output = T>,
 {
-    let config = deterministic::Config::default()
-        .with_seed(seed)
-        .with_start_time(std::time::UNIX_EPOCH + Duration::from_secs(1_700_000_000))
-        .with_timeout(Some(timeout));
-    deterministic::Runner::new(config).start(|context| async move {
+    deterministic::Runner::new(config(seed, timeout)).start(|context| async move {
         let auditor = context.auditor();
         let result = test(context).await;
         (result, auditor.state())
     })
+}
+
+/// Runs `before`, cuts the power (what wasn't synced is lost on every disk), and runs `after` on what
+/// is left.
+pub fn power_cut<T, U, F, FutT, G, FutU>(seed: u64, timeout: Duration, before: F, after: G) -> U
+where
+    F: FnOnce(Context) -> FutT,
+    FutT: Future<Output = T>,
+    G: FnOnce(Context, T) -> FutU,
+    FutU: Future<Output = U>,
+{
+    let (kept, disks) = deterministic::Runner::new(config(seed, timeout)).start_and_recover(before);
+    deterministic::Runner::from(disks).start(|context| after(context, kept))
 }
 
 /// The keys of a simulated committee, in the engine's order.
@@ -254,6 +270,7 @@ impl Committee {
             committee,
             namespace: self.namespace.clone(),
             genesis: self.genesis.clone(),
+            profile: self.profile,
             timing: self.timing,
             limits: BlockLimits::V1,
             clock: parts.clock,

@@ -9,7 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use commonware_cryptography::Signer as _;
+use commonware_p2p::simulated::Link;
 use commonware_runtime::{Clock as _, deterministic::Context};
+use commonware_utils::probability;
+use rand::RngExt as _;
 use tacit_node::{
     engine::EngineError,
     evidence::Evidence,
@@ -17,7 +20,7 @@ use tacit_node::{
     limits::Profile,
     machine::Position,
     mempool::Outcome,
-    simulated::{Committee, Parts, Simulated, keys, link, run},
+    simulated::{self, Committee, Parts, Simulated, keys, link, run},
     time::ClockOffset,
 };
 use tacit_protocol::{
@@ -72,6 +75,8 @@ impl Member {
             clock: self.clock,
         };
         let simulated = committee.start(self.index, storage, parts).await?;
+        // Bodies of committed entries that didn't come before the last crash.
+        simulated.node.bodies.keep(toy::body_needs(&self.disk));
         self.running = Some((simulated, reader));
         Ok(())
     }
@@ -133,22 +138,38 @@ fn founding() -> Founding {
     }
 }
 
-async fn founded(context: &Context, prepare: impl Fn(&mut Member)) -> (Committee, Vec<Member>) {
-    let committee = Committee::new(
+async fn committee_with(context: &Context, link: Link) -> Committee {
+    Committee::new(
         context,
         keys(4),
         certificate::namespace(&founding().fingerprint()),
         toy::genesis(),
         Profile::Loopback.timing(),
-        link(LATENCY),
+        link,
     )
-    .await;
+    .await
+}
+
+async fn committee(context: &Context) -> Committee {
+    committee_with(context, link(LATENCY)).await
+}
+
+async fn founded_with(
+    context: &Context,
+    link: Link,
+    prepare: impl Fn(&mut Member),
+) -> (Committee, Vec<Member>) {
+    let committee = committee_with(context, link).await;
     let mut members: Vec<Member> = (0..4).map(Member::new).collect();
     for member in &mut members {
         prepare(member);
         member.start(&committee).await;
     }
     (committee, members)
+}
+
+async fn founded(context: &Context, prepare: impl Fn(&mut Member)) -> (Committee, Vec<Member>) {
+    founded_with(context, link(LATENCY), prepare).await
 }
 
 /// All have the same log up to the lowest height; returns that height and its state's hash.
@@ -471,4 +492,149 @@ fn every_height_can_be_proven_by_headers_and_a_certificate() {
         assert!(status.applied >= applied);
         assert_eq!(status.peers.len(), 3);
     });
+}
+
+#[test]
+fn a_proposer_whose_clock_is_slow_still_proposes_in_time() {
+    run(15, LONG, |context| async move {
+        let (_, members) = founded(&context, |member| {
+            if member.index == 1 {
+                member.clock = ClockOffset { ms: -5_000 };
+            }
+        })
+        .await;
+        members[0].reached(4).await;
+        let before = members[0].height();
+        context.sleep(Duration::from_secs(20)).await;
+        let blocks = members[0].height() - before;
+        assert!(blocks >= 18, "{blocks} blocks in 20 s");
+        agreed(&members);
+    });
+}
+
+#[test]
+fn a_node_that_missed_hundreds_of_blocks_catches_up_and_is_needed_again() {
+    run(16, LONG, |context| async move {
+        let (committee, mut members) = founded(&context, |_| {}).await;
+        members[3].crash(&context).await;
+        for n in 0..200 {
+            members[0].accepted(plain(n)).await;
+        }
+        members[3].start(&committee).await;
+        members[3].reached(members[0].height()).await;
+        members[1].crash(&context).await;
+        members[0].accepted(plain(200)).await;
+        agreed(&members);
+    });
+}
+
+#[test]
+fn when_the_power_fails_everywhere_nothing_acknowledged_is_lost() {
+    let acknowledged = simulated::power_cut(
+        17,
+        LONG,
+        |context| async move {
+            let (_, members) = founded(&context, |_| {}).await;
+            let mut acknowledged = Vec::new();
+            for n in 0..30 {
+                acknowledged.push((plain(n), members[(n % 4) as usize].accepted(plain(n)).await));
+            }
+            // Some that nobody was told about.
+            for n in 30..40 {
+                drop(members[0].node().mempool.submit(plain(n), None));
+            }
+            context.sleep(Duration::from_millis(70)).await;
+            let kept: Vec<_> = members
+                .into_iter()
+                .map(|member| (member.disk.clone(), member.bodies.clone()))
+                .collect();
+            (kept, acknowledged)
+        },
+        |context, (kept, acknowledged)| async move {
+            let committee = committee(&context).await;
+            let mut members = Vec::new();
+            for (index, (disk, bodies)) in kept.into_iter().enumerate() {
+                let mut member = Member::new(index);
+                member.disk = disk;
+                member.bodies = bodies;
+                member.start(&committee).await;
+                members.push(member);
+            }
+            for (entry, position) in &acknowledged {
+                assert_eq!(members[0].accepted(entry.clone()).await, *position);
+            }
+            for n in 30..45 {
+                members[3].accepted(plain(n)).await;
+            }
+            assert_eq!(committee.blocked().await, []);
+            agreed(&members);
+            acknowledged.len()
+        },
+    );
+    assert_eq!(acknowledged, 30);
+}
+
+/// Losses, crashes and cuts, drawn from the seed, while clients submit and submit again.
+fn ordeal(seed: u64) -> (u64, Digest) {
+    let ((height, state), _) = run(seed, Duration::from_secs(3600), |mut context| async move {
+        let mut lossy = link(LATENCY);
+        lossy.success_rate = probability!(0.9);
+        let (mut committee, mut members) = founded_with(&context, lossy, |_| {}).await;
+        let mut acknowledged = Vec::new();
+        for n in 0..40u64 {
+            match context.random_range(0..10) {
+                0 => {
+                    let victim = context.random_range(0..4);
+                    members[victim].crash(&context).await;
+                    let away = context.random_range(0..5_000);
+                    context.sleep(Duration::from_millis(away)).await;
+                    members[victim].start(&committee).await;
+                }
+                1 => {
+                    let alone = context.random_range(0..4);
+                    let others: Vec<usize> = (0..4).filter(|i| *i != alone).collect();
+                    committee.cut(&[alone], &others).await;
+                    let apart = context.random_range(0..5_000);
+                    context.sleep(Duration::from_millis(apart)).await;
+                    committee.heal().await;
+                }
+                _ => {}
+            }
+            let body = Bytes::from(n.to_be_bytes().to_vec());
+            let (entry, body) = match n % 3 {
+                0 => (plain(n), None),
+                1 => (proven(n, true), None),
+                _ => (sealed(n, &body), Some(body)),
+            };
+            let at = context.random_range(0..4);
+            let outcome = members[at].submit(entry.clone(), body).await;
+            let Some(Outcome::Final(position)) = outcome else {
+                panic!("{outcome:?}");
+            };
+            acknowledged.push((entry, position));
+        }
+        context.sleep(Duration::from_secs(5)).await;
+        for member in &members {
+            member.reached(members[0].height()).await;
+            for (entry, position) in &acknowledged {
+                let disk = member.disk.lock();
+                let found = disk.entries.get(&tacit_node::block::entry_id(entry));
+                assert_eq!(found, Some(position));
+            }
+            for n in (2..40u64).step_by(3) {
+                assert!(member.bodies.holds(&n.to_be_bytes()), "body {n}");
+            }
+        }
+        assert_eq!(committee.blocked().await, []);
+        agreed(&members)
+    });
+    (height, state)
+}
+
+#[test]
+fn through_losses_crashes_and_cuts_all_agree_and_nothing_acknowledged_is_lost() {
+    let seeds = std::env::var("SEEDS").ok().and_then(|n| n.parse().ok());
+    for seed in 100..100 + seeds.unwrap_or(3) {
+        ordeal(seed);
+    }
 }

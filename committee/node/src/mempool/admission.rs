@@ -202,3 +202,140 @@ impl Admitter {
         self.pool.settle(arrived.id, &Outcome::Refused(refusal));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
+    use tacit_protocol::{hash::Digest, ids::StatementId};
+
+    use super::*;
+    use crate::{
+        block::LogBlock,
+        ledger::ledger,
+        limits::BlockLimits,
+        machine::{
+            Applied, BodyNeed, Built, Checked as BlockChecked, Committed, Fault, ProofVerifier,
+            StateMachine,
+        },
+        mempool::Mempool,
+    };
+
+    /// Every entry stands for the body that equals it.
+    struct Mirror;
+
+    impl StateMachine for Mirror {
+        fn applied(&self) -> Applied {
+            Applied {
+                height: 0,
+                digest: Digest::ZERO,
+                timestamp_ms: 0,
+            }
+        }
+
+        fn build(
+            &mut self,
+            _: &[Arc<LogBlock>],
+            _: u64,
+            _: &[Arc<Candidate>],
+        ) -> Result<Built, Fault> {
+            Err("not asked".into())
+        }
+
+        fn check(&mut self, _: &[Arc<LogBlock>], _: &LogBlock) -> Result<BlockChecked, Fault> {
+            Err("not asked".into())
+        }
+
+        fn admit(&mut self, entry: &[u8]) -> Result<Admission, Fault> {
+            let key = BodyKey {
+                statement: StatementId(Digest::ZERO),
+                ct: [0; 32],
+            };
+            Ok(Admission::Valid {
+                claims: Vec::new(),
+                body: Some(BodyNeed {
+                    key,
+                    entry: Bytes::copy_from_slice(entry),
+                }),
+            })
+        }
+
+        fn commit(&mut self, _: &LogBlock) -> Result<Committed, Fault> {
+            Err("not asked".into())
+        }
+    }
+
+    struct Trusting;
+
+    impl ProofVerifier for Trusting {
+        fn verify(&self, _: &[ProofClaim], _: [u8; 32]) -> bool {
+            true
+        }
+    }
+
+    struct NoShelf;
+
+    impl BodyStore for NoShelf {
+        fn has(&self, _: &BodyKey) -> Result<bool, Fault> {
+            Ok(false)
+        }
+
+        fn get(&self, _: &BodyKey) -> Result<Option<Bytes>, Fault> {
+            Ok(None)
+        }
+
+        fn check(&self, need: &BodyNeed, body: &[u8]) -> Result<(), BodyFault> {
+            if body == need.entry {
+                Ok(())
+            } else {
+                Err(BodyFault::Mismatch(Refusal::new("body", "another")))
+            }
+        }
+
+        fn put_all(&self, _: &[(BodyKey, Bytes)]) -> Result<(), Fault> {
+            Ok(())
+        }
+
+        fn closed(&self, _: &StatementId) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn a_peer_that_sends_an_honest_entry_with_a_wrong_body_does_not_get_it_refused() {
+        deterministic::Runner::timed(Duration::from_secs(60)).start(|context| async move {
+            let (mempool, incoming) = Mempool::new(BlockLimits::V1, Arc::new(|| 0));
+            let (handle, _reader, task) = ledger(Mirror);
+            let admitter = Admitter {
+                pool: mempool.pool().clone(),
+                ledger: handle,
+                proofs: Proofs::new(Arc::new(Trusting)),
+                bodies: Arc::new(NoShelf),
+                incoming,
+            };
+            let entry = Bytes::from_static(b"entry");
+            let wrong = Submission {
+                entry: entry.clone(),
+                body: Some(Bytes::from_static(b"wrong")),
+            };
+            // Before, beside and without the client's own.
+            mempool.offer(wrong.clone());
+            let mut outcome = mempool.submit(entry.clone(), Some(entry.clone()));
+            mempool.offer(wrong);
+            context
+                .child("ledger")
+                .spawn(move |_| task.run(Box::new(|_, _| {})));
+            context
+                .child("admission")
+                .spawn(move |context| admitter.run(context));
+            context.sleep(Duration::from_secs(1)).await;
+            assert_eq!(mempool.pending(), (1, 10));
+            assert!(outcome.try_recv().is_err(), "it waits for a block");
+            // From the client itself it is refused, and says why.
+            let other = Bytes::from_static(b"other");
+            let outcome = mempool.submit(other, Some(entry)).await;
+            assert!(matches!(outcome, Ok(Outcome::Refused(refusal)) if refusal.code == "body"));
+        });
+    }
+}

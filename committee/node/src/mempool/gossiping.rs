@@ -1,6 +1,8 @@
 //! The gossip task: pushes what clients gave to this node, again and again while it waits, and takes
 //! what peers push.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::{Clock, Spawner};
@@ -21,6 +23,7 @@ pub(crate) struct Gossiper<S, R> {
     pub(crate) ledger: Ledger,
     pub(crate) sender: S,
     pub(crate) receiver: R,
+    pub(crate) pause: Duration,
 }
 
 impl<S, R> Gossiper<S, R>
@@ -32,6 +35,8 @@ where
     pub(crate) async fn run<E: Spawner + Clock>(mut self, context: E) {
         let mut changes = self.mempool.changes();
         let mut tick = Box::pin(context.sleep(REPEAT_EVERY));
+        let mut pause = Box::pin(context.sleep(Duration::ZERO));
+        let (mut paused, mut unsent) = (false, false);
         loop {
             tokio::select! {
                 biased;
@@ -39,12 +44,12 @@ where
                     tick = Box::pin(context.sleep(REPEAT_EVERY));
                     self.repeat();
                 }
+                () = &mut pause, if paused => paused = false,
                 changed = changes.changed() => {
                     if changed.is_err() {
                         return;
                     }
-                    let unsent = self.mempool.pool().take_unsent();
-                    self.push(unsent);
+                    unsent = true;
                 }
                 message = self.receiver.recv() => match message {
                     Ok((peer, message)) => self.take(peer, message.as_ref()),
@@ -53,6 +58,15 @@ where
                         return;
                     }
                 },
+            }
+            if unsent && !paused {
+                let submissions = self.mempool.pool().take_unsent();
+                if !submissions.is_empty() {
+                    self.push(submissions);
+                    pause = Box::pin(context.sleep(self.pause));
+                    paused = true;
+                }
+                unsent = false;
             }
         }
     }

@@ -115,6 +115,13 @@ fn next_state(state: Digest, block: &LogBlock) -> Digest {
         })
 }
 
+/// The bodies of everything in the log.
+pub fn body_needs(disk: &SharedDisk) -> Vec<BodyNeed> {
+    let disk = disk.lock();
+    let entries = disk.blocks.iter().flat_map(|block| &block.entries);
+    entries.filter_map(|entry| parts(entry).ok()?.1).collect()
+}
+
 /// How a toy misbehaves.
 #[derive(Clone, Default)]
 pub struct Faults {
@@ -158,31 +165,31 @@ impl Toy {
             .iter()
             .fold(state, |state, block| next_state(state, block))
     }
+}
 
-    fn parts(&self, entry: &[u8]) -> Result<(Vec<ProofClaim>, Option<BodyNeed>), Refusal> {
-        match (entry.first(), entry.len()) {
-            (Some(b'k'), 9) => Ok((Vec::new(), None)),
-            (Some(b'p'), 10) => Ok((
-                vec![ProofClaim {
-                    entry: entry_id(entry),
-                    circuit: Digest::ZERO,
-                    public: Vec::new(),
-                    proof: entry[9..].to_vec(),
-                }],
-                None,
-            )),
-            (Some(b'b'), 41) => {
-                let mut ct = [0; 32];
-                ct.copy_from_slice(&entry[9..]);
-                let key = BodyKey {
-                    statement: STATEMENT,
-                    ct,
-                };
-                let entry = Bytes::copy_from_slice(entry);
-                Ok((Vec::new(), Some(BodyNeed { key, entry })))
-            }
-            _ => Err(Refusal::new("malformed", "not a toy entry")),
+fn parts(entry: &[u8]) -> Result<(Vec<ProofClaim>, Option<BodyNeed>), Refusal> {
+    match (entry.first(), entry.len()) {
+        (Some(b'k'), 9) => Ok((Vec::new(), None)),
+        (Some(b'p'), 10) => Ok((
+            vec![ProofClaim {
+                entry: entry_id(entry),
+                circuit: Digest::ZERO,
+                public: Vec::new(),
+                proof: entry[9..].to_vec(),
+            }],
+            None,
+        )),
+        (Some(b'b'), 41) => {
+            let mut ct = [0; 32];
+            ct.copy_from_slice(&entry[9..]);
+            let key = BodyKey {
+                statement: STATEMENT,
+                ct,
+            };
+            let entry = Bytes::copy_from_slice(entry);
+            Ok((Vec::new(), Some(BodyNeed { key, entry })))
         }
+        _ => Err(Refusal::new("malformed", "not a toy entry")),
     }
 }
 
@@ -203,7 +210,7 @@ impl StateMachine for Toy {
         for candidate in candidates {
             let duplicate =
                 self.disk.lock().entries.contains_key(&candidate.id) || !known.insert(candidate.id);
-            match self.parts(&candidate.entry) {
+            match parts(&candidate.entry) {
                 Ok((_, body)) if !duplicate => {
                     entries.push(candidate.entry.to_vec());
                     bodies.extend(body);
@@ -254,7 +261,7 @@ impl StateMachine for Toy {
                     "entry is known",
                 )));
             }
-            match self.parts(entry) {
+            match parts(entry) {
                 Ok((more, body)) => {
                     claims.extend(more);
                     bodies.extend(body);
@@ -269,7 +276,7 @@ impl StateMachine for Toy {
         if let Some(position) = self.disk.lock().entries.get(&entry_id(entry)) {
             return Ok(Admission::Final(*position));
         }
-        Ok(match self.parts(entry) {
+        Ok(match parts(entry) {
             Ok((claims, body)) => Admission::Valid { claims, body },
             Err(refusal) => Admission::Refused(refusal),
         })
@@ -305,7 +312,7 @@ impl StateMachine for Toy {
         let bodies = block
             .entries
             .iter()
-            .filter_map(|entry| self.parts(entry).ok()?.1)
+            .filter_map(|entry| parts(entry).ok()?.1)
             .collect();
         Ok(Committed { bodies })
     }

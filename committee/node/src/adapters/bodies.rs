@@ -1,0 +1,104 @@
+//! The vault as the consensus' store of sealed bodies.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use bytes::Bytes;
+use tacit_protocol::{codec::Decode as _, entry::Entry, ids::StatementId, signature::SealedBody};
+use tacit_vault::{SlotState, Vault, VaultError, limits::MAX_BATCH};
+use tracing::warn;
+
+use crate::machine::{BodyFault, BodyKey, BodyNeed, BodyStore, Fault, Refusal};
+
+/// A [`Vault`] behind [`BodyStore`].
+///
+/// A statement whose slot is erased, or whose wrapping key is damaged, is closed: its bodies can't
+/// be kept here any more, and a node that went on asking for them would never vote again.
+pub struct VaultBodies {
+    vault: Arc<Vault>,
+}
+
+impl VaultBodies {
+    /// Bodies in this vault.
+    pub fn new(vault: Arc<Vault>) -> Self {
+        Self { vault }
+    }
+
+    /// Stores one statement's bodies. The slot is made if there is none yet: whoever votes holds
+    /// the bodies, with a share of the key or without.
+    fn put(&self, statement: &StatementId, bodies: &[([u8; 32], Bytes)]) -> Result<(), VaultError> {
+        self.vault.ensure_slot(statement)?;
+        for batch in bodies.chunks(MAX_BATCH) {
+            self.vault.put_bodies(statement, batch)?;
+        }
+        Ok(())
+    }
+}
+
+/// What can't be undone and isn't a failure of the disk.
+fn is_closed(error: &VaultError) -> bool {
+    matches!(error, VaultError::SlotErased(_) | VaultError::KeyDamaged(_))
+}
+
+impl BodyStore for VaultBodies {
+    fn has(&self, key: &BodyKey) -> Result<bool, Fault> {
+        Ok(self.vault.has_body(&key.statement, &key.ct))
+    }
+
+    fn get(&self, key: &BodyKey) -> Result<Option<Bytes>, Fault> {
+        match self.vault.get_body(&key.statement, &key.ct) {
+            Ok(body) => Ok(body.map(Bytes::from_owner)),
+            // From here on it counts as missing, and is fetched from the peers again.
+            Err(error @ VaultError::BodyDamaged(_)) => {
+                warn!(%error, "it will be fetched again");
+                Ok(None)
+            }
+            Err(VaultError::NoSlot(_)) => Ok(None),
+            Err(error) if is_closed(&error) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn check(&self, need: &BodyNeed, body: &[u8]) -> Result<(), BodyFault> {
+        let mismatch = |code, detail: String| BodyFault::Mismatch(Refusal::new(code, detail));
+        let Ok(Entry::Sign(sign)) = Entry::parse(&need.entry) else {
+            return Err(mismatch(
+                "no-signature",
+                "the entry stands for no sealed body".into(),
+            ));
+        };
+        let body = SealedBody::from_bytes(body)
+            .map_err(|e| mismatch("body-malformed", format!("not a sealed body: {e}")))?;
+        if body.matches(&sign) {
+            Ok(())
+        } else {
+            Err(mismatch(
+                "body-mismatch",
+                "the sealed body is not the one that the signature commits to".into(),
+            ))
+        }
+    }
+
+    fn put_all(&self, bodies: &[(BodyKey, Bytes)]) -> Result<(), Fault> {
+        let mut by_statement: BTreeMap<StatementId, Vec<([u8; 32], Bytes)>> = BTreeMap::new();
+        for (key, body) in bodies {
+            let list = by_statement.entry(key.statement).or_default();
+            list.push((key.ct, body.clone()));
+        }
+        for (statement, bodies) in by_statement {
+            match self.put(&statement, &bodies) {
+                Ok(()) => {}
+                Err(error @ VaultError::KeyDamaged(_)) => warn!(%error, "its bodies aren't kept"),
+                Err(error) if is_closed(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn closed(&self, statement: &StatementId) -> bool {
+        match self.vault.state(statement) {
+            SlotState::Damaged | SlotState::Erasing | SlotState::Erased(_) => true,
+            SlotState::Absent | SlotState::Live => false,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What a step looks at: one statement as it is applied, read in one go.
+
+use tacit_ledger::{Ledger, LedgerError, OpeningView, SignatureEntry};
+use tacit_protocol::ids::StatementId;
+use tacit_protocol::opening::CHUNK;
+use tacit_protocol::statement::Status;
+use tacit_threshold::opening::{Chunk, OpeningContext};
+use tacit_threshold::state::DkgState;
+
+use crate::machine::{BodyKey, BodyNeed};
+
+/// One statement, as far as this node may have to do something about it.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The statement.
+    pub id: StatementId,
+    /// Where it stands.
+    pub status: Status,
+    /// Its deadline, Unix milliseconds.
+    pub deadline_ms: u64,
+    /// Its key generation.
+    pub keygen: DkgState,
+    /// Its opening, once triggered.
+    pub opening: Option<OpeningView>,
+    /// What partial decryptions are made in, once all ciphertexts are in the log.
+    pub context: Option<(OpeningContext, Vec<Chunk>)>,
+    /// The bodies that its counted signatures stand for, once triggered, by position.
+    pub bodies: Vec<(u64, BodyNeed)>,
+    /// Positions whose bodies are public.
+    pub published: Vec<u64>,
+}
+
+impl Snapshot {
+    /// The bodies of one chunk.
+    pub fn chunk_bodies(&self, chunk: u32) -> impl Iterator<Item = &BodyNeed> {
+        self.bodies
+            .iter()
+            .skip(chunk as usize * CHUNK)
+            .take(CHUNK)
+            .map(|(_, need)| need)
+    }
+
+    /// May a node give it up, if the log stands still? Only before any trigger, and past the deadline.
+    pub fn may_be_abandoned(&self, now_ms: u64) -> bool {
+        matches!(
+            self.status,
+            Status::Preparing | Status::Collecting | Status::Expired
+        ) && now_ms >= self.deadline_ms
+    }
+}
+
+fn need(id: &StatementId, s: SignatureEntry) -> BodyNeed {
+    BodyNeed {
+        key: BodyKey {
+            statement: *id,
+            ct: s.ct.to_le_bytes(),
+        },
+        entry: s.entry.into(),
+    }
+}
+
+/// Reads a statement; `None` if there is none.
+pub fn snapshot(ledger: &Ledger, id: &StatementId) -> Result<Option<Snapshot>, LedgerError> {
+    let (Some(view), Some(keygen)) = (ledger.statement(id)?, ledger.keygen(id)?) else {
+        return Ok(None);
+    };
+    let opening = ledger.opening(id)?;
+    let context = match view.status {
+        Status::Triggered => ledger.opening_context(id)?,
+        _ => None,
+    };
+    let bodies = match view.status {
+        Status::Triggered | Status::Revealed => ledger
+            .signature_entries(id)?
+            .into_iter()
+            .map(|s| (s.position, need(id, s)))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let published = match view.status {
+        Status::Revealed => ledger
+            .opened_bodies(id)?
+            .into_iter()
+            .map(|(position, _)| position)
+            .collect(),
+        _ => Vec::new(),
+    };
+    Ok(Some(Snapshot {
+        id: *id,
+        status: view.status,
+        deadline_ms: view.statement.deadline_ms,
+        keygen,
+        opening,
+        context,
+        bodies,
+        published,
+    }))
+}

@@ -1,0 +1,205 @@
+//! Running a node: everything put together, in the order in which each part may rely on those before.
+
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use commonware_codec::DecodeExt as _;
+use commonware_p2p::Address;
+use tacit_ledger::{Ledger, LedgerError};
+use tacit_protocol::block::Block;
+use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, Timing as FoundedTiming};
+use tacit_vault::{HostDisk, OsRandom, Vault, VaultError, harden_process};
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+use tracing::{info, warn};
+
+use crate::adapters::{GrothVerifier, LedgerMachine, VaultBodies};
+use crate::api::{self, ApiConfig, ServeError};
+use crate::block::LogBlock;
+use crate::engine::{PrivateKey, PublicKey};
+use crate::home::{Home, HomeError, Opened};
+use crate::limits::{Profile, Timing};
+use crate::production::{self, NodeError};
+use crate::reconcile::{HasLedger, Identity, ReconcileError, Reconciler, TokioHost};
+
+/// How to run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RunOptions {
+    /// Stop when stdin closes: whoever started this process is gone.
+    pub exit_with_stdin: bool,
+}
+
+/// Why a node doesn't run, or no longer.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// Its folder.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// What must be erasable.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The state.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Consensus.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The API.
+    #[error(transparent)]
+    Api(#[from] ServeError),
+    /// The reconcilers.
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
+    /// A card's address.
+    #[error("the card of {0} has no address of the form IP:PORT: ask for a new one")]
+    Address(String),
+    /// The operating system.
+    #[error("the operating system refuses {0}: {1}")]
+    System(&'static str, std::io::Error),
+    /// A part ended that never should.
+    #[error("{0} ended unexpectedly")]
+    Ended(&'static str),
+}
+
+impl HasLedger for LedgerMachine {
+    fn ledger(&mut self) -> &mut Ledger {
+        self.ledger_mut()
+    }
+}
+
+fn members(opened: &Opened) -> Result<Vec<(PublicKey, Address)>, RunError> {
+    opened
+        .cards
+        .iter()
+        .map(|signed| {
+            let card = &signed.card;
+            let address: SocketAddr = card
+                .p2p
+                .parse()
+                .map_err(|_| RunError::Address(card.operator.name.clone()))?;
+            let key = PublicKey::decode(&card.operator.key.0[..])
+                .map_err(|_| RunError::Address(card.operator.name.clone()))?;
+            Ok((key, Address::Symmetric(address)))
+        })
+        .collect()
+}
+
+/// Runs the node in `home` until it is told to stop, or can't go on. Blocks.
+pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
+    harden_process().map_err(|e| RunError::System("to switch core dumps off", e))?;
+    let opened = home.open()?;
+    let founding = opened.founding.founding.clone();
+    info!(node = opened.node, committee = %opened.fingerprint, nodes = founding.nodes(), "starting");
+    if founding.development_keys() {
+        warn!("{DEVELOPMENT_KEYS_WARNING}");
+    }
+    let vault = Arc::new(Vault::open(
+        &home.erasable(),
+        Arc::new(HostDisk),
+        Box::new(OsRandom),
+    )?);
+    let machine = LedgerMachine::new(Ledger::open(&home.database(), founding.clone())?)?;
+    let members = members(&opened)?;
+    let key = PrivateKey::decode(&opened.key.expose()[..]).map_err(|_| HomeError::NotAnOperator)?;
+    let config = production::Config {
+        key,
+        members,
+        listen: opened.settings.listen_p2p,
+        any_address: opened.settings.behind_proxy,
+        fingerprint: opened.fingerprint,
+        genesis: LogBlock::new(Block::genesis(&founding)),
+        profile: if founding.timing == FoundedTiming::LOOPBACK {
+            Profile::Loopback
+        } else {
+            Profile::Wan
+        },
+        timing: Timing::founded(&founding.timing),
+        engine_folder: home.engine(),
+    };
+    let verifier = Arc::new(GrothVerifier::new(&opened.verifying_key.1));
+    let bodies = Arc::new(VaultBodies::new(vault.clone()));
+    let (running, reader) = production::start(config, machine, verifier, bodies, Arc::new(|_| {}))?;
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("api")
+        .enable_all()
+        .build()
+        .map_err(|e| RunError::System("threads", e))?;
+    let identity = Identity {
+        node: opened.node,
+        key: opened.key.clone(),
+        fingerprint: opened.fingerprint,
+    };
+    let reconciler = Reconciler::new(identity, vault, running.node().clone(), reader.clone());
+    // The vault's calls block on the disk, so the reconcilers have a thread of their own.
+    let (failed, mut failures) = mpsc::channel::<ReconcileError>(1);
+    let handle = runtime.handle().clone();
+    thread::Builder::new()
+        .name("reconcile".into())
+        .spawn(move || {
+            let error = handle.block_on(reconciler.run(TokioHost::new()));
+            drop(failed.blocking_send(error));
+        })
+        .map_err(|e| RunError::System("a thread", e))?;
+
+    let (stop, stopped) = watch::channel(false);
+    let api = ApiConfig::of(&opened, running.node().clone(), reader);
+    let outcome = runtime.block_on(async {
+        let server = api::serve(api, &opened.settings, stopped);
+        tokio::pin!(server);
+        let mut ended = running.ended();
+        let outcome = tokio::select! {
+            served = &mut server => match served {
+                Ok(()) => Err(RunError::Ended("the API")),
+                Err(e) => Err(e.into()),
+            },
+            error = failures.recv() => Err(error.map_or(RunError::Ended("the reconcilers"), RunError::Reconcile)),
+            _ = ended.wait_for(|ended| *ended) => Ok(()),
+            () = told_to_stop(options.exit_with_stdin) => Ok(()),
+        };
+        info!("stopping");
+        // Requests under way get their answers first.
+        drop(stop.send(true));
+        drop(tokio::time::timeout(std::time::Duration::from_secs(5), server).await);
+        outcome
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    let node = running.stop();
+    outcome?;
+    node?;
+    info!("stopped");
+    Ok(())
+}
+
+/// Resolves at SIGTERM or SIGINT, or when stdin closes.
+async fn told_to_stop(with_stdin: bool) {
+    let mut terminate =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+    let stdin = async {
+        if !with_stdin {
+            return std::future::pending().await;
+        }
+        // A thread, since a blocked read of stdin would keep the runtime from shutting down.
+        let (closed, wait) = tokio::sync::oneshot::channel();
+        thread::spawn(move || {
+            let mut sink = [0u8; 64];
+            while std::io::stdin().read(&mut sink).is_ok_and(|n| n > 0) {}
+            drop(closed.send(()));
+        });
+        drop(wait.await);
+    };
+    let term = async {
+        match terminate.as_mut() {
+            Some(t) => drop(t.recv().await),
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = stdin => {}
+        () = term => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
