@@ -11,5 +11,14 @@
 
 #[cfg(feature = "native")]
 pub mod api;
+pub mod bundle;
 #[cfg(feature = "native")]
 pub mod files;
+#[cfg(feature = "native")]
+pub mod identity_file;
+pub mod open;
+pub mod payload;
+pub mod roster;
+pub mod seal;
+#[cfg(feature = "native")]
+pub mod verify;
