@@ -21,10 +21,18 @@ pub(crate) fn mul_secret(point: &Point, k: &SecretScalar) -> Point {
         .expect("a non-zero multiple of a non-zero point of prime order")
 }
 
+/// Up to here Straus' method is faster than Pippenger's (measured: 0.1 against 0.6 ms for 2 points,
+/// 2.7 against 4.7 ms for 129).
+const STRAUS: usize = 200;
+
 /// Σ scalars·points. Both slices have the same length.
 pub(crate) fn msm(points: &[EdwardsAffine], scalars: &[Scalar]) -> EdwardsProjective {
     debug_assert_eq!(points.len(), scalars.len());
-    EdwardsProjective::msm_unchecked(points, scalars)
+    if points.len() > STRAUS {
+        return EdwardsProjective::msm_unchecked(points, scalars);
+    }
+    let points: Vec<_> = points.iter().map(|p| p.into_group()).collect();
+    Combination::new(scalars).apply(&points)
 }
 
 /// A fixed list of scalars, ready to be applied to many lists of points (Straus' method).
@@ -103,7 +111,7 @@ mod tests {
     #[test]
     fn straus_and_pippenger_agree_with_the_ladder() {
         let mut rng = StdRng::seed_from_u64(1);
-        for n in [0, 1, 2, 3, 7, 67] {
+        for n in [0, 1, 2, 3, 7, 67, STRAUS, STRAUS + 1] {
             let points: Vec<EdwardsAffine> = (0..n)
                 .map(|_| (EdwardsAffine::generator() * Scalar::rand(&mut rng)).into_affine())
                 .collect();

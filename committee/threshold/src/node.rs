@@ -69,6 +69,9 @@ pub enum NodeError {
     /// Its own encryption key wasn't in time, or is another seed's.
     #[error("this node's encryption key is not among the participants' of this attempt")]
     NotParticipant,
+    /// Fewer participants than shares that open: nothing can be dealt to them.
+    #[error("there are too few participants to deal to")]
+    TooFewParticipants,
     /// The key generation has no outcome (yet).
     #[error("this attempt at key generation has no outcome")]
     NoOutcome,
@@ -207,10 +210,9 @@ impl NodeSecrets {
     pub fn deal(&self, participants: &Participants) -> Result<DkgDeal, NodeError> {
         let polynomial = self.polynomial();
         let (feldman, possession) = self.vector(&polynomial);
-        let coefficients: Vec<_> = polynomial.into_iter().map(|a| a.secret).collect();
         let nodes: Vec<_> = participants.nodes().collect();
-        // Key generation only comes here with at least t participants.
-        let values = split(&coefficients, &nodes).ok_or(NodeError::NotParticipant)?;
+        let values = split(polynomial.iter().map(|a| &a.secret), &nodes)
+            .ok_or(NodeError::TooFewParticipants)?;
         let shares = participants
             .iter()
             .zip(&values)
@@ -252,12 +254,17 @@ impl NodeSecrets {
         }
     }
 
-    /// This node's share of one dealing, if it is right.
-    fn open(&self, key: &KeyPair, deal: &VerifiedDeal) -> Option<SecretScalar> {
+    /// What one dealing holds for this node, right or wrong.
+    fn decrypt(&self, key: &KeyPair, deal: &VerifiedDeal) -> Option<SecretScalar> {
         let share = deal.share(self.node)?;
         let ecdh = mul_secret(&share.ephemeral, &key.secret);
         cipher::open(&self.ctx, deal.dealer(), share, &key.public, &ecdh)
-            .filter(|value| deal.feldman().verify(self.node, value))
+    }
+
+    /// Whether one dealing's share for this node is right.
+    fn is_right(&self, key: &KeyPair, deal: &VerifiedDeal) -> bool {
+        self.decrypt(key, deal)
+            .is_some_and(|value| deal.feldman().verify(self.node, &value))
     }
 
     /// Fourth phase: a complaint about each dealing whose share for this node is wrong.
@@ -266,7 +273,7 @@ impl NodeSecrets {
         let complaints = deals
             .values()
             // Nobody complains about itself.
-            .filter(|deal| deal.dealer() != self.node && self.open(&key, deal).is_none())
+            .filter(|deal| deal.dealer() != self.node && !self.is_right(&key, deal))
             .filter_map(|deal| self.complaint(&key, deal))
             .collect();
         DkgComplain {
@@ -301,15 +308,26 @@ impl NodeSecrets {
             .verification_key(self.node)
             .ok_or(NodeError::NotParticipant)?;
         let key = self.decryption_key();
-        let mut sum = Scalar::from(0u8);
+        let mut sum = Zeroizing::new(Scalar::from(0u8));
         for &dealer in outcome.good() {
-            let value = deals.get(&dealer).and_then(|deal| self.open(&key, deal));
-            sum += value.ok_or(NodeError::WrongShare { dealer })?.expose();
+            let value = deals.get(&dealer).and_then(|deal| self.decrypt(&key, deal));
+            *sum += value.ok_or(NodeError::WrongShare { dealer })?.expose();
         }
-        let secret = SecretScalar::new(sum);
-        sum.zeroize();
-        // Each part is on its dealer's polynomial, so the sum is on theirs.
-        debug_assert_eq!(Point::mul_generator(secret.expose()), Ok(public));
+        let secret = SecretScalar::new(*sum);
+        // One check of the sum; only if it fails is it worth looking for who dealt wrongly.
+        if Point::mul_generator(secret.expose()) != Ok(public) {
+            let wrong = |dealer: &&NodeIndex| {
+                deals
+                    .get(*dealer)
+                    .is_none_or(|deal| !self.is_right(&key, deal))
+            };
+            let dealer = outcome.good().iter().find(wrong);
+            return Err(
+                dealer.map_or(NodeError::NoOutcome, |&dealer| NodeError::WrongShare {
+                    dealer,
+                }),
+            );
+        }
         Ok(KeyShare {
             ctx: self.ctx,
             node: self.node,

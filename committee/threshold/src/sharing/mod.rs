@@ -37,13 +37,12 @@ fn identifier(node: NodeIndex) -> IdentifierPrimeField<ShareScalar> {
 
 /// The values of the polynomial with these coefficients (constant term first, at least two) at the
 /// nodes' places, in the order of `nodes`. `None` for fewer nodes than coefficients.
-pub(crate) fn split(
-    coefficients: &[SecretScalar],
+pub(crate) fn split<'a>(
+    coefficients: impl Iterator<Item = &'a SecretScalar>,
     nodes: &[NodeIndex],
 ) -> Option<Vec<SecretScalar>> {
     // The library keeps the constant term as a value, the other coefficients as identifiers.
     let mut polynomial: Vec<Share> = coefficients
-        .iter()
         .enumerate()
         .map(|(k, coefficient)| {
             let c = IdentifierPrimeField(ShareScalar::from_ark(coefficient.expose()));
@@ -64,7 +63,7 @@ pub(crate) fn split(
     let mut shares = vec![Share::default(); nodes.len()];
     let split = shamir::create_shares_from_polynomial_in_place(
         &polynomial,
-        coefficients.len(),
+        polynomial.len(),
         nodes.iter().map(|&node| identifier(node)),
         &mut shares,
     );
@@ -121,4 +120,102 @@ pub(crate) fn lagrange(nodes: &[NodeIndex]) -> Vec<Scalar> {
             numerator * denominator.inverse().unwrap_or_default()
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ark_std::UniformRand as _;
+    use ark_std::rand::SeedableRng as _;
+    use ark_std::rand::rngs::StdRng;
+    use vsss_rs::{ReadableShareSet as _, ValueGroup};
+
+    use super::*;
+
+    fn polynomial(t: usize) -> Vec<SecretScalar> {
+        let mut rng = StdRng::seed_from_u64(t as u64);
+        (0..t)
+            .map(|_| SecretScalar::new(Scalar::rand(&mut rng)))
+            .collect()
+    }
+
+    fn feldman(polynomial: &[SecretScalar]) -> Feldman {
+        let points: Vec<_> = polynomial
+            .iter()
+            .map(|a| Point::mul_generator(a.expose()).unwrap().affine().into())
+            .collect();
+        Feldman::new(&points)
+    }
+
+    #[test]
+    fn shares_are_values_of_the_polynomial_and_pass_feldmans_check() {
+        for (t, n) in [(2u16, 2u16), (3, 4), (7, 10), (67, 100)] {
+            let polynomial = polynomial(t.into());
+            let feldman = feldman(&polynomial);
+            let nodes: Vec<NodeIndex> = (0..n).collect();
+            let shares = split(polynomial.iter(), &nodes).unwrap();
+            for (&node, share) in nodes.iter().zip(&shares).step_by(usize::from(n / 2)) {
+                let x = place(node);
+                let horner = |sum, a: &SecretScalar| sum * x + a.expose();
+                let expected = polynomial.iter().rev().fold(Scalar::zero(), horner);
+                assert_eq!(*share.expose(), expected);
+                assert!(feldman.verify(node, share));
+                assert!(!feldman.verify(node + 1, share));
+                assert!(!feldman.verify(node, &SecretScalar::new(expected + Scalar::one())));
+            }
+        }
+    }
+
+    #[test]
+    fn a_share_that_is_zero_is_a_share() {
+        // The library refuses it; f(x) = x - 1 is zero at the first node's place, and no less right.
+        let polynomial = [
+            SecretScalar::new(-Scalar::one()),
+            SecretScalar::new(Scalar::one()),
+        ];
+        let zero = SecretScalar::new(Scalar::zero());
+        assert_eq!(feldman(&polynomial).at(0), EdwardsProjective::zero());
+        let shares = split(polynomial.iter(), &[0, 1]).unwrap();
+        assert_eq!(shares[0].expose(), zero.expose());
+    }
+
+    #[test]
+    fn fewer_nodes_than_coefficients_get_nothing() {
+        assert!(split(polynomial(3).iter(), &[0, 1]).is_none());
+        assert!(split(polynomial(1).iter(), &[0, 1]).is_none());
+    }
+
+    #[test]
+    fn our_coefficients_combine_as_the_library_does() {
+        let polynomial = polynomial(3);
+        let nodes = [4, 0, 9];
+        let shares = split(polynomial.iter(), &nodes).unwrap();
+        let set: Vec<Share> = nodes
+            .iter()
+            .zip(&shares)
+            .map(|(&node, share)| DefaultShare {
+                identifier: identifier(node),
+                value: IdentifierPrimeField(ShareScalar::from_ark(share.expose())),
+            })
+            .collect();
+        let ours: Scalar = lagrange(&nodes)
+            .iter()
+            .zip(&shares)
+            .map(|(l, s)| *l * s.expose())
+            .sum();
+        assert_eq!(ours, set.combine().unwrap().0.to_ark());
+        assert_eq!(ours, *polynomial[0].expose());
+
+        // And for points.
+        let base = Point::mul_generator(&Scalar::from(77u8)).unwrap();
+        let set: Vec<DefaultShare<_, ValueGroup<PublicGroup>>> = nodes
+            .iter()
+            .zip(&shares)
+            .map(|(&node, share)| DefaultShare {
+                identifier: identifier(node),
+                value: ValueGroup(PublicGroup(base.affine() * share.expose())),
+            })
+            .collect();
+        let expected = base.affine() * polynomial[0].expose();
+        assert_eq!(set.combine().unwrap().0.0, expected);
+    }
 }

@@ -129,32 +129,36 @@ fn a_dealer_that_spoils_its_own_share_harms_itself_only() {
 #[test]
 fn a_wrong_share_to_a_victim_that_comes_too_late_is_still_evidence() {
     let (world, rogue) = world_and_rogue();
-    let mut state = world.play(|state, from, honest| match state.stage() {
-        _ if from == ROGUE => rogue.act(state, |_, deal| {
-            deal.shares[2].ciphertext[0] ^= 1;
-        }),
-        Stage::Running(Phase::Complain | Phase::Confirm) if from == 2 => None,
-        _ => honest,
-    });
-    assert_eq!(state.stage(), Stage::Done);
-    assert_eq!(state.outcome().unwrap().good(), [0, 1, 2, 3]);
-    assert_eq!(
-        world.nodes[2].recover(&state).unwrap_err(),
-        NodeError::WrongShare { dealer: ROGUE }
-    );
+    let spoils: [&dyn Fn(&Participants, &mut DkgDeal); 2] = [
+        &|_, deal| deal.shares[2].ciphertext[0] ^= 1,
+        &|participants, deal| {
+            let key = participants.key(2).unwrap();
+            let wrong = rogue.value(2) + Scalar::from(1u8);
+            deal.shares[2] = rogue.encrypt(2, &key, &rogue.fresh(), &scalar_to_bytes(&wrong));
+        },
+    ];
+    for spoil in spoils {
+        let mut state = world.play(|state, from, honest| match (from, state.stage()) {
+            (ROGUE, _) => rogue.act(state, spoil),
+            (2, Stage::Running(Phase::Complain | Phase::Confirm)) => None,
+            _ => honest,
+        });
+        assert_eq!(state.stage(), Stage::Done);
+        assert_eq!(state.outcome().unwrap().good(), [0, 1, 2, 3]);
+        let no_share = world.nodes[2].recover(&state).unwrap_err();
+        assert_eq!(no_share, NodeError::WrongShare { dealer: ROGUE });
 
-    let outcome = state.outcome().unwrap().clone();
-    let complaint = world.nodes[2].respond(&state).unwrap();
-    assert_eq!(
-        state.receive(2, &complaint),
-        Ok(vec![Fault::WrongShare {
+        let outcome = state.outcome().unwrap().clone();
+        let complaint = world.nodes[2].respond(&state).unwrap();
+        let fault = Fault::WrongShare {
             culprit: ROGUE,
-            victim: 2
-        }])
-    );
-    // The key stands: signatures may be sealed to it already.
-    assert_eq!(state.outcome(), Some(&outcome));
-    assert_eq!(world.nodes[2].respond(&state), None);
+            victim: 2,
+        };
+        assert_eq!(state.receive(2, &complaint), Ok(vec![fault]));
+        // The key stands: signatures may be sealed to it already.
+        assert_eq!(state.outcome(), Some(&outcome));
+        assert_eq!(world.nodes[2].respond(&state), None);
+    }
 }
 
 #[test]

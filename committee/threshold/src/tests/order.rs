@@ -170,7 +170,6 @@ fn a_node_that_restarts_at_any_step_says_the_same_again() {
         let restarted = NodeSecrets::derive(&seed(node.node()), &world.ctx, node.node());
         assert_eq!(restarted.respond(state), said);
         assert!(said.is_some());
-        // Built again from the log, too.
         said
     });
     for node in 0..4 {
@@ -203,6 +202,13 @@ fn without_its_seed_a_node_says_nothing_in_its_old_attempt_and_has_no_share() {
         NodeError::NotParticipant
     );
     assert!(world.nodes[2].recover(&state).is_ok());
+}
+
+#[test]
+fn nobody_deals_to_fewer_participants_than_it_takes_to_open() {
+    let world = World::new(4);
+    let nobody = world.nodes[0].deal(&Participants::default());
+    assert_eq!(nobody, Err(NodeError::TooFewParticipants));
 }
 
 #[test]
