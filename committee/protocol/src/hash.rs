@@ -44,7 +44,7 @@ pub mod domain {
     /// Nonce key of an identity that comes from a bare scalar.
     pub const EDDSA_NONCE: &str = "tacit/eddsa-nonce/v1";
     /// Mask over the leaf in a sealed signature: these bytes as a little-endian integer, first input of Poseidon.
-    pub const MASK: &str = "tacit/mask/v1";
+    pub const MASK: &str = "tacit/sealing-mask/v1";
     /// Context of a sealed signature.
     pub const CONTEXT: &str = "tacit/context/v1";
     /// Key derivation and associated data of a payload.
