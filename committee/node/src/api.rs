@@ -62,8 +62,8 @@ struct Inner {
     receipts: Receipts,
     /// When statements opened: never changes, and stands only in their chains.
     opened: Arc<Mutex<BTreeMap<StatementId, u64>>>,
-    submissions: Arc<Semaphore>,
-    reads: Arc<Semaphore>,
+    submissions: Semaphore,
+    reads: Semaphore,
     stop: Publisher<bool>,
     stopping: Follower<bool>,
 }
@@ -80,8 +80,8 @@ impl Api {
             pacer: Pacer::new(limits.pace),
             receipts: Receipts::default(),
             opened: Arc::default(),
-            submissions: Arc::new(Semaphore::new(limits.submissions)),
-            reads: Arc::new(Semaphore::new(limits.reads)),
+            submissions: Semaphore::new(limits.submissions),
+            reads: Semaphore::new(limits.reads),
             stopping: stop.follow(),
             stop,
             limits,
@@ -96,6 +96,22 @@ impl Api {
     /// Answers those who wait for finality that the node is stopping, now and from now on.
     pub fn stop(&self) {
         self.0.stop.publish(true);
+    }
+
+    fn committee(&self) -> &Committee {
+        &self.0.committee
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    fn submission_places(&self) -> &Semaphore {
+        &self.0.submissions
+    }
+
+    fn read_places(&self) -> &Semaphore {
+        &self.0.reads
     }
 
     /// Whether this node can answer for the log: it hears a quorum, follows closely, and the log

@@ -7,6 +7,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod adapters;
+pub mod api;
 pub mod block;
 pub mod bodies;
 pub mod certificates;

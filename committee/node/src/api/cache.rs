@@ -124,12 +124,19 @@ impl Cache {
             return self.forget(key, cell);
         }
         let mut slots = self.slots();
-        if let Some(slot) = slots.by_key.get_mut(&key).filter(|s| Arc::ptr_eq(&s.cell, cell)) {
+        if let Some(slot) = slots
+            .by_key
+            .get_mut(&key)
+            .filter(|s| Arc::ptr_eq(&s.cell, cell))
+        {
             slot.bytes = bytes;
         }
         while slots.by_key.values().map(|slot| slot.bytes).sum::<usize>() > self.max_bytes {
             let oldest = slots.by_key.iter().filter(|(_, slot)| slot.bytes > 0);
-            let Some(key) = oldest.min_by_key(|(_, slot)| slot.used).map(|(key, _)| *key) else {
+            let Some(key) = oldest
+                .min_by_key(|(_, slot)| slot.used)
+                .map(|(key, _)| *key)
+            else {
                 break;
             };
             slots.by_key.remove(&key);
@@ -138,7 +145,10 @@ impl Cache {
 
     fn forget(&self, key: Key, cell: &Cell) {
         let mut slots = self.slots();
-        let same = slots.by_key.get(&key).is_some_and(|slot| Arc::ptr_eq(&slot.cell, cell));
+        let same = slots
+            .by_key
+            .get(&key)
+            .is_some_and(|slot| Arc::ptr_eq(&slot.cell, cell));
         if same {
             slots.by_key.remove(&key);
         }
@@ -211,14 +221,19 @@ mod tests {
             })
         };
         let (a, b, c) = tokio::join!(ask(), ask(), ask());
-        assert_eq!([a, b, c].map(|r| r.map(|b| b.len())), [Ok(10), Ok(10), Ok(10)]);
+        assert_eq!(
+            [a, b, c].map(|r| r.map(|b| b.len())),
+            [Ok(10), Ok(10), Ok(10)]
+        );
         assert_eq!(made.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test]
     async fn what_does_not_exist_takes_no_place() {
         let cache = Cache::new(1000);
-        let missing = cache.get(statement(1), async |_| Err::<Answer, _>("missing")).await;
+        let missing = cache
+            .get(statement(1), async |_| Err::<Answer, _>("missing"))
+            .await;
         assert_eq!(missing, Err("missing"));
         assert!(cache.keys().is_empty());
     }
@@ -227,12 +242,16 @@ mod tests {
     async fn the_answer_unused_for_longest_goes_when_there_are_too_many_bytes() {
         let cache = Cache::new(100);
         for n in [1, 2, 1, 3] {
-            let made = cache.get(statement(n), async |_| Ok::<_, ()>(answer(n, 40))).await;
+            let made = cache
+                .get(statement(n), async |_| Ok::<_, ()>(answer(n, 40)))
+                .await;
             assert!(made.is_ok());
         }
         assert_eq!(cache.keys(), [statement(1), statement(3)]);
         // One that is larger than the whole cache is answered and not kept.
-        let huge = cache.get(statement(4), async |_| Ok::<_, ()>(answer(4, 101))).await;
+        let huge = cache
+            .get(statement(4), async |_| Ok::<_, ()>(answer(4, 101)))
+            .await;
         assert_eq!(huge.map(|b| b.len()), Ok(101));
         assert_eq!(cache.keys(), [statement(1), statement(3)]);
     }

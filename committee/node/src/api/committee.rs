@@ -7,7 +7,7 @@ use tacit_protocol::{
     codec::Encode as _,
     founding::{Founding, FoundingError, FoundingFile, PROTOCOL_VERSION},
     hash::Digest,
-    ids::Fingerprint,
+    ids::{CircuitId, Fingerprint},
 };
 use thiserror::Error;
 
@@ -37,6 +37,7 @@ pub struct Committee {
     file_bytes: Bytes,
     fingerprint: Fingerprint,
     apis: Vec<Option<String>>,
+    circuit: CircuitId,
     verifying_key: (Digest, Bytes),
     proving_key: (Digest, Bytes),
 }
@@ -63,6 +64,7 @@ impl Committee {
         Ok(Self {
             verifying_key: pin("verifying key", verifying_key, sealing.verifying_key)?,
             proving_key: pin("proving key", proving_key, sealing.proving_key)?,
+            circuit: sealing.circuit,
             file_bytes: file.to_bytes().into(),
             fingerprint,
             apis,
@@ -104,11 +106,10 @@ impl Committee {
     }
 
     /// The present epoch.
-    pub fn epoch(&self) -> Result<EpochView, FoundingError> {
+    pub fn epoch(&self) -> EpochView {
         let founding = self.founding();
-        let sealing = founding.sealing()?;
         let nodes = founding.operators.iter().enumerate();
-        Ok(EpochView {
+        EpochView {
             fingerprint: self.fingerprint.to_string(),
             epoch: founding.epoch,
             protocol: PROTOCOL_VERSION,
@@ -121,9 +122,9 @@ impl Committee {
                 })
                 .collect(),
             development_keys: founding.development_keys(),
-            circuit: sealing.circuit.to_string(),
-            verifying_key: sealing.verifying_key.to_string(),
-            proving_key: sealing.proving_key.to_string(),
-        })
+            circuit: self.circuit.to_string(),
+            verifying_key: self.verifying_key.0.to_string(),
+            proving_key: self.proving_key.0.to_string(),
+        }
     }
 }

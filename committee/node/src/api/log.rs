@@ -107,7 +107,11 @@ impl Log for NodeLog {
         Standing {
             applied: self.applied(),
             tip: status.tip.height,
-            peers: status.peers.iter().filter(|p| p.silent_ms <= silence).count(),
+            peers: status
+                .peers
+                .iter()
+                .filter(|p| p.silent_ms <= silence)
+                .count(),
             pending: status.pending.0,
         }
     }

@@ -112,13 +112,19 @@ pub struct Problem {
 type Row = (StatusCode, &'static str, &'static str, &'static str);
 
 const OTHER_NODE: &str = "Ask another node, or try again in a moment.";
-const SAME_BYTES: &str = "Send the same bytes again, here or to another node: nothing is counted twice.";
+const SAME_BYTES: &str =
+    "Send the same bytes again, here or to another node: nothing is counted twice.";
 
 impl ApiError {
     fn row(&self) -> Row {
         use StatusCode as S;
         match self {
-            Self::NoRoute => (S::NOT_FOUND, "no-route", "Not found", "docs/api.md lists all routes."),
+            Self::NoRoute => (
+                S::NOT_FOUND,
+                "no-route",
+                "Not found",
+                "docs/api.md lists all routes.",
+            ),
             Self::Method => (
                 S::METHOD_NOT_ALLOWED,
                 "method",
@@ -279,7 +285,12 @@ fn refused(code: &'static str) -> Row {
             "Takes no signatures",
             "GET the statement to see where it stands.",
         ),
-        "out-of-phase" => (S::CONFLICT, code, "Out of phase", "GET the statement to see where it stands."),
+        "out-of-phase" => (
+            S::CONFLICT,
+            code,
+            "Out of phase",
+            "GET the statement to see where it stands.",
+        ),
         "unknown-group" => unknown(code, "Unknown group"),
         "unknown-statement" => unknown(code, "Unknown statement"),
         "too-many-statements" => (

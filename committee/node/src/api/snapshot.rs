@@ -24,8 +24,9 @@ use tacit_protocol::{
 use tracing::error;
 
 use super::{
-    Api, ApiError, Committee, lock,
+    Api, ApiError, Committee,
     cache::{Answer, Key, Token},
+    lock,
     views::{GroupView, MembersView, SignaturesView, StatementView},
 };
 
@@ -80,9 +81,7 @@ impl Api {
                 return Ok(answer.clone());
             }
             let token = held.as_ref().map(|answer| answer.token.clone());
-            let read = move |ledger: &Ledger| {
-                Ok((find(ledger, token)?, ledger.applied()?.height))
-            };
+            let read = move |ledger: &Ledger| Ok((find(ledger, token)?, ledger.applied()?.height));
             match (self.study(read).await?, held) {
                 ((Found::Changed(fresh), height), _) => self.make(fresh, height).await,
                 ((Found::Unchanged, height), Some(answer)) => Ok(Answer { height, ..answer }),
@@ -126,7 +125,10 @@ impl Api {
         let root = header.headers.first().map(|h| h.state_root);
         let holds = |p: &ProvenFacts| p.path.root(&p.facts.leaf()) == root;
         if !proven.facts.iter().all(holds) {
-            error!(height = proven.height, "the header commits to another state");
+            error!(
+                height = proven.height,
+                "the header commits to another state"
+            );
             return Err(ApiError::Internal);
         }
         Ok(CertifiedFacts {
@@ -158,20 +160,35 @@ impl Api {
 
     /// `GET /v1/groups`.
     pub(super) async fn groups(&self) -> Result<Bytes, ApiError> {
-        self.answer(Key::Groups, || ApiError::Internal, |ledger, held| {
-            changed(vec![ledger.state_root()?], held, || {
-                let groups = ledger.groups()?;
-                Ok(json(move || groups.into_iter().map(GroupView::from).collect::<Vec<_>>()))
-            })
-        })
+        self.answer(
+            Key::Groups,
+            || ApiError::Internal,
+            |ledger, held| {
+                changed(vec![ledger.state_root()?], held, || {
+                    let groups = ledger.groups()?;
+                    Ok(json(move || {
+                        groups.into_iter().map(GroupView::from).collect::<Vec<_>>()
+                    }))
+                })
+            },
+        )
         .await
+    }
+
+    /// `GET /v1/groups/{id}`.
+    pub(super) async fn group(&self, id: GroupId) -> Result<GroupView, ApiError> {
+        let found = self.glance(move |ledger| ledger.group(&id)).await?;
+        found
+            .map(GroupView::from)
+            .ok_or_else(|| ApiError::UnknownGroup(id.to_string()))
     }
 
     /// `GET /v1/groups/{id}/members`.
     pub(super) async fn members(&self, id: GroupId) -> Result<Bytes, ApiError> {
         let missing = || ApiError::UnknownGroup(id.to_string());
         self.answer(Key::Members(id), missing, move |ledger, held| {
-            let (Some(head), Some(group)) = (head(ledger, &Subject::Group(id))?, ledger.group(&id)?)
+            let (Some(head), Some(group)) =
+                (head(ledger, &Subject::Group(id))?, ledger.group(&id)?)
             else {
                 return Ok(Found::Missing);
             };
@@ -187,24 +204,30 @@ impl Api {
     pub(super) async fn statements(&self) -> Result<Bytes, ApiError> {
         let founding = self.0.committee.founding().clone();
         let opened = self.0.opened.clone();
-        self.answer(Key::Statements, || ApiError::Internal, move |ledger, held| {
-            changed(vec![ledger.state_root()?], held, || {
-                let mut views = Vec::new();
-                for id in ledger.statement_ids()? {
-                    if let Some((row, members, opened_ms)) = statement(ledger, &id, &opened)? {
-                        views.push(StatementView::new(&founding, row, members, opened_ms));
+        self.answer(
+            Key::Statements,
+            || ApiError::Internal,
+            move |ledger, held| {
+                changed(vec![ledger.state_root()?], held, || {
+                    let mut views = Vec::new();
+                    for id in ledger.statement_ids()? {
+                        if let Some((row, members, opened_ms)) = statement(ledger, &id, &opened)? {
+                            views.push(StatementView::new(&founding, row, members, opened_ms));
+                        }
                     }
-                }
-                Ok(json(move || views))
-            })
-        })
+                    Ok(json(move || views))
+                })
+            },
+        )
         .await
     }
 
     /// `GET /v1/statements/{id}`.
     pub(super) async fn statement(&self, id: StatementId) -> Result<StatementView, ApiError> {
         let opened = self.0.opened.clone();
-        let found = self.glance(move |ledger| statement(ledger, &id, &opened)).await?;
+        let found = self
+            .glance(move |ledger| statement(ledger, &id, &opened))
+            .await?;
         let (row, members, opened_ms) =
             found.ok_or_else(|| ApiError::UnknownStatement(id.to_string()))?;
         let founding = self.0.committee.founding();
@@ -221,7 +244,9 @@ impl Api {
             };
             changed(vec![head], held, || {
                 let signatures = ledger.signatures(&id)?;
-                Ok(json(move || SignaturesView::new(&row.class_names, signatures)))
+                Ok(json(move || {
+                    SignaturesView::new(&row.class_names, signatures)
+                }))
             })
         })
         .await
@@ -283,12 +308,16 @@ fn statement(
     let Some(row) = ledger.statement(id)? else {
         return Ok(None);
     };
-    let members = ledger.group(&row.statement.group)?.map_or(0, |g| g.members.size);
+    let members = ledger
+        .group(&row.statement.group)?
+        .map_or(0, |g| g.members.size);
     let mut opened_ms = lock(opened).get(id).copied();
     if opened_ms.is_none() && row.opening.is_some() {
         let chain = ledger.chain(&Subject::Statement(*id))?;
         let links = chain.as_ref().map_or(&[][..], |chain| &chain.links);
-        let opening = links.iter().find(|l| matches!(l.event, Event::Collecting(_)));
+        let opening = links
+            .iter()
+            .find(|l| matches!(l.event, Event::Collecting(_)));
         opened_ms = opening.map(|link| link.time_ms);
         lock(opened).extend(opened_ms.map(|ms| (*id, ms)));
     }
@@ -308,11 +337,7 @@ fn prove(ledger: &Ledger, subjects: &[Subject]) -> Result<Option<Proven>, Ledger
     Ok(Some(Proven { height, facts }))
 }
 
-fn chain(
-    ledger: &Ledger,
-    subject: Subject,
-    held: Option<Token>,
-) -> Result<Found, LedgerError> {
+fn chain(ledger: &Ledger, subject: Subject, held: Option<Token>) -> Result<Found, LedgerError> {
     let Some(head) = head(ledger, &subject)? else {
         return Ok(Found::Missing);
     };
@@ -358,9 +383,11 @@ fn bundle(
         },
         _ => Vec::new(),
     };
-    let (Some(proven), Some(group), Some(statement)) =
-        (prove(ledger, &[group, own])?, ledger.chain(&group)?, ledger.chain(&own)?)
-    else {
+    let (Some(proven), Some(group), Some(statement)) = (
+        prove(ledger, &[group, own])?,
+        ledger.chain(&group)?,
+        ledger.chain(&own)?,
+    ) else {
         return Ok(Found::Missing);
     };
     Ok(Found::Changed(Fresh {

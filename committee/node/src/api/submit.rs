@@ -11,8 +11,8 @@ use std::{
 };
 
 use axum::{
-    body::{Body, Bytes as BodyBytes, HttpBody as _},
-    extract::{FromRequest as _, Request},
+    body::HttpBody as _,
+    extract::{DefaultBodyLimit, FromRequest as _, Request},
     http::{HeaderMap, header},
 };
 use bytes::Bytes;
@@ -72,7 +72,9 @@ impl Route {
         };
         fits.map_err(ApiError::WrongRoute)?;
         if with_body && !matches!(self, Self::Signatures(_)) {
-            return Err(ApiError::WrongRoute("only a signature comes with a sealed body"));
+            return Err(ApiError::WrongRoute(
+                "only a signature comes with a sealed body",
+            ));
         }
         Ok(())
     }
@@ -131,17 +133,15 @@ impl Api {
         }
     }
 
-    async fn receive(&self, route: Route, request: Request) -> Result<BodyBytes, ApiError> {
+    async fn receive(&self, route: Route, mut request: Request) -> Result<Bytes, ApiError> {
         let max = route.max_bytes();
         // What is announced as too long isn't read at all.
         let announced = request.body().size_hint().lower();
         if usize::try_from(announced).map_or(true, |announced| announced > max) {
             return Err(ApiError::TooLarge(max));
         }
-        let (parts, body) = request.into_parts();
-        let mut request = Request::from_parts(parts, Body::new(body));
-        axum::extract::DefaultBodyLimit::apply(max, &mut request);
-        let reading = BodyBytes::from_request(request, &());
+        DefaultBodyLimit::max(max).apply(&mut request);
+        let reading = Bytes::from_request(request, &());
         match tokio::time::timeout(self.0.limits.body_time, reading).await {
             Ok(Ok(bytes)) => Ok(bytes),
             Ok(Err(rejection)) if rejection.status().as_u16() == 413 => {

@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tacit_ledger::{GroupView as Group, MemberView, SignatureView as Signature, StatementView as Row};
+use tacit_ledger::{
+    GroupView as Group, MemberView, SignatureView as Signature, StatementView as Row,
+};
 use tacit_protocol::{field::FieldElement, founding::Founding, group::GroupDefinition};
 
 /// `GET /v1/epoch`.
@@ -81,7 +83,12 @@ impl From<Group> for GroupView {
                 .map(|(name, members)| ClassView { name, members })
                 .collect(),
             members: group.members.size,
-            registrars: group.definition.registrars.iter().map(ToString::to_string).collect(),
+            registrars: group
+                .definition
+                .registrars
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             threshold: group.definition.threshold,
             name: group.definition.name,
         }
@@ -107,7 +114,9 @@ impl MembersView {
         };
         let names = definition.classes.iter().enumerate();
         Self {
-            classes: names.map(|(i, name)| (name.to_string(), in_class(i))).collect(),
+            classes: names
+                .map(|(i, name)| (name.to_string(), in_class(i)))
+                .collect(),
             members: members.iter().map(|m| hex(&m.leaf)).collect(),
         }
     }
