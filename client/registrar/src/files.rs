@@ -1,0 +1,261 @@
+//! Files that hold secrets: readable by their owner only, made whole or not at all, never overwritten.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use zeroize::{Zeroize as _, Zeroizing};
+
+/// Why a file can't be used.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// There is none.
+    #[error("{} is missing", .0.display())]
+    Missing(PathBuf),
+    /// There is one already.
+    #[error("{} exists already", .0.display())]
+    Exists(PathBuf),
+    /// Others may read or change it.
+    #[error("{} is open to others (mode {mode:03o})", path.display())]
+    OpenToOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// Somebody else owns it.
+    #[error("{} belongs to another user", .0.display())]
+    Foreign(PathBuf),
+    /// It doesn't hold what it should.
+    #[error("{} is not {what}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        what: &'static str,
+    },
+    /// The operating system says no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl FileError {
+    /// What to do about it.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Missing(_) => "check the path, or run the command that makes the file".into(),
+            Self::Exists(path) => format!(
+                "nothing was changed; move {} away if it is no longer needed",
+                path.display()
+            ),
+            Self::OpenToOthers { path, .. } => {
+                format!(
+                    "run: chmod go-rwx '{}'; if others could read it, make a new one",
+                    path.display()
+                )
+            }
+            Self::Foreign(path) => format!("run as the owner of {}", path.display()),
+            Self::Malformed { .. } => {
+                "check that this is the right file and that it was copied whole".into()
+            }
+            Self::Io { .. } => "check the path and its permissions".into(),
+        }
+    }
+}
+
+/// With the file's name.
+pub(crate) fn io_error(path: &Path) -> impl Fn(io::Error) -> FileError + '_ {
+    move |source| match source.kind() {
+        io::ErrorKind::NotFound => FileError::Missing(path.to_path_buf()),
+        io::ErrorKind::AlreadyExists => FileError::Exists(path.to_path_buf()),
+        _ => FileError::Io {
+            path: path.to_path_buf(),
+            source,
+        },
+    }
+}
+
+/// Checks that only its owner, who is us, may read and change a file or a folder.
+pub fn check_private(path: &Path) -> Result<(), FileError> {
+    let meta = fs::metadata(path).map_err(io_error(path))?;
+    let mode = meta.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(FileError::OpenToOthers {
+            path: path.to_path_buf(),
+            mode,
+        });
+    }
+    if meta.uid() != rustix::process::geteuid().as_raw() {
+        return Err(FileError::Foreign(path.to_path_buf()));
+    }
+    Ok(())
+}
+
+/// Makes a folder that only its owner can enter; one that exists is left as it is.
+pub fn create_folder(path: &Path) -> Result<(), FileError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(io_error(path))
+}
+
+/// Writes a new file that only its owner can read. It appears whole and on the disk, or not at all;
+/// one that exists is an error.
+pub fn create_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let beside = suffixed(path, ".new");
+    // What an interrupted run left is nobody's; a link in its place is not followed.
+    let _ = fs::remove_file(&beside);
+    let made = write_synced(&beside, bytes).and_then(|()| fs::hard_link(&beside, path));
+    let _ = fs::remove_file(&beside);
+    made.map_err(io_error(path))?;
+    sync_parent(path)
+}
+
+/// Replaces a file as a whole, or makes it, readable by its owner only.
+pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let beside = suffixed(path, ".new");
+    let _ = fs::remove_file(&beside);
+    write_synced(&beside, bytes)
+        .and_then(|()| fs::rename(&beside, path))
+        .map_err(io_error(path))?;
+    sync_parent(path)
+}
+
+/// Reads a file of at most `limit` bytes.
+pub fn read_bounded(path: &Path, limit: u64, what: &'static str) -> Result<Vec<u8>, FileError> {
+    let file = File::open(path).map_err(io_error(path))?;
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(io_error(path))?;
+    if bytes.len() as u64 > limit {
+        return Err(FileError::Malformed {
+            path: path.to_path_buf(),
+            what,
+        });
+    }
+    Ok(bytes)
+}
+
+/// Writes 32 secret bytes into a new file: one line of 64 hex digits.
+pub fn create_secret(path: &Path, secret: &[u8; 32]) -> Result<(), FileError> {
+    let mut line = Zeroizing::new(hex::encode(secret));
+    line.push('\n');
+    create_private(path, line.as_bytes())
+}
+
+/// Reads 32 secret bytes from a file that nobody else can read.
+pub fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, FileError> {
+    const WHAT: &str = "a secret of 64 hex digits";
+    check_private(path)?;
+    let mut bytes = read_bounded(path, 128, WHAT)?;
+    let mut secret = Zeroizing::new([0u8; 32]);
+    let read = hex::decode_to_slice(bytes.trim_ascii(), &mut secret[..]);
+    bytes.zeroize();
+    read.map_err(|_| FileError::Malformed {
+        path: path.to_path_buf(),
+        what: WHAT,
+    })?;
+    Ok(secret)
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn sync_parent(path: &Path) -> Result<(), FileError> {
+    let folder = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    File::open(folder)
+        .and_then(|f| f.sync_all())
+        .map_err(io_error(folder))
+}
+
+fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_secret_comes_back_and_is_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        create_secret(&path, &[7; 32]).unwrap();
+        assert_eq!(*read_secret(&path).unwrap(), [7; 32]);
+        assert!(matches!(create_secret(&path, &[8; 32]), Err(FileError::Exists(p)) if p == path));
+        assert_eq!(*read_secret(&path).unwrap(), [7; 32]);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        create_secret(&path, &[7; 32]).unwrap();
+        for mode in [0o640, 0o604, 0o620, 0o602, 0o610] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert!(
+                matches!(read_secret(&path), Err(FileError::OpenToOthers { mode: m, .. }) if m == mode)
+            );
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+        assert!(read_secret(&path).is_ok());
+    }
+
+    #[test]
+    fn anything_but_64_hex_digits_is_no_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let hex64 = "ab".repeat(32);
+        for (i, text) in [
+            String::new(),
+            hex64[1..].into(),
+            format!("{hex64}00"),
+            hex64.replace('a', "g"),
+            "x".repeat(500),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let path = folder.path().join(i.to_string());
+            create_private(&path, text.as_bytes()).unwrap();
+            assert!(
+                matches!(read_secret(&path), Err(FileError::Malformed { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_link_beside_the_file_is_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, victim) = (folder.path().join("file"), folder.path().join("victim"));
+        fs::write(&victim, b"theirs").unwrap();
+        std::os::unix::fs::symlink(&victim, folder.path().join("file.new")).unwrap();
+        create_private(&path, b"mine").unwrap();
+        replace_private(&path, b"mine again").unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"theirs");
+        assert_eq!(fs::read(&path).unwrap(), b"mine again");
+    }
+}

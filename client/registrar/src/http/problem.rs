@@ -1,0 +1,132 @@
+//! Problem details (RFC 9457), and which error is which.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::code::CodeError;
+use crate::error::RegistrarError;
+
+/// What a client is told when something is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Which problem: `tacit:` and a stable word.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The same in a few words.
+    pub title: &'static str,
+    /// HTTP status.
+    pub status: u16,
+    /// What happened here.
+    pub detail: String,
+    /// What to do.
+    pub advice: String,
+}
+
+impl Problem {
+    /// From its parts.
+    pub fn new(
+        status: StatusCode,
+        word: &str,
+        title: &'static str,
+        detail: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind: format!("tacit:{word}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            advice: advice.into(),
+        }
+    }
+}
+
+impl From<&RegistrarError> for Problem {
+    fn from(error: &RegistrarError) -> Self {
+        use RegistrarError as E;
+        let (status, word, title) = match error {
+            E::UnknownGroup(_) => (StatusCode::NOT_FOUND, "unknown-group", "Unknown group"),
+            E::Code(CodeError::Check) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "code-mistyped",
+                "The code does not check",
+            ),
+            E::Code(_) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "code-malformed",
+                "Not a code",
+            ),
+            E::UnknownCode => (StatusCode::FORBIDDEN, "code-unknown", "Unknown code"),
+            E::CodeUsed => (StatusCode::CONFLICT, "code-used", "The code has been used"),
+            E::LeafTaken => (
+                StatusCode::CONFLICT,
+                "identity-taken",
+                "The identity is enrolled already",
+            ),
+            E::InvitationChanged => (
+                StatusCode::CONFLICT,
+                "invitation-changed",
+                "The invitation has changed",
+            ),
+            E::PublicKey(_) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "public-key",
+                "Not a usable public key",
+            ),
+            E::SignatureEncoding => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "signature-encoding",
+                "Not a signature",
+            ),
+            E::Signature => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "signature",
+                "The signature does not hold",
+            ),
+            // The rest is this registrar's own trouble; a client learns no more than that.
+            E::File(_)
+            | E::Card(_)
+            | E::Approval(_)
+            | E::Roster(_)
+            | E::Store(_)
+            | E::ForeignStore(_)
+            | E::Damaged(_)
+            | E::Randomness(_)
+            | E::HandOver(_)
+            | E::RecordFixed { .. }
+            | E::SecondIdentifier { .. }
+            | E::TooManyPeople
+            | E::NobodyOfThatName(_)
+            | E::SeveralOfThatName(..)
+            | E::AlreadyEnrolled(_) => {
+                let detail = "the registrar can't do this now";
+                return Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal",
+                    "The registrar has a problem",
+                    detail,
+                    "Try again later.",
+                );
+            }
+        };
+        let advice = match error {
+            E::UnknownGroup(_) => "check the group's id and the registrar's address".into(),
+            other => other.advice(),
+        };
+        Self::new(status, word, title, error.to_string(), advice)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        (
+            status,
+            [(header::CONTENT_TYPE, "application/problem+json")],
+            body,
+        )
+            .into_response()
+    }
+}
