@@ -11,6 +11,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use tacit_client::api::{Api, ApiError, Connector, ServiceUrl};
 use tacit_client::files;
+use tacit_client::identity_file::{self, IdentityFileError, Unlocked};
 use tacit_protocol::codec::{Decode as _, Encode as _};
 use tacit_protocol::founding::{Founding, FoundingFile};
 use tacit_protocol::ids::Fingerprint;
@@ -26,6 +27,8 @@ const FOUNDING_FILE: &str = "committee.bin";
 const PIN_FILE: &str = "pin.json";
 /// Addresses of its nodes.
 const NODES_FILE: &str = "nodes.json";
+/// The identity, encrypted.
+const IDENTITY_FILE: &str = "identity.tacit";
 /// The key that signs groups and statements.
 const CREATOR_KEY_FILE: &str = "creator.key";
 /// Longest of these files, in bytes.
@@ -364,6 +367,22 @@ impl Context {
                 "Nothing was done.",
             )),
         }
+    }
+
+    /// Where the identity lies, in the home, which is made if it doesn't exist.
+    pub fn identity_path(&self) -> Result<PathBuf, Failure> {
+        self.in_home(IDENTITY_FILE)
+    }
+
+    /// Opens the person's identity: asks for its passphrase.
+    pub fn unlock(&self) -> Result<Unlocked, Failure> {
+        let path = self.identity_path()?;
+        if !path.exists() {
+            // Before anybody types a passphrase for nothing.
+            return Err(IdentityFileError::Missing(path).into());
+        }
+        let passphrase = self.passphrase()?;
+        Ok(identity_file::unlock(&path, &passphrase)?)
     }
 
     /// The passphrase of an identity that exists.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use tacit_client::api::{ApiError, UrlError};
+use tacit_client::identity_file::IdentityFileError;
 
 use crate::output::{Output, printable};
 
@@ -97,6 +98,11 @@ impl Failure {
         Self::new(Exit::NotYet, code, problem, advice)
     }
 
+    /// A check failed, and the command's own JSON result says so: nothing more is printed.
+    pub fn already_told() -> Self {
+        Self::check("told", "", "")
+    }
+
     /// A file couldn't be read or written. `doing` completes "can't …", such as "read".
     pub fn file(doing: &str, path: &Path, e: &io::Error) -> Self {
         let problem = format!("can't {doing} {}: {e}", path.display());
@@ -114,6 +120,9 @@ impl Failure {
         #[derive(Serialize)]
         struct Object<'a> {
             error: Body<'a>,
+        }
+        if self.problem.is_empty() {
+            return;
         }
         if out.is_json() {
             out.json(&Object {
@@ -189,6 +198,37 @@ impl From<ApiError> for Failure {
                 };
                 Failure::usage(code, e, advice)
             }
+        }
+    }
+}
+
+impl From<IdentityFileError> for Failure {
+    fn from(e: IdentityFileError) -> Self {
+        use IdentityFileError as E;
+        match &e {
+            E::Missing(_) => Failure::usage("no-identity", e, "Make one: tacit identity new"),
+            E::Exists(_) => Failure::usage(
+                "identity-exists",
+                e,
+                "Use it, or another --home. To replace it, move the file away yourself: with it go its memberships and receipts.",
+            ),
+            E::InUse(_) => Failure::not_yet("in-use", e, "Wait for the other tacit to finish."),
+            E::Permissions(path) => {
+                let advice = format!("Run: chmod 600 {}", path.display());
+                Failure::usage("permissions", e, advice)
+            }
+            E::Io { .. } => Failure::usage("file", e, "Check the path and its permissions."),
+            E::NotAnIdentity(_) | E::Cost(_) | E::Contents(_) | E::Secret(_) => {
+                Failure::check("damaged", e, "Restore the file from a backup.")
+            }
+            E::Passphrase => Failure::check("passphrase", e, "Try again, or restore a backup."),
+            E::AlreadySealed(_) => Failure::usage(
+                "already-sealed",
+                e,
+                "Run tacit sign again: it sends the same bytes and never counts twice.",
+            ),
+            E::NothingSealed(_) => Failure::usage("nothing-sealed", e, "Sign it with tacit sign."),
+            E::Randomness(_) => Failure::usage("randomness", e, "Try again."),
         }
     }
 }

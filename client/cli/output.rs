@@ -64,6 +64,7 @@ impl Output {
     }
 
     /// A table for people, as wide as the terminal; whole when stdout is none. Nothing with `--json`.
+    /// The widest column is shortened first, but ids (64 hex digits) never are: they are to be copied.
     pub fn table(&self, headers: &[&str], rows: &[Vec<String>]) {
         if self.json {
             return;
@@ -155,11 +156,10 @@ fn table_lines(headers: &[&str], rows: &[Vec<String>], width: Option<usize>) -> 
         }
     }
     if let Some(width) = width {
-        // The widest column gives way first.
         loop {
             let total = columns.iter().sum::<usize>() + GAP * columns.len().saturating_sub(1);
-            let widest = columns.iter_mut().max_by_key(|c| **c);
-            match widest {
+            let shrinkable = columns.iter_mut().zip(headers).filter(|(_, h)| **h != "id");
+            match shrinkable.map(|(c, _)| c).max_by_key(|c| **c) {
                 Some(widest) if total > width && *widest > MIN_COLUMN => {
                     *widest = widest.saturating_sub(total - width).max(MIN_COLUMN);
                 }
@@ -236,6 +236,13 @@ mod tests {
         let lines = table_lines(&["name", "remark"], &rows(), Some(24));
         assert!(lines.iter().all(|l| l.width() <= 24), "{lines:?}");
         assert_eq!(lines[3], "王小明  a rather long r…");
+    }
+
+    #[test]
+    fn an_id_is_never_shortened() {
+        let rows = vec![vec!["f".repeat(64), "a statement with some words".to_string()]];
+        let lines = table_lines(&["id", "text"], &rows, Some(80));
+        assert_eq!(lines[2], format!("{}  a statement w…", "f".repeat(64)));
     }
 
     #[test]

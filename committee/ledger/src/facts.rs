@@ -24,7 +24,9 @@ pub(crate) fn facts(store: &Store<'_>, object: &Object) -> Result<Facts> {
             }))
         }
         Subject::Statement(id) => {
-            let row = store.statement(&id)?.ok_or(StoreError::Damaged("statement"))?;
+            let row = store
+                .statement(&id)?
+                .ok_or(StoreError::Damaged("statement"))?;
             Ok(Facts::Statement(StatementFacts {
                 id,
                 head: object.head,
@@ -44,18 +46,32 @@ fn tree(store: &Store<'_>, id: &GroupId, class: Option<u16>) -> Result<Tree> {
 }
 
 /// Trees of all classes, in the definition's order.
-pub(crate) fn class_trees(store: &Store<'_>, id: &GroupId, definition: &GroupDefinition) -> Result<Vec<Tree>> {
-    (0..definition.classes.len() as u16).map(|c| tree(store, id, Some(c))).collect()
+pub(crate) fn class_trees(
+    store: &Store<'_>,
+    id: &GroupId,
+    definition: &GroupDefinition,
+) -> Result<Vec<Tree>> {
+    (0..definition.classes.len() as u16)
+        .map(|c| tree(store, id, Some(c)))
+        .collect()
 }
 
 /// The group's trees as they stand now.
-pub(crate) fn frozen(store: &Store<'_>, id: &GroupId, definition: &GroupDefinition) -> Result<(Tree, Vec<Tree>)> {
+pub(crate) fn frozen(
+    store: &Store<'_>,
+    id: &GroupId,
+    definition: &GroupDefinition,
+) -> Result<(Tree, Vec<Tree>)> {
     Ok((tree(store, id, None)?, class_trees(store, id, definition)?))
 }
 
 fn class_counts(store: &Store<'_>, row: &StatementRow) -> Result<Vec<u64>> {
-    let definition = store.group(&row.statement.group)?.ok_or(StoreError::Damaged("group"))?;
-    (0..definition.classes.len() as u16).map(|c| store.class_count(&row.id, c)).collect()
+    let definition = store
+        .group(&row.statement.group)?
+        .ok_or(StoreError::Damaged("group"))?;
+    (0..definition.classes.len() as u16)
+        .map(|c| store.class_count(&row.id, c))
+        .collect()
 }
 
 /// Root of the certified state.
@@ -74,17 +90,31 @@ pub(crate) struct StatementCounts {
 
 impl StatementCounts {
     /// With sizes as frozen at opening, or as they stand before.
-    pub fn of(store: &Store<'_>, group: &GroupId, statement: Option<&StatementId>, count: u64, opening: Option<&Opening>) -> Result<Self> {
+    pub fn of(
+        store: &Store<'_>,
+        group: &GroupId,
+        statement: Option<&StatementId>,
+        count: u64,
+        opening: Option<&Opening>,
+    ) -> Result<Self> {
         let definition = store.group(group)?.ok_or(StoreError::Damaged("group"))?;
         let (all, classes) = match opening {
             Some(o) => (o.group, o.classes.clone()),
             None => frozen(store, group, &definition)?,
         };
         let class_counts = match statement {
-            Some(id) => (0..definition.classes.len() as u16).map(|c| store.class_count(id, c)).collect::<Result<_>>()?,
+            Some(id) => (0..definition.classes.len() as u16)
+                .map(|c| store.class_count(id, c))
+                .collect::<Result<_>>()?,
             None => vec![0; definition.classes.len()],
         };
-        Ok(Self { definition, members: all.size, class_members: classes.iter().map(|t| t.size).collect(), count, class_counts })
+        Ok(Self {
+            definition,
+            members: all.size,
+            class_members: classes.iter().map(|t| t.size).collect(),
+            count,
+            class_counts,
+        })
     }
 }
 
@@ -92,14 +122,23 @@ impl Counts for StatementCounts {
     fn count(&self, class: Option<&ClassName>) -> u64 {
         match class {
             None => self.count,
-            Some(c) => self.definition.class_index(c).and_then(|i| self.class_counts.get(i)).copied().unwrap_or(0),
+            Some(c) => self
+                .definition
+                .class_index(c)
+                .and_then(|i| self.class_counts.get(i))
+                .copied()
+                .unwrap_or(0),
         }
     }
 
     fn members(&self, class: Option<&ClassName>) -> Option<u64> {
         match class {
             None => Some(self.members),
-            Some(c) => self.definition.class_index(c).and_then(|i| self.class_members.get(i)).copied(),
+            Some(c) => self
+                .definition
+                .class_index(c)
+                .and_then(|i| self.class_members.get(i))
+                .copied(),
         }
     }
 }

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior, params};
-use tacit_protocol::block::{Block, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES, MAX_BLOCK_PROOFS, entries_root, entry_leaves};
+use tacit_protocol::block::{
+    Block, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES, MAX_BLOCK_PROOFS, entries_root, entry_leaves,
+};
 use tacit_protocol::chain::Facts;
 use tacit_protocol::codec::{Decode, Encode};
 use tacit_protocol::entry::{Entry, Subject};
@@ -44,7 +46,9 @@ pub enum LedgerError {
         applied: u64,
     },
     /// A finalized block isn't valid: more than f nodes are faulty, or this node runs other code than they.
-    #[error("finalized block {height} is not valid here ({refusal}): over f nodes are faulty, or this program differs from theirs")]
+    #[error(
+        "finalized block {height} is not valid here ({refusal}): over f nodes are faulty, or this program differs from theirs"
+    )]
     Diverged {
         /// Its height.
         height: u64,
@@ -134,12 +138,22 @@ impl Ledger {
         conn.pragma_update(None, "synchronous", "FULL")?;
         conn.pragma_update(None, "secure_delete", "ON")?;
         conn.set_prepared_statement_cache_capacity(128);
-        let mut ledger = Self { conn, founding, fingerprint, keygen: KeygenCache::default() };
-        let version: i64 = ledger.conn.pragma_query_value(None, "user_version", |r| r.get(0))?;
+        let mut ledger = Self {
+            conn,
+            founding,
+            fingerprint,
+            keygen: KeygenCache::default(),
+        };
+        let version: i64 = ledger
+            .conn
+            .pragma_query_value(None, "user_version", |r| r.get(0))?;
         match version {
             0 => ledger.create()?,
             schema::VERSION => {
-                let stored: Vec<u8> = ledger.conn.query_row("SELECT fingerprint FROM meta", [], |r| r.get(0))?;
+                let stored: Vec<u8> =
+                    ledger
+                        .conn
+                        .query_row("SELECT fingerprint FROM meta", [], |r| r.get(0))?;
                 if stored != ledger.fingerprint.as_bytes() {
                     let other: String = stored.iter().map(|b| format!("{b:02x}")).collect();
                     return Err(LedgerError::OtherCommittee(other));
@@ -152,13 +166,18 @@ impl Ledger {
 
     fn create(&mut self) -> Result<(), LedgerError> {
         let genesis = Block::genesis(&self.founding);
-        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         schema::create(&tx)?;
         tx.execute(
             "INSERT INTO meta (one, fingerprint, height, digest, time_ms) VALUES (1, ?1, 0, ?2, ?3)",
             params![self.fingerprint.as_bytes(), genesis.digest().as_bytes(), genesis.header.timestamp_ms as i64],
         )?;
-        tx.execute("INSERT INTO headers (height, header) VALUES (0, ?1)", params![genesis.header.to_bytes()])?;
+        tx.execute(
+            "INSERT INTO headers (height, header) VALUES (0, ?1)",
+            params![genesis.header.to_bytes()],
+        )?;
         tx.commit()?;
         Ok(())
     }
@@ -175,22 +194,45 @@ impl Ledger {
 
     /// The last applied block.
     pub fn applied(&self) -> Result<Applied, LedgerError> {
-        let (height, digest, time_ms) = self.conn.query_row("SELECT height, digest, time_ms FROM meta", [], |r| {
-            Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?, r.get::<_, i64>(2)?))
-        })?;
-        let digest = digest.try_into().map(Digest).map_err(|_| StoreError::Damaged("block digest"))?;
-        Ok(Applied { height: height as u64, digest, time_ms: time_ms as u64 })
+        let (height, digest, time_ms) =
+            self.conn
+                .query_row("SELECT height, digest, time_ms FROM meta", [], |r| {
+                    Ok((
+                        r.get::<_, i64>(0)?,
+                        r.get::<_, Vec<u8>>(1)?,
+                        r.get::<_, i64>(2)?,
+                    ))
+                })?;
+        let digest = digest
+            .try_into()
+            .map(Digest)
+            .map_err(|_| StoreError::Damaged("block digest"))?;
+        Ok(Applied {
+            height: height as u64,
+            digest,
+            time_ms: time_ms as u64,
+        })
     }
 
     /// Builds the next block on `ancestors` (unapplied blocks, oldest first) from those candidates
     /// that are valid there, as many as fit.
-    pub fn build(&mut self, ancestors: &[&Block], timestamp_ms: u64, candidates: &[&[u8]]) -> Result<Built, LedgerError> {
+    pub fn build(
+        &mut self,
+        ancestors: &[&Block],
+        timestamp_ms: u64,
+        candidates: &[&[u8]],
+    ) -> Result<Built, LedgerError> {
         let applied = self.applied()?;
         let (parent, height) = match ancestors.last() {
             Some(b) => (b.digest(), b.header.height + 1),
             None => (applied.digest, applied.height + 1),
         };
-        let Self { conn, founding, fingerprint, keygen } = self;
+        let Self {
+            conn,
+            founding,
+            fingerprint,
+            keygen,
+        } = self;
         // Dropping the transaction rolls everything back.
         let tx = conn.transaction()?;
         let state_root = match apply_all(&tx, founding, fingerprint, keygen, ancestors)? {
@@ -225,8 +267,18 @@ impl Ledger {
         }
         let effects = std::mem::take(&mut applier.effects);
         drop(applier);
-        let header = Header { height, parent, timestamp_ms, entries_root: entries_root(&entries), state_root };
-        Ok(Built { block: Block { header, entries }, effects, refused })
+        let header = Header {
+            height,
+            parent,
+            timestamp_ms,
+            entries_root: entries_root(&entries),
+            state_root,
+        };
+        Ok(Built {
+            block: Block { header, entries },
+            effects,
+            refused,
+        })
     }
 
     /// Judges a proposed block on `ancestors` (unapplied blocks, oldest first). At or below the
@@ -234,12 +286,21 @@ impl Ledger {
     pub fn check(&mut self, ancestors: &[&Block], block: &Block) -> Result<Checked, LedgerError> {
         let invalid = |code, detail: &str| Ok(Checked::Invalid(Refusal::new(code, detail)));
         if block.check_entries().is_err() {
-            return invalid("entries-root", "the entries are not those that the header commits to");
+            return invalid(
+                "entries-root",
+                "the entries are not those that the header commits to",
+            );
         }
         let applied = self.applied()?;
         if block.header.height <= applied.height {
-            let same = self.header(block.header.height)?.is_some_and(|h| h.digest() == block.digest());
-            return if same { Ok(Checked::Valid(Effects::default())) } else { invalid("below-applied", "another block is final at this height") };
+            let same = self
+                .header(block.header.height)?
+                .is_some_and(|h| h.digest() == block.digest());
+            return if same {
+                Ok(Checked::Valid(Effects::default()))
+            } else {
+                invalid("below-applied", "another block is final at this height")
+            };
         }
         let (parent, height) = match ancestors.last() {
             Some(b) => (b.digest(), b.header.height + 1),
@@ -248,7 +309,12 @@ impl Ledger {
         if block.header.parent != parent || block.header.height != height {
             return invalid("parent", "the block does not follow its parent");
         }
-        let Self { conn, founding, fingerprint, keygen } = self;
+        let Self {
+            conn,
+            founding,
+            fingerprint,
+            keygen,
+        } = self;
         let tx = conn.transaction()?;
         let root = match apply_all(&tx, founding, fingerprint, keygen, ancestors)? {
             Ok(root) => root,
@@ -257,13 +323,18 @@ impl Ledger {
         if block.header.state_root != root {
             return invalid("state-root", "the header commits to another state");
         }
-        Ok(match apply_block(&tx, founding, fingerprint, keygen, block)? {
-            Ok((effects, _)) if effects.claims.len() > MAX_BLOCK_PROOFS => {
-                Checked::Invalid(Refusal::new("too-many-proofs", "the block holds more proofs than allowed"))
-            }
-            Ok((effects, _)) => Checked::Valid(effects),
-            Err(refusal) => Checked::Invalid(refusal),
-        })
+        Ok(
+            match apply_block(&tx, founding, fingerprint, keygen, block)? {
+                Ok((effects, _)) if effects.claims.len() > MAX_BLOCK_PROOFS => {
+                    Checked::Invalid(Refusal::new(
+                        "too-many-proofs",
+                        "the block holds more proofs than allowed",
+                    ))
+                }
+                Ok((effects, _)) => Checked::Valid(effects),
+                Err(refusal) => Checked::Invalid(refusal),
+            },
+        )
     }
 
     /// Judges one entry for the block after the applied one.
@@ -276,18 +347,43 @@ impl Ledger {
             if let Entry::Sign(sign) = &entry {
                 // A re-randomized proof of the signature that is in the log: success, not a second one.
                 let spent = Store(&self.conn).signature_of(&sign.statement, &sign.nullifier)?;
-                let same = spent.filter(|row| row.ct == sign.ct && row.class == sign.class && row.payload_hash == sign.payload_hash);
+                let same = spent.filter(|row| {
+                    row.ct == sign.ct
+                        && row.class == sign.class
+                        && row.payload_hash == sign.payload_hash
+                });
                 if let Some(row) = same {
-                    return Ok(Admission::Final { height: row.height, index: row.index });
+                    return Ok(Admission::Final {
+                        height: row.height,
+                        index: row.index,
+                    });
                 }
             }
-            if matches!(entry, Entry::StatementPropose(_)) && Store(&self.conn).open_statements()? >= u64::from(self.founding.max_open_statements) {
-                return Ok(Admission::Refused(Refusal::new("too-many-statements", "too many statements are open: wait until one ends")));
+            if matches!(entry, Entry::StatementPropose(_))
+                && Store(&self.conn).open_statements()?
+                    >= u64::from(self.founding.max_open_statements)
+            {
+                return Ok(Admission::Refused(Refusal::new(
+                    "too-many-statements",
+                    "too many statements are open: wait until one ends",
+                )));
             }
         }
-        let Self { conn, founding, fingerprint, keygen } = self;
+        let Self {
+            conn,
+            founding,
+            fingerprint,
+            keygen,
+        } = self;
         let tx = conn.transaction()?;
-        let mut applier = Applier::new(&tx, founding, fingerprint, keygen, applied.height + 1, applied.time_ms + 1);
+        let mut applier = Applier::new(
+            &tx,
+            founding,
+            fingerprint,
+            keygen,
+            applied.height + 1,
+            applied.time_ms + 1,
+        );
         store_only(applier.begin())?;
         Ok(match applier.entry(0, bytes) {
             Ok(()) => Admission::Valid(std::mem::take(&mut applier.effects)),
@@ -304,16 +400,28 @@ impl Ledger {
             return Ok(Effects::default());
         }
         if height != applied.height + 1 || block.header.parent != applied.digest {
-            return Err(LedgerError::Gap { got: height, applied: applied.height });
+            return Err(LedgerError::Gap {
+                got: height,
+                applied: applied.height,
+            });
         }
-        let Self { conn, founding, fingerprint, keygen } = self;
+        let Self {
+            conn,
+            founding,
+            fingerprint,
+            keygen,
+        } = self;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let effects = match apply_block(&tx, founding, fingerprint, keygen, block)? {
             Ok((effects, _)) => effects,
             Err(refusal) => return Err(LedgerError::Diverged { height, refusal }),
         };
-        tx.prepare_cached("INSERT INTO headers (height, header) VALUES (?1, ?2)")?.execute(params![height as i64, block.header.to_bytes()])?;
-        tx.prepare_cached("UPDATE meta SET height = ?1, digest = ?2, time_ms = ?3 WHERE height = ?1 - 1")?.execute(params![
+        tx.prepare_cached("INSERT INTO headers (height, header) VALUES (?1, ?2)")?
+            .execute(params![height as i64, block.header.to_bytes()])?;
+        tx.prepare_cached(
+            "UPDATE meta SET height = ?1, digest = ?2, time_ms = ?3 WHERE height = ?1 - 1",
+        )?
+        .execute(params![
             height as i64,
             block.digest().as_bytes(),
             block.header.timestamp_ms as i64
@@ -325,13 +433,21 @@ impl Ledger {
     /// Header of an applied block.
     pub fn header(&self, height: u64) -> Result<Option<Header>, LedgerError> {
         use rusqlite::OptionalExtension as _;
-        let row: Option<Vec<u8>> =
-            self.conn.prepare_cached("SELECT header FROM headers WHERE height = ?1")?.query_row([height as i64], |r| r.get(0)).optional()?;
-        row.map(|b| Header::from_bytes(&b).map_err(|_| StoreError::Damaged("header").into())).transpose()
+        let row: Option<Vec<u8>> = self
+            .conn
+            .prepare_cached("SELECT header FROM headers WHERE height = ?1")?
+            .query_row([height as i64], |r| r.get(0))
+            .optional()?;
+        row.map(|b| Header::from_bytes(&b).map_err(|_| StoreError::Damaged("header").into()))
+            .transpose()
     }
 
     /// The bytes of an applied entry and its Merkle path in its block.
-    pub fn entry_path(&self, height: u64, index: u32) -> Result<Option<(Vec<u8>, merkle::Path)>, LedgerError> {
+    pub fn entry_path(
+        &self,
+        height: u64,
+        index: u32,
+    ) -> Result<Option<(Vec<u8>, merkle::Path)>, LedgerError> {
         let entries = self.store().entries_at(height)?;
         let path = merkle::Path::of(&entry_leaves(&entries), index as usize);
         Ok(entries.into_iter().nth(index as usize).zip(path))
@@ -342,10 +458,16 @@ impl Ledger {
         let leaves = self.store().leaves()?;
         let mut proven = Vec::new();
         for subject in subjects {
-            let Some(facts) = self.facts(subject)? else { return Ok(None) };
-            let Some(object) = self.store().object(subject)? else { return Ok(None) };
+            let Some(facts) = self.facts(subject)? else {
+                return Ok(None);
+            };
+            let Some(object) = self.store().object(subject)? else {
+                return Ok(None);
+            };
             let index = self.store().leaf_index(object.ord)?;
-            let Some(path) = merkle::Path::of(&leaves, index) else { return Ok(None) };
+            let Some(path) = merkle::Path::of(&leaves, index) else {
+                return Ok(None);
+            };
             proven.push(ProvenFacts { facts, path });
         }
         Ok(Some(proven))
@@ -354,7 +476,9 @@ impl Ledger {
     /// Facts as of the applied block.
     pub fn facts(&self, subject: &Subject) -> Result<Option<Facts>, LedgerError> {
         let store = self.store();
-        let Some(object) = store.object(subject)? else { return Ok(None) };
+        let Some(object) = store.object(subject)? else {
+            return Ok(None);
+        };
         Ok(Some(facts::facts(&store, &object)?))
     }
 
@@ -364,8 +488,14 @@ impl Ledger {
     }
 
     /// Keeps opened bodies as public, durably: the last thing before the wrapping key goes.
-    pub fn publish_bodies(&mut self, statement: &StatementId, bodies: &[(u64, SealedBody)]) -> Result<(), LedgerError> {
-        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    pub fn publish_bodies(
+        &mut self,
+        statement: &StatementId,
+        bodies: &[(u64, SealedBody)],
+    ) -> Result<(), LedgerError> {
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (position, body) in bodies {
             Store(&tx).add_opened_body(statement, *position, body)?;
         }
@@ -382,8 +512,18 @@ impl Ledger {
     }
 
     /// For [`crate::replay`]: applies one block's worth of entries that lack their block, in memory.
-    pub(crate) fn replay_block(&mut self, height: u64, time_ms: u64, entries: &[(u32, &[u8])]) -> Result<Result<Effects, Refusal>, LedgerError> {
-        let Self { conn, founding, fingerprint, keygen } = self;
+    pub(crate) fn replay_block(
+        &mut self,
+        height: u64,
+        time_ms: u64,
+        entries: &[(u32, &[u8])],
+    ) -> Result<Result<Effects, Refusal>, LedgerError> {
+        let Self {
+            conn,
+            founding,
+            fingerprint,
+            keygen,
+        } = self;
         let tx = conn.transaction()?;
         let mut applier = Applier::new(&tx, founding, fingerprint, keygen, height, time_ms);
         let mut all = || -> Result<(), ApplyError> {
@@ -421,7 +561,14 @@ fn apply_block(
     keygen: &KeygenCache,
     block: &Block,
 ) -> Result<Result<(Effects, Digest), Refusal>, LedgerError> {
-    let mut applier = Applier::new(conn, founding, fingerprint, keygen, block.header.height, block.header.timestamp_ms);
+    let mut applier = Applier::new(
+        conn,
+        founding,
+        fingerprint,
+        keygen,
+        block.header.height,
+        block.header.timestamp_ms,
+    );
     let mut all = || -> Result<(), ApplyError> {
         applier.begin()?;
         for (index, bytes) in block.entries.iter().enumerate() {
@@ -454,4 +601,3 @@ fn apply_all(
     }
     Ok(Ok(facts::state_root(&Store(conn))?))
 }
-

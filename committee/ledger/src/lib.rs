@@ -18,4 +18,6 @@ pub mod replay;
 
 pub use apply::{BodyNeed, Claim, Effects, Refusal};
 pub use ledger::{Admission, Applied, Built, Checked, Ledger, LedgerError};
-pub use views::{ChunkView, GroupView, MemberView, OpeningView, SignatureView, StatementView};
+pub use views::{
+    ChunkView, GroupView, MemberView, OpeningView, SignatureEntry, SignatureView, StatementView,
+};

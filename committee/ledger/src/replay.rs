@@ -86,13 +86,18 @@ pub struct Replay {
 
 /// Folds a chain and compares it with its certified facts.
 pub fn check_head(whose: &'static str, chain: &Chain, facts: &Facts) -> Result<(), ReplayError> {
-    let head = chain.fold().map_err(|error| ReplayError::Chain { whose, error })?;
+    let head = chain
+        .fold()
+        .map_err(|error| ReplayError::Chain { whose, error })?;
     let (facts_head, links) = match facts {
         Facts::Group(f) => (f.head, f.links),
         Facts::Statement(f) => (f.head, f.links),
     };
     if head != facts_head || links != chain.links.len() as u64 {
-        return Err(ReplayError::Chain { whose, error: ChainError::Head });
+        return Err(ReplayError::Chain {
+            whose,
+            error: ChainError::Head,
+        });
     }
     Ok(())
 }
@@ -105,7 +110,9 @@ pub fn replay(
     group_facts: &Facts,
     statement_facts: &Facts,
 ) -> Result<Replay, ReplayError> {
-    let (Subject::Group(group), Subject::Statement(statement)) = (group_chain.subject, statement_chain.subject) else {
+    let (Subject::Group(group), Subject::Statement(statement)) =
+        (group_chain.subject, statement_chain.subject)
+    else {
         return Err(ReplayError::OtherFacts);
     };
     match (group_facts, statement_facts) {
@@ -130,7 +137,12 @@ pub fn replay(
     }
     compare(&ledger, "group", group_chain, group_facts)?;
     compare(&ledger, "statement", statement_chain, statement_facts)?;
-    Ok(Replay { ledger, group, statement, claims })
+    Ok(Replay {
+        ledger,
+        group,
+        statement,
+        claims,
+    })
 }
 
 struct ReplayBlock<'c> {
@@ -144,13 +156,18 @@ fn blocks<'c>(chains: &[&'c Chain]) -> Result<BTreeMap<u64, ReplayBlock<'c>>, Re
     for chain in chains {
         let mut entries = chain.entries.iter();
         for link in &chain.links {
-            let block = blocks.entry(link.height).or_insert_with(|| ReplayBlock { time_ms: link.time_ms, entries: Vec::new() });
+            let block = blocks.entry(link.height).or_insert_with(|| ReplayBlock {
+                time_ms: link.time_ms,
+                entries: Vec::new(),
+            });
             if block.time_ms != link.time_ms {
                 return Err(ReplayError::Time(link.height));
             }
             if let Event::Entry { .. } = link.event {
                 // `fold` has matched links and entries one by one.
-                block.entries.extend(entries.next().map(|e| (link.index, e.as_slice())));
+                block
+                    .entries
+                    .extend(entries.next().map(|e| (link.index, e.as_slice())));
             }
         }
     }
@@ -160,8 +177,16 @@ fn blocks<'c>(chains: &[&'c Chain]) -> Result<BTreeMap<u64, ReplayBlock<'c>>, Re
     Ok(blocks)
 }
 
-fn compare(ledger: &Ledger, whose: &'static str, chain: &Chain, facts: &Facts) -> Result<(), ReplayError> {
-    let made = ledger.chain(&chain.subject)?.map(|c| c.links).unwrap_or_default();
+fn compare(
+    ledger: &Ledger,
+    whose: &'static str,
+    chain: &Chain,
+    facts: &Facts,
+) -> Result<(), ReplayError> {
+    let made = ledger
+        .chain(&chain.subject)?
+        .map(|c| c.links)
+        .unwrap_or_default();
     let differs = |(a, b): (Option<&Link>, Option<&Link>)| a != b;
     let longest = made.len().max(chain.links.len());
     if let Some(at) = (0..longest).find(|i| differs((made.get(*i), chain.links.get(*i)))) {

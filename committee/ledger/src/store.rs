@@ -23,7 +23,9 @@ pub enum StoreError {
     #[error("the database failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
     /// A row isn't what this code wrote.
-    #[error("the database holds a damaged {0}: it follows from the log, so delete it and start again to rebuild it")]
+    #[error(
+        "the database holds a damaged {0}: it follows from the log, so delete it and start again to rebuild it"
+    )]
     Damaged(&'static str),
 }
 
@@ -34,7 +36,10 @@ fn decoded<T: Decode>(bytes: &[u8], what: &'static str) -> Result<T> {
 }
 
 fn digest(bytes: Vec<u8>, what: &'static str) -> Result<Digest> {
-    bytes.try_into().map(Digest).map_err(|_| StoreError::Damaged(what))
+    bytes
+        .try_into()
+        .map(Digest)
+        .map_err(|_| StoreError::Damaged(what))
 }
 
 fn element(bytes: &[u8], what: &'static str) -> Result<Fr> {
@@ -77,7 +82,10 @@ pub(crate) struct StatementRow {
 
 impl StatementRow {
     pub fn at(&self) -> AttemptId {
-        AttemptId { statement: self.id, attempt: self.attempt }
+        AttemptId {
+            statement: self.id,
+            attempt: self.attempt,
+        }
     }
 }
 
@@ -115,16 +123,32 @@ impl Store<'_> {
         let row = self
             .0
             .prepare_cached("SELECT ord, head, links FROM objects WHERE id = ?1 AND kind = ?2")?
-            .query_row(params![id, kind], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?, r.get::<_, i64>(2)?)))
+            .query_row(params![id, kind], |r| {
+                Ok((
+                    r.get::<_, i64>(0)?,
+                    r.get::<_, Vec<u8>>(1)?,
+                    r.get::<_, i64>(2)?,
+                ))
+            })
             .optional()?;
-        row.map(|(ord, head, links)| Ok(Object { ord, subject: *subject, head: digest(head, "chain head")?, links: links as u64 })).transpose()
+        row.map(|(ord, head, links)| {
+            Ok(Object {
+                ord,
+                subject: *subject,
+                head: digest(head, "chain head")?,
+                links: links as u64,
+            })
+        })
+        .transpose()
     }
 
     pub fn create_object(&self, subject: &Subject) -> Result<()> {
         let (kind, id) = object_key(subject);
         let head = tacit_protocol::chain::start(subject);
         self.0
-            .prepare_cached("INSERT INTO objects (kind, id, head, links, leaf) VALUES (?1, ?2, ?3, 0, x'')")?
+            .prepare_cached(
+                "INSERT INTO objects (kind, id, head, links, leaf) VALUES (?1, ?2, ?3, 0, x'')",
+            )?
             .execute(params![kind, id, head.as_bytes()])?;
         Ok(())
     }
@@ -134,36 +158,47 @@ impl Store<'_> {
             Event::Entry { id, .. } => Some(*id.as_bytes()),
             _ => None,
         };
-        self.0.prepare_cached("INSERT INTO links (ord, seq, link, entry) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-            object.ord,
-            object.links as i64,
-            link.to_bytes(),
-            entry
-        ])?;
+        self.0
+            .prepare_cached("INSERT INTO links (ord, seq, link, entry) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![
+                object.ord,
+                object.links as i64,
+                link.to_bytes(),
+                entry
+            ])?;
         object.head = link.extend(&object.head);
         object.links += 1;
-        self.0.prepare_cached("UPDATE objects SET head = ?2, links = ?3 WHERE ord = ?1")?.execute(params![
-            object.ord,
-            object.head.as_bytes(),
-            object.links as i64
-        ])?;
+        self.0
+            .prepare_cached("UPDATE objects SET head = ?2, links = ?3 WHERE ord = ?1")?
+            .execute(params![
+                object.ord,
+                object.head.as_bytes(),
+                object.links as i64
+            ])?;
         Ok(())
     }
 
     pub fn set_leaf(&self, ord: i64, leaf: &Digest) -> Result<()> {
-        self.0.prepare_cached("UPDATE objects SET leaf = ?2 WHERE ord = ?1")?.execute(params![ord, leaf.as_bytes()])?;
+        self.0
+            .prepare_cached("UPDATE objects SET leaf = ?2 WHERE ord = ?1")?
+            .execute(params![ord, leaf.as_bytes()])?;
         Ok(())
     }
 
     pub fn leaves(&self) -> Result<Vec<Digest>> {
-        let mut q = self.0.prepare_cached("SELECT leaf FROM objects ORDER BY ord")?;
+        let mut q = self
+            .0
+            .prepare_cached("SELECT leaf FROM objects ORDER BY ord")?;
         let rows = q.query_map([], |r| r.get::<_, Vec<u8>>(0))?;
         rows.map(|r| digest(r?, "state leaf")).collect()
     }
 
     /// Position of an object among the leaves.
     pub fn leaf_index(&self, ord: i64) -> Result<usize> {
-        let n: i64 = self.0.prepare_cached("SELECT count(*) FROM objects WHERE ord < ?1")?.query_row([ord], |r| r.get(0))?;
+        let n: i64 = self
+            .0
+            .prepare_cached("SELECT count(*) FROM objects WHERE ord < ?1")?
+            .query_row([ord], |r| r.get(0))?;
         Ok(n as usize)
     }
 
@@ -171,14 +206,20 @@ impl Store<'_> {
         let mut q = self.0.prepare_cached(
             "SELECT l.link, e.bytes FROM links l LEFT JOIN entries e ON e.id = l.entry WHERE l.ord = ?1 ORDER BY l.seq",
         )?;
-        let rows = q.query_map([object.ord], |r| Ok((r.get::<_, Vec<u8>>(0)?, r.get::<_, Option<Vec<u8>>>(1)?)))?;
+        let rows = q.query_map([object.ord], |r| {
+            Ok((r.get::<_, Vec<u8>>(0)?, r.get::<_, Option<Vec<u8>>>(1)?))
+        })?;
         let (mut links, mut entries) = (Vec::new(), Vec::new());
         for row in rows {
             let (link, entry) = row?;
             links.push(decoded(&link, "link")?);
             entries.extend(entry);
         }
-        Ok(Chain { subject: object.subject, links, entries })
+        Ok(Chain {
+            subject: object.subject,
+            links,
+            entries,
+        })
     }
 
     // --- entries
@@ -196,12 +237,16 @@ impl Store<'_> {
         Ok(self
             .0
             .prepare_cached("SELECT height, idx FROM entries WHERE id = ?1")?
-            .query_row([id.as_bytes()], |r| Ok((r.get::<_, i64>(0)? as u64, r.get(1)?)))
+            .query_row([id.as_bytes()], |r| {
+                Ok((r.get::<_, i64>(0)? as u64, r.get(1)?))
+            })
             .optional()?)
     }
 
     pub fn entries_at(&self, height: u64) -> Result<Vec<Vec<u8>>> {
-        let mut q = self.0.prepare_cached("SELECT bytes FROM entries WHERE height = ?1 ORDER BY idx")?;
+        let mut q = self
+            .0
+            .prepare_cached("SELECT bytes FROM entries WHERE height = ?1 ORDER BY idx")?;
         let rows = q.query_map([height as i64], |r| r.get(0))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
@@ -211,24 +256,35 @@ impl Store<'_> {
     pub fn add_group(&self, id: &GroupId, definition: &GroupDefinition) -> Result<bool> {
         let n = self
             .0
-            .prepare_cached("INSERT INTO groups (id, definition) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .prepare_cached(
+                "INSERT INTO groups (id, definition) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            )?
             .execute(params![id.as_bytes(), definition.to_bytes()])?;
         if n == 1 {
             for class in std::iter::once(-1).chain(0..definition.classes.len() as i64) {
-                self.0.prepare_cached("INSERT INTO trees (grp, class, size, root) VALUES (?1, ?2, 0, NULL)")?.execute(params![id.as_bytes(), class])?;
+                self.0
+                    .prepare_cached(
+                        "INSERT INTO trees (grp, class, size, root) VALUES (?1, ?2, 0, NULL)",
+                    )?
+                    .execute(params![id.as_bytes(), class])?;
             }
         }
         Ok(n == 1)
     }
 
     pub fn group(&self, id: &GroupId) -> Result<Option<GroupDefinition>> {
-        let row: Option<Vec<u8>> =
-            self.0.prepare_cached("SELECT definition FROM groups WHERE id = ?1")?.query_row([id.as_bytes()], |r| r.get(0)).optional()?;
+        let row: Option<Vec<u8>> = self
+            .0
+            .prepare_cached("SELECT definition FROM groups WHERE id = ?1")?
+            .query_row([id.as_bytes()], |r| r.get(0))
+            .optional()?;
         row.map(|b| decoded(&b, "group")).transpose()
     }
 
     pub fn group_ids(&self) -> Result<Vec<GroupId>> {
-        let mut q = self.0.prepare_cached("SELECT id FROM objects WHERE kind = 0 ORDER BY ord")?;
+        let mut q = self
+            .0
+            .prepare_cached("SELECT id FROM objects WHERE kind = 0 ORDER BY ord")?;
         let rows = q.query_map([], |r| r.get::<_, Vec<u8>>(0))?;
         rows.map(|r| Ok(GroupId(digest(r?, "group id")?))).collect()
     }
@@ -255,7 +311,13 @@ impl Store<'_> {
     pub fn members(&self, group: &GroupId) -> Result<Vec<MemberRow>> {
         let mut q = self.0.prepare_cached("SELECT position, leaf, binder, classes, height FROM members WHERE grp = ?1 ORDER BY position")?;
         let rows = q.query_map([group.as_bytes()], |r| {
-            Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?, r.get::<_, Vec<u8>>(2)?, r.get::<_, Vec<u8>>(3)?, r.get::<_, i64>(4)?))
+            Ok((
+                r.get::<_, i64>(0)?,
+                r.get::<_, Vec<u8>>(1)?,
+                r.get::<_, Vec<u8>>(2)?,
+                r.get::<_, Vec<u8>>(3)?,
+                r.get::<_, i64>(4)?,
+            ))
         })?;
         rows.map(|row| {
             let (position, leaf, binder, classes, height) = row?;
@@ -263,7 +325,10 @@ impl Store<'_> {
                 position: position as u64,
                 leaf: FieldElement(element(&leaf, "leaf")?),
                 binder: Binder(digest(binder, "binder")?),
-                classes: classes.chunks_exact(2).filter_map(|c| Some(u16::from_be_bytes(c.try_into().ok()?))).collect(),
+                classes: classes
+                    .chunks_exact(2)
+                    .filter_map(|c| Some(u16::from_be_bytes(c.try_into().ok()?)))
+                    .collect(),
                 height: height as u64,
             })
         })
@@ -274,23 +339,46 @@ impl Store<'_> {
         let row = self
             .0
             .prepare_cached("SELECT size, root FROM trees WHERE grp = ?1 AND class = ?2")?
-            .query_row(params![group.as_bytes(), class_column(class)], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Option<Vec<u8>>>(1)?)))
+            .query_row(params![group.as_bytes(), class_column(class)], |r| {
+                Ok((r.get::<_, i64>(0)?, r.get::<_, Option<Vec<u8>>>(1)?))
+            })
             .optional()?;
         row.map(|(size, root)| {
-            Ok(Tree { size: size as u64, root: root.map(|r| element(&r, "root")).transpose()?.map(FieldElement) })
+            Ok(Tree {
+                size: size as u64,
+                root: root
+                    .map(|r| element(&r, "root"))
+                    .transpose()?
+                    .map(FieldElement),
+            })
         })
         .transpose()
     }
 
-    pub fn set_tree(&self, group: &GroupId, class: Option<u16>, size: u64, root: &Fr) -> Result<()> {
+    pub fn set_tree(
+        &self,
+        group: &GroupId,
+        class: Option<u16>,
+        size: u64,
+        root: &Fr,
+    ) -> Result<()> {
         self.0
             .prepare_cached("UPDATE trees SET size = ?3, root = ?4 WHERE grp = ?1 AND class = ?2")?
-            .execute(params![group.as_bytes(), class_column(class), size as i64, fr_to_bytes(root)])?;
+            .execute(params![
+                group.as_bytes(),
+                class_column(class),
+                size as i64,
+                fr_to_bytes(root)
+            ])?;
         Ok(())
     }
 
     pub fn tree_nodes<'s>(&'s self, group: &'s GroupId, class: Option<u16>) -> TreeNodes<'s> {
-        TreeNodes { store: Store(self.0), group, class: class_column(class) }
+        TreeNodes {
+            store: Store(self.0),
+            group,
+            class: class_column(class),
+        }
     }
 
     // --- statements
@@ -330,33 +418,84 @@ impl Store<'_> {
     pub fn due_statements(&self, time_ms: u64) -> Result<Vec<StatementRow>> {
         self.statements_where(
             "status IN (?1, ?2) AND s.deadline_ms <= ?3",
-            params![Status::Preparing.code(), Status::Collecting.code(), time_ms as i64],
+            params![
+                Status::Preparing.code(),
+                Status::Collecting.code(),
+                time_ms as i64
+            ],
         )
     }
 
     pub fn open_statements(&self) -> Result<u64> {
-        let n: i64 = self.0.prepare_cached("SELECT count(*) FROM statements WHERE status IN (?1, ?2, ?3)")?.query_row(
-            params![Status::Preparing.code(), Status::Collecting.code(), Status::Triggered.code()],
-            |r| r.get(0),
-        )?;
+        let n: i64 = self
+            .0
+            .prepare_cached("SELECT count(*) FROM statements WHERE status IN (?1, ?2, ?3)")?
+            .query_row(
+                params![
+                    Status::Preparing.code(),
+                    Status::Collecting.code(),
+                    Status::Triggered.code()
+                ],
+                |r| r.get(0),
+            )?;
         Ok(n as u64)
     }
 
-    fn statements_where(&self, clause: &str, args: &[&dyn rusqlite::ToSql]) -> Result<Vec<StatementRow>> {
-        type Raw = (Vec<u8>, Vec<u8>, u8, u8, u8, i64, i64, Option<Vec<u8>>, i64, Option<i64>);
+    fn statements_where(
+        &self,
+        clause: &str,
+        args: &[&dyn rusqlite::ToSql],
+    ) -> Result<Vec<StatementRow>> {
+        type Raw = (
+            Vec<u8>,
+            Vec<u8>,
+            u8,
+            u8,
+            u8,
+            i64,
+            i64,
+            Option<Vec<u8>>,
+            i64,
+            Option<i64>,
+        );
         let mut q = self.0.prepare_cached(&format!(
             "SELECT s.id, s.statement, s.status, s.attempt, s.phase, s.phase_height, s.phase_ms, s.opening, s.count, s.trigger_height
              FROM statements s JOIN objects o ON o.id = s.id WHERE s.{clause} ORDER BY o.ord"
         ))?;
         let rows = q.query_map(args, |r| {
-            Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?, r.get(7)?, r.get(8)?, r.get(9)?))
+            Ok((
+                r.get(0)?,
+                r.get(1)?,
+                r.get(2)?,
+                r.get(3)?,
+                r.get(4)?,
+                r.get(5)?,
+                r.get(6)?,
+                r.get(7)?,
+                r.get(8)?,
+                r.get(9)?,
+            ))
         })?;
         rows.map(|row| {
-            let (id, statement, status, attempt, phase, phase_height, phase_ms, opening, count, trigger_height): Raw = row?;
+            let (
+                id,
+                statement,
+                status,
+                attempt,
+                phase,
+                phase_height,
+                phase_ms,
+                opening,
+                count,
+                trigger_height,
+            ): Raw = row?;
             Ok(StatementRow {
                 id: StatementId(digest(id, "statement id")?),
                 statement: decoded(&statement, "statement")?,
-                status: Status::ALL.into_iter().find(|s| s.code() == status).ok_or(StoreError::Damaged("status"))?,
+                status: Status::ALL
+                    .into_iter()
+                    .find(|s| s.code() == status)
+                    .ok_or(StoreError::Damaged("status"))?,
                 attempt,
                 phase: Phase::from_code(phase).ok_or(StoreError::Damaged("phase"))?,
                 phase_height: phase_height as u64,
@@ -370,9 +509,23 @@ impl Store<'_> {
     }
 
     pub fn statement_ids(&self) -> Result<Vec<StatementId>> {
-        let mut q = self.0.prepare_cached("SELECT id FROM objects WHERE kind = 1 ORDER BY ord")?;
+        let mut q = self
+            .0
+            .prepare_cached("SELECT id FROM objects WHERE kind = 1 ORDER BY ord")?;
         let rows = q.query_map([], |r| r.get::<_, Vec<u8>>(0))?;
-        rows.map(|r| Ok(StatementId(digest(r?, "statement id")?))).collect()
+        rows.map(|r| Ok(StatementId(digest(r?, "statement id")?)))
+            .collect()
+    }
+
+    /// Statements whose erasure a node hasn't attested, in the order of their creation.
+    pub fn unattested(&self, node: NodeIndex) -> Result<Vec<StatementId>> {
+        let mut q = self.0.prepare_cached(
+            "SELECT o.id FROM objects o WHERE o.kind = 1
+             AND NOT EXISTS (SELECT 1 FROM erasures e WHERE e.statement = o.id AND e.node = ?1) ORDER BY o.ord",
+        )?;
+        let rows = q.query_map([node], |r| r.get::<_, Vec<u8>>(0))?;
+        rows.map(|r| Ok(StatementId(digest(r?, "statement id")?)))
+            .collect()
     }
 
     /// Writes what changes in a statement's life: everything but what its creator chose.
@@ -429,8 +582,12 @@ impl Store<'_> {
 
     /// What happened in an attempt, in log order.
     pub fn keygen_events(&self, at: &AttemptId) -> Result<Vec<DkgEvent>> {
-        let mut q = self.0.prepare_cached("SELECT node, body FROM keygen WHERE statement = ?1 AND attempt = ?2 ORDER BY seq")?;
-        let rows = q.query_map(params![at.statement.as_bytes(), at.attempt], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?)))?;
+        let mut q = self.0.prepare_cached(
+            "SELECT node, body FROM keygen WHERE statement = ?1 AND attempt = ?2 ORDER BY seq",
+        )?;
+        let rows = q.query_map(params![at.statement.as_bytes(), at.attempt], |r| {
+            Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?))
+        })?;
         rows.map(|row| {
             let (node, body) = row?;
             match NodeIndex::try_from(node) {
@@ -442,17 +599,25 @@ impl Store<'_> {
     }
 
     pub fn add_holder(&self, statement: &StatementId, node: NodeIndex) -> Result<()> {
-        self.0.prepare_cached("INSERT INTO holders (statement, node) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?.execute(params![statement.as_bytes(), node])?;
+        self.0
+            .prepare_cached(
+                "INSERT INTO holders (statement, node) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![statement.as_bytes(), node])?;
         Ok(())
     }
 
     pub fn clear_holders(&self, statement: &StatementId) -> Result<()> {
-        self.0.prepare_cached("DELETE FROM holders WHERE statement = ?1")?.execute([statement.as_bytes()])?;
+        self.0
+            .prepare_cached("DELETE FROM holders WHERE statement = ?1")?
+            .execute([statement.as_bytes()])?;
         Ok(())
     }
 
     pub fn holders(&self, statement: &StatementId) -> Result<Vec<NodeIndex>> {
-        let mut q = self.0.prepare_cached("SELECT node FROM holders WHERE statement = ?1 ORDER BY node")?;
+        let mut q = self
+            .0
+            .prepare_cached("SELECT node FROM holders WHERE statement = ?1 ORDER BY node")?;
         let rows = q.query_map([statement.as_bytes()], |r| r.get(0))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
@@ -460,7 +625,13 @@ impl Store<'_> {
     // --- signatures
 
     /// Adds a signature; `false` if its nullifier is spent.
-    pub fn add_signature(&self, sign: &Sign, position: u64, height: u64, index: u32) -> Result<bool> {
+    pub fn add_signature(
+        &self,
+        sign: &Sign,
+        position: u64,
+        height: u64,
+        index: u32,
+    ) -> Result<bool> {
         let n = self
             .0
             .prepare_cached(
@@ -492,23 +663,64 @@ impl Store<'_> {
         let n: Option<i64> = self
             .0
             .prepare_cached("SELECT count FROM class_counts WHERE statement = ?1 AND class = ?2")?
-            .query_row(params![statement.as_bytes(), i64::from(class)], |r| r.get(0))
+            .query_row(params![statement.as_bytes(), i64::from(class)], |r| {
+                r.get(0)
+            })
             .optional()?;
         Ok(n.unwrap_or(0) as u64)
     }
 
     /// Signatures from position `from`, at most `limit`.
-    pub fn signatures(&self, statement: &StatementId, from: u64, limit: u64) -> Result<Vec<SignatureRow>> {
+    pub fn signatures(
+        &self,
+        statement: &StatementId,
+        from: u64,
+        limit: u64,
+    ) -> Result<Vec<SignatureRow>> {
         let mut q = self.0.prepare_cached(
             "SELECT position, nullifier, class, ct, payload_hash, height, idx FROM signatures
              WHERE statement = ?1 AND position >= ?2 ORDER BY position LIMIT ?3",
         )?;
-        let rows = q.query_map(params![statement.as_bytes(), from as i64, limit.min(i64::MAX as u64) as i64], signature_row)?;
+        let rows = q.query_map(
+            params![
+                statement.as_bytes(),
+                from as i64,
+                limit.min(i64::MAX as u64) as i64
+            ],
+            signature_row,
+        )?;
         rows.map(|row| signature(row?)).collect()
     }
 
+    /// The bytes of all counted signatures' entries, with position and `ct`.
+    pub fn signature_entries(
+        &self,
+        statement: &StatementId,
+    ) -> Result<Vec<(u64, FieldElement, Vec<u8>)>> {
+        let mut q = self.0.prepare_cached(
+            "SELECT s.position, s.ct, e.bytes FROM signatures s JOIN entries e ON e.height = s.height AND e.idx = s.idx
+             WHERE s.statement = ?1 ORDER BY s.position",
+        )?;
+        let rows = q.query_map([statement.as_bytes()], |r| {
+            Ok((
+                r.get::<_, i64>(0)?,
+                r.get::<_, Vec<u8>>(1)?,
+                r.get::<_, Vec<u8>>(2)?,
+            ))
+        })?;
+        rows.map(|row| {
+            let (position, ct, bytes) = row?;
+            Ok((position as u64, FieldElement(element(&ct, "ct")?), bytes))
+        })
+        .collect()
+    }
+
     /// The signature that spent a nullifier.
-    pub fn signature_of(&self, statement: &StatementId, nullifier: &FieldElement) -> Result<Option<SignatureRow>> {
+    pub fn signature_of(
+        &self,
+        statement: &StatementId,
+        nullifier: &FieldElement,
+    ) -> Result<Option<SignatureRow>> {
         self.0
             .prepare_cached(
                 "SELECT position, nullifier, class, ct, payload_hash, height, idx FROM signatures WHERE statement = ?1 AND nullifier = ?2",
@@ -521,7 +733,12 @@ impl Store<'_> {
 
     // --- opening and erasing
 
-    pub fn add_unseal(&self, statement: &StatementId, chunk: u32, items: &[Ciphertext]) -> Result<()> {
+    pub fn add_unseal(
+        &self,
+        statement: &StatementId,
+        chunk: u32,
+        items: &[Ciphertext],
+    ) -> Result<()> {
         let mut w = Writer::new();
         w.list(items);
         self.0
@@ -538,13 +755,22 @@ impl Store<'_> {
             .optional()?;
         row.map(|bytes| {
             let mut r = tacit_protocol::codec::Reader::new(&bytes);
-            r.list("ciphertexts", tacit_protocol::opening::CHUNK).map_err(|_| StoreError::Damaged("unsealed chunk"))
+            r.list("ciphertexts", tacit_protocol::opening::CHUNK)
+                .map_err(|_| StoreError::Damaged("unsealed chunk"))
         })
         .transpose()
     }
 
     /// Adds what a node posted about a chunk; `false` if it had posted already.
-    pub fn add_post(&self, statement: &StatementId, kind: PostKind, chunk: u32, node: NodeIndex, good: bool, body: &[u8]) -> Result<bool> {
+    pub fn add_post(
+        &self,
+        statement: &StatementId,
+        kind: PostKind,
+        chunk: u32,
+        node: NodeIndex,
+        good: bool,
+        body: &[u8],
+    ) -> Result<bool> {
         let n = self
             .0
             .prepare_cached("INSERT INTO posts (statement, kind, chunk, node, good, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING")?
@@ -553,9 +779,16 @@ impl Store<'_> {
     }
 
     /// Nodes that posted about a chunk, with whether it was good, and what.
-    pub fn posts(&self, statement: &StatementId, kind: PostKind, chunk: u32) -> Result<Vec<(NodeIndex, bool, Vec<u8>)>> {
+    pub fn posts(
+        &self,
+        statement: &StatementId,
+        kind: PostKind,
+        chunk: u32,
+    ) -> Result<Vec<(NodeIndex, bool, Vec<u8>)>> {
         let mut q = self.0.prepare_cached("SELECT node, good, body FROM posts WHERE statement = ?1 AND kind = ?2 AND chunk = ?3 ORDER BY node")?;
-        let rows = q.query_map(params![statement.as_bytes(), kind as u8, chunk], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+        let rows = q.query_map(params![statement.as_bytes(), kind as u8, chunk], |r| {
+            Ok((r.get(0)?, r.get(1)?, r.get(2)?))
+        })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -568,7 +801,13 @@ impl Store<'_> {
     }
 
     /// Adds an attestation; `false` if the node has attested already.
-    pub fn add_erasure(&self, statement: &StatementId, node: NodeIndex, reason: u8, caveats: u32) -> Result<bool> {
+    pub fn add_erasure(
+        &self,
+        statement: &StatementId,
+        node: NodeIndex,
+        reason: u8,
+        caveats: u32,
+    ) -> Result<bool> {
         let n = self
             .0
             .prepare_cached("INSERT INTO erasures (statement, node, reason, caveats) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?
@@ -577,12 +816,21 @@ impl Store<'_> {
     }
 
     pub fn erasures(&self, statement: &StatementId) -> Result<Vec<(NodeIndex, u8, u32)>> {
-        let mut q = self.0.prepare_cached("SELECT node, reason, caveats FROM erasures WHERE statement = ?1 ORDER BY node")?;
-        let rows = q.query_map([statement.as_bytes()], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+        let mut q = self.0.prepare_cached(
+            "SELECT node, reason, caveats FROM erasures WHERE statement = ?1 ORDER BY node",
+        )?;
+        let rows = q.query_map([statement.as_bytes()], |r| {
+            Ok((r.get(0)?, r.get(1)?, r.get(2)?))
+        })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    pub fn add_opened_body(&self, statement: &StatementId, position: u64, body: &SealedBody) -> Result<()> {
+    pub fn add_opened_body(
+        &self,
+        statement: &StatementId,
+        position: u64,
+        body: &SealedBody,
+    ) -> Result<()> {
         self.0
             .prepare_cached("INSERT INTO opened_bodies (statement, position, body) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
             .execute(params![statement.as_bytes(), position as i64, body.to_bytes()])?;
@@ -590,8 +838,12 @@ impl Store<'_> {
     }
 
     pub fn opened_bodies(&self, statement: &StatementId) -> Result<Vec<(u64, SealedBody)>> {
-        let mut q = self.0.prepare_cached("SELECT position, body FROM opened_bodies WHERE statement = ?1 ORDER BY position")?;
-        let rows = q.query_map([statement.as_bytes()], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?)))?;
+        let mut q = self.0.prepare_cached(
+            "SELECT position, body FROM opened_bodies WHERE statement = ?1 ORDER BY position",
+        )?;
+        let rows = q.query_map([statement.as_bytes()], |r| {
+            Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?))
+        })?;
         rows.map(|row| {
             let (position, body) = row?;
             Ok((position as u64, decoded(&body, "opened body")?))
@@ -625,20 +877,32 @@ fn encode_message(message: &DkgMessage) -> Vec<u8> {
 fn decode_message(bytes: &[u8]) -> Result<DkgMessage> {
     const WHAT: &str = "key generation message";
     let (code, body) = bytes.split_first().ok_or(StoreError::Damaged(WHAT))?;
-    Ok(match Phase::from_code(*code).ok_or(StoreError::Damaged(WHAT))? {
-        Phase::Keys => DkgMessage::Keys(decoded(body, WHAT)?),
-        Phase::Commit => DkgMessage::Commit(decoded(body, WHAT)?),
-        Phase::Deal => DkgMessage::Deal(decoded(body, WHAT)?),
-        Phase::Complain => DkgMessage::Complain(decoded(body, WHAT)?),
-        Phase::Confirm => DkgMessage::Confirm(decoded(body, WHAT)?),
-    })
+    Ok(
+        match Phase::from_code(*code).ok_or(StoreError::Damaged(WHAT))? {
+            Phase::Keys => DkgMessage::Keys(decoded(body, WHAT)?),
+            Phase::Commit => DkgMessage::Commit(decoded(body, WHAT)?),
+            Phase::Deal => DkgMessage::Deal(decoded(body, WHAT)?),
+            Phase::Complain => DkgMessage::Complain(decoded(body, WHAT)?),
+            Phase::Confirm => DkgMessage::Confirm(decoded(body, WHAT)?),
+        },
+    )
 }
 
 fn signature_row(r: &rusqlite::Row<'_>) -> rusqlite::Result<RawSignature> {
-    Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?))
+    Ok((
+        r.get(0)?,
+        r.get(1)?,
+        r.get(2)?,
+        r.get(3)?,
+        r.get(4)?,
+        r.get(5)?,
+        r.get(6)?,
+    ))
 }
 
-fn signature((position, nullifier, class, ct, payload_hash, height, index): RawSignature) -> Result<SignatureRow> {
+fn signature(
+    (position, nullifier, class, ct, payload_hash, height, index): RawSignature,
+) -> Result<SignatureRow> {
     Ok(SignatureRow {
         position: position as u64,
         nullifier: FieldElement(element(&nullifier, "nullifier")?),

@@ -1,6 +1,7 @@
 //! What others read of the applied state: the API, the reconcilers, the bundle.
 
 use tacit_protocol::chain::{Chain, Opening, Phase, Tree};
+use tacit_protocol::codec::Decode as _;
 use tacit_protocol::entry::Subject;
 use tacit_protocol::field::FieldElement;
 use tacit_protocol::group::GroupDefinition;
@@ -11,7 +12,6 @@ use tacit_protocol::point::Point;
 use tacit_protocol::signature::SealedBody;
 use tacit_protocol::statement::{Statement, Status};
 use tacit_protocol::trigger::Counts as _;
-use tacit_protocol::codec::Decode as _;
 use tacit_threshold::opening::{Chunk, OpeningContext, Quorum, judge_partial};
 use tacit_threshold::state::DkgState;
 
@@ -96,6 +96,17 @@ pub struct SignatureView {
     pub height: u64,
 }
 
+/// A counted signature's entry.
+#[derive(Debug, Clone)]
+pub struct SignatureEntry {
+    /// From 0, in log order.
+    pub position: u64,
+    /// Commitment to its ciphertext.
+    pub ct: FieldElement,
+    /// The entry's bytes.
+    pub entry: Vec<u8>,
+}
+
 /// How far the opening of a triggered statement is.
 #[derive(Debug, Clone)]
 pub struct OpeningView {
@@ -130,9 +141,16 @@ impl Ledger {
     /// One group.
     pub fn group(&self, id: &GroupId) -> Result<Option<GroupView>, LedgerError> {
         let store = self.store();
-        let Some(definition) = store.group(id)? else { return Ok(None) };
+        let Some(definition) = store.group(id)? else {
+            return Ok(None);
+        };
         let (members, classes) = facts::frozen(&store, id, &definition)?;
-        Ok(Some(GroupView { id: *id, definition, members, classes }))
+        Ok(Some(GroupView {
+            id: *id,
+            definition,
+            members,
+            classes,
+        }))
     }
 
     /// All members of a group.
@@ -140,7 +158,13 @@ impl Ledger {
         let rows = self.store().members(group)?;
         Ok(rows
             .into_iter()
-            .map(|m| MemberView { position: m.position, leaf: m.leaf, binder: m.binder, classes: m.classes, height: m.height })
+            .map(|m| MemberView {
+                position: m.position,
+                leaf: m.leaf,
+                binder: m.binder,
+                classes: m.classes,
+                height: m.height,
+            })
             .collect())
     }
 
@@ -152,14 +176,38 @@ impl Ledger {
     /// One statement.
     pub fn statement(&self, id: &StatementId) -> Result<Option<StatementView>, LedgerError> {
         let store = self.store();
-        let Some(row) = store.statement(id)? else { return Ok(None) };
-        let definition = store.group(&row.statement.group)?.ok_or(StoreError::Damaged("group"))?;
-        let counts = StatementCounts::of(&store, &row.statement.group, Some(id), row.count, row.opening.as_ref())?;
-        let class_counts = definition.classes.iter().map(|c| counts.count(Some(c))).collect();
+        let Some(row) = store.statement(id)? else {
+            return Ok(None);
+        };
+        let definition = store
+            .group(&row.statement.group)?
+            .ok_or(StoreError::Damaged("group"))?;
+        let counts = StatementCounts::of(
+            &store,
+            &row.statement.group,
+            Some(id),
+            row.count,
+            row.opening.as_ref(),
+        )?;
+        let class_counts = definition
+            .classes
+            .iter()
+            .map(|c| counts.count(Some(c)))
+            .collect();
         let smallest_list = row.statement.trigger.smallest_list(&counts);
         let holders = store.holders(&row.id)?;
         let erasures = store.erasures(id)?;
-        let StatementRow { id, statement, status, attempt, phase, opening, count, trigger_height, .. } = row;
+        let StatementRow {
+            id,
+            statement,
+            status,
+            attempt,
+            phase,
+            opening,
+            count,
+            trigger_height,
+            ..
+        } = row;
         Ok(Some(StatementView {
             id,
             statement,
@@ -182,28 +230,70 @@ impl Ledger {
         let rows = self.store().signatures(id, 0, u64::MAX)?;
         Ok(rows
             .into_iter()
-            .map(|s| SignatureView { position: s.position, nullifier: s.nullifier, class: s.class, ct: s.ct, payload_hash: s.payload_hash, height: s.height })
+            .map(|s| SignatureView {
+                position: s.position,
+                nullifier: s.nullifier,
+                class: s.class,
+                ct: s.ct,
+                payload_hash: s.payload_hash,
+                height: s.height,
+            })
             .collect())
+    }
+
+    /// The entries of all counted signatures, in log order: what their sealed bodies are checked against.
+    pub fn signature_entries(&self, id: &StatementId) -> Result<Vec<SignatureEntry>, LedgerError> {
+        let rows = self.store().signature_entries(id)?;
+        Ok(rows
+            .into_iter()
+            .map(|(position, ct, entry)| SignatureEntry {
+                position,
+                ct,
+                entry,
+            })
+            .collect())
+    }
+
+    /// Statements whose erasure a node hasn't attested: all that it may still have to do something about.
+    pub fn unattested(&self, node: NodeIndex) -> Result<Vec<StatementId>, LedgerError> {
+        Ok(self.store().unattested(node)?)
     }
 
     /// Where the key generation of a statement's current attempt stands.
     pub fn keygen(&self, id: &StatementId) -> Result<Option<DkgState>, LedgerError> {
         let store = self.store();
-        let Some(row) = store.statement(id)? else { return Ok(None) };
-        Ok(Some(self.keygen_cache().state(&store, self.founding(), self.fingerprint(), &row.at())?))
+        let Some(row) = store.statement(id)? else {
+            return Ok(None);
+        };
+        Ok(Some(self.keygen_cache().state(
+            &store,
+            self.founding(),
+            self.fingerprint(),
+            &row.at(),
+        )?))
     }
 
     /// How far the opening of a statement is; `None` unless it was triggered.
     pub fn opening(&self, id: &StatementId) -> Result<Option<OpeningView>, LedgerError> {
         let store = self.store();
-        let Some(row) = store.statement(id)?.filter(|r| r.trigger_height.is_some()) else { return Ok(None) };
+        let Some(row) = store.statement(id)?.filter(|r| r.trigger_height.is_some()) else {
+            return Ok(None);
+        };
         let mut chunks = Vec::new();
         for chunk in 0..row.count.div_ceil(CHUNK as u64) as u32 {
             chunks.push(ChunkView {
                 chunk,
                 items: store.unseal(id, chunk)?,
-                unsealers: store.posts(id, PostKind::Unseal, chunk)?.into_iter().map(|p| p.0).collect(),
-                partials: store.posts(id, PostKind::Partial, chunk)?.into_iter().map(|p| (p.0, p.1)).collect(),
+                unsealers: store
+                    .posts(id, PostKind::Unseal, chunk)?
+                    .into_iter()
+                    .map(|p| p.0)
+                    .collect(),
+                partials: store
+                    .posts(id, PostKind::Partial, chunk)?
+                    .into_iter()
+                    .map(|p| (p.0, p.1))
+                    .collect(),
             });
         }
         Ok(Some(OpeningView { chunks }))
@@ -211,10 +301,17 @@ impl Ledger {
 
     /// The context in which a triggered statement's chunks are decrypted and judged, and the chunks;
     /// `None` until all ciphertexts are in the log.
-    pub fn opening_context(&self, id: &StatementId) -> Result<Option<(OpeningContext, Vec<Chunk>)>, LedgerError> {
+    pub fn opening_context(
+        &self,
+        id: &StatementId,
+    ) -> Result<Option<(OpeningContext, Vec<Chunk>)>, LedgerError> {
         let store = self.store();
-        let Some(row) = store.statement(id)? else { return Ok(None) };
-        let Some(state) = self.keygen(id)? else { return Ok(None) };
+        let Some(row) = store.statement(id)? else {
+            return Ok(None);
+        };
+        let Some(state) = self.keygen(id)? else {
+            return Ok(None);
+        };
         Ok(opening_context(&store, &row, &state)?)
     }
 
@@ -222,8 +319,15 @@ impl Ledger {
     /// each chunk; `None` unless the list is open.
     pub fn opened_points(&self, id: &StatementId) -> Result<Option<Vec<Point>>, LedgerError> {
         let store = self.store();
-        let Some(row) = store.statement(id)?.filter(|r| r.status == Status::Revealed) else { return Ok(None) };
-        let Some((context, chunks)) = self.opening_context(&row.id)? else { return Ok(None) };
+        let Some(row) = store
+            .statement(id)?
+            .filter(|r| r.status == Status::Revealed)
+        else {
+            return Ok(None);
+        };
+        let Some((context, chunks)) = self.opening_context(&row.id)? else {
+            return Ok(None);
+        };
         let damaged = || StoreError::Damaged("partial decryptions");
         let mut points = Vec::new();
         for chunk in &chunks {
@@ -231,7 +335,9 @@ impl Ledger {
             for (node, good, body) in store.posts(id, PostKind::Partial, chunk.number())? {
                 if good && verified.len() < self.founding().quorum() {
                     let partial = Partial::from_bytes(&body).map_err(|_| damaged())?;
-                    verified.push(judge_partial(&context, chunk, node, &partial).map_err(|_| damaged())?);
+                    verified.push(
+                        judge_partial(&context, chunk, node, &partial).map_err(|_| damaged())?,
+                    );
                 }
             }
             let quorum = Quorum::new(&context, chunk, verified).map_err(|_| damaged())?;
@@ -248,7 +354,9 @@ impl Ledger {
     /// A whole chain.
     pub fn chain(&self, subject: &Subject) -> Result<Option<Chain>, LedgerError> {
         let store = self.store();
-        let Some(object) = store.object(subject)? else { return Ok(None) };
+        let Some(object) = store.object(subject)? else {
+            return Ok(None);
+        };
         Ok(Some(store.chain(&object)?))
     }
 }

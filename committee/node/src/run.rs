@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 
+use bytes::Bytes;
 use commonware_codec::DecodeExt as _;
 use commonware_p2p::Address;
 use tacit_ledger::{Ledger, LedgerError};
@@ -12,17 +13,21 @@ use tacit_protocol::block::Block;
 use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, Timing as FoundedTiming};
 use tacit_vault::{HostDisk, OsRandom, Vault, VaultError, harden_process};
 use thiserror::Error;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
-use crate::adapters::{GrothVerifier, LedgerMachine, VaultBodies};
-use crate::api::{self, ApiConfig, ServeError};
+use crate::adapters::{LedgerMachine, SealingVerifier, VaultBodies};
+use crate::api::{
+    self, Api, Committee, CommitteeError, Limits, ListenError, Listener, NodeLog, ServerLimits,
+    TlsError, Transport,
+};
 use crate::block::LogBlock;
 use crate::engine::{PrivateKey, PublicKey};
 use crate::home::{Home, HomeError, Opened};
 use crate::limits::{Profile, Timing};
 use crate::production::{self, NodeError};
 use crate::reconcile::{HasLedger, Identity, ReconcileError, Reconciler, TokioHost};
+use crate::time::NowMs;
 
 /// How to run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,9 +51,15 @@ pub enum RunError {
     /// Consensus.
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// The API.
+    /// What it serves.
     #[error(transparent)]
-    Api(#[from] ServeError),
+    Committee(#[from] CommitteeError),
+    /// Where it listens.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// How.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The reconcilers.
     #[error(transparent)]
     Reconcile(#[from] ReconcileError),
@@ -79,7 +90,7 @@ fn members(opened: &Opened) -> Result<Vec<(PublicKey, Address)>, RunError> {
                 .p2p
                 .parse()
                 .map_err(|_| RunError::Address(card.operator.name.clone()))?;
-            let key = PublicKey::decode(&card.operator.key.0[..])
+            let key = PublicKey::decode(Bytes::copy_from_slice(&card.operator.key.0))
                 .map_err(|_| RunError::Address(card.operator.name.clone()))?;
             Ok((key, Address::Symmetric(address)))
         })
@@ -102,7 +113,13 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
     )?);
     let machine = LedgerMachine::new(Ledger::open(&home.database(), founding.clone())?)?;
     let members = members(&opened)?;
-    let key = PrivateKey::decode(&opened.key.expose()[..]).map_err(|_| HomeError::NotAnOperator)?;
+    let key = PrivateKey::decode(Bytes::copy_from_slice(opened.key.expose()))
+        .map_err(|_| HomeError::NotAnOperator)?;
+    let profile = if founding.timing == FoundedTiming::LOOPBACK {
+        Profile::Loopback
+    } else {
+        Profile::Wan
+    };
     let config = production::Config {
         key,
         members,
@@ -110,15 +127,14 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
         any_address: opened.settings.behind_proxy,
         fingerprint: opened.fingerprint,
         genesis: LogBlock::new(Block::genesis(&founding)),
-        profile: if founding.timing == FoundedTiming::LOOPBACK {
-            Profile::Loopback
-        } else {
-            Profile::Wan
-        },
-        timing: Timing::founded(&founding.timing),
+        profile,
+        timing: Timing::founded(profile, &founding.timing),
         engine_folder: home.engine(),
     };
-    let verifier = Arc::new(GrothVerifier::new(&opened.verifying_key.1));
+    let verifier = Arc::new(SealingVerifier::new(
+        founding.sealing().map_err(HomeError::from)?.circuit.0,
+        &opened.verifying_key.1,
+    ));
     let bodies = Arc::new(VaultBodies::new(vault.clone()));
     let (running, reader) = production::start(config, machine, verifier, bodies, Arc::new(|_| {}))?;
 
@@ -145,25 +161,44 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
         })
         .map_err(|e| RunError::System("a thread", e))?;
 
-    let (stop, stopped) = watch::channel(false);
-    let api = ApiConfig::of(&opened, running.node().clone(), reader);
+    let apis = opened
+        .cards
+        .iter()
+        .map(|c| Some(c.card.api.clone()))
+        .collect();
+    let committee = Committee::new(
+        opened.founding,
+        apis,
+        opened.verifying_key.0,
+        opened.proving_key,
+    )?;
+    let log = Arc::new(NodeLog::new(running.node().clone(), reader));
+    let now: NowMs = Arc::new(|| crate::time::millis(std::time::SystemTime::now()));
+    let api = Api::new(committee, log, now, Limits::default());
+    let settings = opened.settings;
+    let transport = match (&settings.tls_cert, &settings.tls_key, settings.behind_proxy) {
+        (Some(cert), Some(key), _) => Transport::Tls(api::tls(cert, key)?),
+        (_, _, true) => Transport::BehindProxy,
+        _ => Transport::Plain,
+    };
     let outcome = runtime.block_on(async {
-        let server = api::serve(api, &opened.settings, stopped);
-        tokio::pin!(server);
+        let listener = Listener::bind(settings.listen_api, transport).await?;
+        info!(api = %listener.address(), p2p = %settings.listen_p2p, "listening");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(api::serve(listener, api.router(), ServerLimits::default(), async {
+            drop(stopped.await);
+        }));
         let mut ended = running.ended();
         let outcome = tokio::select! {
-            served = &mut server => match served {
-                Ok(()) => Err(RunError::Ended("the API")),
-                Err(e) => Err(e.into()),
-            },
             error = failures.recv() => Err(error.map_or(RunError::Ended("the reconcilers"), RunError::Reconcile)),
             _ = ended.wait_for(|ended| *ended) => Ok(()),
             () = told_to_stop(options.exit_with_stdin) => Ok(()),
         };
         info!("stopping");
-        // Requests under way get their answers first.
-        drop(stop.send(true));
-        drop(tokio::time::timeout(std::time::Duration::from_secs(5), server).await);
+        // Those who wait for finality are told; requests under way get their answers first.
+        api.stop();
+        drop(stop.send(()));
+        drop(server.await);
         outcome
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));

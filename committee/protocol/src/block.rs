@@ -99,7 +99,10 @@ impl Block {
             entries_root: entries_root(&[]),
             state_root: merkle::root(&[]),
         };
-        Self { header, entries: Vec::new() }
+        Self {
+            header,
+            entries: Vec::new(),
+        }
     }
 
     /// The header's digest.
@@ -109,7 +112,11 @@ impl Block {
 
     /// Do the entries fit the header?
     pub fn check_entries(&self) -> Result<(), BlockError> {
-        if entries_root(&self.entries) == self.header.entries_root { Ok(()) } else { Err(BlockError::EntriesRoot) }
+        if entries_root(&self.entries) == self.header.entries_root {
+            Ok(())
+        } else {
+            Err(BlockError::EntriesRoot)
+        }
     }
 }
 
@@ -140,7 +147,11 @@ impl Decode for Block {
             let e = r.bytes("an entry", MAX_ENTRY)?;
             total += e.len();
             if total > MAX_BLOCK_BYTES {
-                return Err(DecodeError::TooLong { what: "a block's entries", len: total, max: MAX_BLOCK_BYTES });
+                return Err(DecodeError::TooLong {
+                    what: "a block's entries",
+                    len: total,
+                    max: MAX_BLOCK_BYTES,
+                });
             }
             entries.push(e.to_vec());
         }

@@ -96,7 +96,10 @@ fn parse(bytes: &[u8], nodes: usize) -> Result<Parsed, DecodeError> {
         varint(&mut r)?;
     }
     let digest = Digest::decode(&mut r)?;
-    let proposal = bytes.get(..bytes.len() - r.remaining()).unwrap_or_default().to_vec();
+    let proposal = bytes
+        .get(..bytes.len() - r.remaining())
+        .unwrap_or_default()
+        .to_vec();
     if r.u64()? != nodes as u64 {
         return Err(DecodeError::Invalid("the number of nodes"));
     }
@@ -116,19 +119,35 @@ fn parse(bytes: &[u8], nodes: usize) -> Result<Parsed, DecodeError> {
     if varint(&mut r)? != signers.len() as u64 {
         return Err(DecodeError::Invalid("the number of signatures"));
     }
-    let signatures = signers.iter().map(|_| Signature::decode(&mut r)).collect::<Result<_, _>>()?;
+    let signatures = signers
+        .iter()
+        .map(|_| Signature::decode(&mut r))
+        .collect::<Result<_, _>>()?;
     r.finish()?;
-    Ok(Parsed { proposal, digest, signers, signatures })
+    Ok(Parsed {
+        proposal,
+        digest,
+        signers,
+        signatures,
+    })
 }
 
 /// Checks a certificate of the block `digest`: n - f good signatures of the founding's operators.
-pub fn verify(founding: &Founding, fingerprint: &Fingerprint, digest: &Digest, certificate: &[u8]) -> Result<Vec<NodeIndex>, CertificateError> {
+pub fn verify(
+    founding: &Founding,
+    fingerprint: &Fingerprint,
+    digest: &Digest,
+    certificate: &[u8],
+) -> Result<Vec<NodeIndex>, CertificateError> {
     let parsed = parse(certificate, founding.nodes())?;
     if &parsed.digest != digest {
         return Err(CertificateError::OtherBlock);
     }
     if parsed.signers.len() < founding.quorum() {
-        return Err(CertificateError::Quorum { have: parsed.signers.len(), need: founding.quorum() });
+        return Err(CertificateError::Quorum {
+            have: parsed.signers.len(),
+            need: founding.quorum(),
+        });
     }
     let mut ns = namespace(fingerprint);
     ns.extend_from_slice(b"_FINALIZE");
@@ -137,8 +156,11 @@ pub fn verify(founding: &Founding, fingerprint: &Fingerprint, digest: &Digest, c
     message.extend_from_slice(&ns);
     message.extend_from_slice(&parsed.proposal);
     for (signer, signature) in parsed.signers.iter().zip(&parsed.signatures) {
-        let key = founding.key(*signer).ok_or(CertificateError::Signature(*signer))?;
-        key.verify_raw(&message, signature).map_err(|_| CertificateError::Signature(*signer))?;
+        let key = founding
+            .key(*signer)
+            .ok_or(CertificateError::Signature(*signer))?;
+        key.verify_raw(&message, signature)
+            .map_err(|_| CertificateError::Signature(*signer))?;
     }
     Ok(parsed.signers)
 }
@@ -154,7 +176,11 @@ pub struct CertifiedHeader {
 
 impl CertifiedHeader {
     /// Checks links and certificate; gives the header in question.
-    pub fn verify(&self, founding: &Founding, fingerprint: &Fingerprint) -> Result<&Header, CertificateError> {
+    pub fn verify(
+        &self,
+        founding: &Founding,
+        fingerprint: &Fingerprint,
+    ) -> Result<&Header, CertificateError> {
         let (first, last) = match (self.headers.first(), self.headers.last()) {
             (Some(first), Some(last)) => (first, last),
             _ => return Err(CertificateError::Unlinked),
@@ -182,6 +208,9 @@ impl Encode for CertifiedHeader {
 
 impl Decode for CertifiedHeader {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { headers: r.list("headers", MAX_WALK)?, certificate: r.bytes("a certificate", MAX_CERTIFICATE)?.to_vec() })
+        Ok(Self {
+            headers: r.list("headers", MAX_WALK)?,
+            certificate: r.bytes("a certificate", MAX_CERTIFICATE)?.to_vec(),
+        })
     }
 }

@@ -37,7 +37,10 @@ impl Encode for Finding {
 
 impl Decode for Finding {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { culprit: r.u16()?, fault: r.text("a fault", MAX_FAULT)? })
+        Ok(Self {
+            culprit: r.u16()?,
+            fault: r.text("a fault", MAX_FAULT)?,
+        })
     }
 }
 
@@ -65,7 +68,10 @@ impl Encode for Tree {
 
 impl Decode for Tree {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { root: r.option()?, size: r.u64()? })
+        Ok(Self {
+            root: r.option()?,
+            size: r.u64()?,
+        })
     }
 }
 
@@ -123,7 +129,13 @@ pub enum Phase {
 
 impl Phase {
     /// All, in order.
-    pub const ALL: [Phase; 5] = [Phase::Keys, Phase::Commit, Phase::Deal, Phase::Complain, Phase::Confirm];
+    pub const ALL: [Phase; 5] = [
+        Phase::Keys,
+        Phase::Commit,
+        Phase::Deal,
+        Phase::Complain,
+        Phase::Confirm,
+    ];
 
     /// The phase of a code.
     pub fn from_code(code: u8) -> Option<Self> {
@@ -203,7 +215,10 @@ impl Link {
 
     /// The head after this link.
     pub fn extend(&self, head: &Digest) -> Digest {
-        Hasher::new(domain::LINK).chain(head).chain_var(self.to_bytes()).finish()
+        Hasher::new(domain::LINK)
+            .chain(head)
+            .chain_var(self.to_bytes())
+            .finish()
     }
 }
 
@@ -226,7 +241,11 @@ impl Encode for Link {
                 id.encode(w);
                 w.list(findings);
             }
-            Event::Phase { attempt, phase, findings } => {
+            Event::Phase {
+                attempt,
+                phase,
+                findings,
+            } => {
                 w.u8(1);
                 w.u8(*attempt);
                 phase.encode(w);
@@ -252,8 +271,15 @@ impl Decode for Link {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let (height, time_ms, index) = (r.u64()?, r.u64()?, r.u32()?);
         let event = match r.u8()? {
-            0 => Event::Entry { id: Decode::decode(r)?, findings: r.list("findings", MAX_NODES)? },
-            1 => Event::Phase { attempt: r.u8()?, phase: Decode::decode(r)?, findings: r.list("findings", MAX_NODES)? },
+            0 => Event::Entry {
+                id: Decode::decode(r)?,
+                findings: r.list("findings", MAX_NODES)?,
+            },
+            1 => Event::Phase {
+                attempt: r.u8()?,
+                phase: Decode::decode(r)?,
+                findings: r.list("findings", MAX_NODES)?,
+            },
             2 => Event::Collecting(Decode::decode(r)?),
             3 => Event::Triggered { count: r.u64()? },
             4 => Event::Revealed,
@@ -262,7 +288,12 @@ impl Decode for Link {
             7 => Event::Failed,
             _ => return Err(DecodeError::Invalid("a link")),
         };
-        Ok(Self { height, time_ms, index, event })
+        Ok(Self {
+            height,
+            time_ms,
+            index,
+            event,
+        })
     }
 }
 
@@ -337,7 +368,11 @@ impl Decode for Chain {
         for _ in 0..len {
             entries.push(r.bytes("an entry", MAX_ENTRY)?.to_vec());
         }
-        Ok(Self { subject, links, entries })
+        Ok(Self {
+            subject,
+            links,
+            entries,
+        })
     }
 }
 

@@ -126,7 +126,10 @@ impl<'a> Reader<'a> {
 
     /// The next `n` bytes.
     pub fn take(&mut self, n: usize) -> Result<&'a [u8], DecodeError> {
-        let (head, tail) = self.rest.split_at_checked(n).ok_or(DecodeError::Truncated)?;
+        let (head, tail) = self
+            .rest
+            .split_at_checked(n)
+            .ok_or(DecodeError::Truncated)?;
         self.rest = tail;
         Ok(head)
     }
@@ -187,7 +190,11 @@ impl<'a> Reader<'a> {
     }
 
     /// A list of at most `max` items.
-    pub fn list<T: Decode>(&mut self, what: &'static str, max: usize) -> Result<Vec<T>, DecodeError> {
+    pub fn list<T: Decode>(
+        &mut self,
+        what: &'static str,
+        max: usize,
+    ) -> Result<Vec<T>, DecodeError> {
         let len = self.length(what, max)?;
         // No item is shorter than a byte, so a hostile length can't reserve more than the input.
         let mut items = Vec::with_capacity(len.min(self.remaining()));
@@ -199,7 +206,11 @@ impl<'a> Reader<'a> {
 
     /// A presence byte, then the value if there is one.
     pub fn option<T: Decode>(&mut self) -> Result<Option<T>, DecodeError> {
-        if self.bool()? { Ok(Some(T::decode(self)?)) } else { Ok(None) }
+        if self.bool()? {
+            Ok(Some(T::decode(self)?))
+        } else {
+            Ok(None)
+        }
     }
 
     /// Checks that nothing is left.

@@ -256,3 +256,138 @@ impl Decode for DkgConfirm {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::{PublicScalar, Scalar};
+
+    fn point(k: u64) -> Point {
+        Point::mul_generator(&Scalar::from(k)).unwrap()
+    }
+
+    fn proof(k: u64) -> SchnorrProof {
+        SchnorrProof {
+            commitment: point(k),
+            response: PublicScalar(Scalar::from(k)),
+        }
+    }
+
+    fn at() -> AttemptId {
+        AttemptId {
+            statement: StatementId(Digest([3; 32])),
+            attempt: 2,
+        }
+    }
+
+    fn deal(recipients: &[NodeIndex]) -> DkgDeal {
+        let share = |&recipient: &NodeIndex| EncryptedShare {
+            recipient,
+            ephemeral: point(100 + u64::from(recipient)),
+            proof: proof(200 + u64::from(recipient)),
+            ciphertext: [9; ENCRYPTED_SHARE],
+        };
+        DkgDeal {
+            at: at(),
+            feldman: vec![point(1), point(2), point(3)],
+            possession: proof(4),
+            shares: recipients.iter().map(share).collect(),
+        }
+    }
+
+    fn complain(dealers: &[NodeIndex]) -> DkgComplain {
+        let proof = DleqProof {
+            challenge: PublicScalar(Scalar::from(5u8)),
+            response: PublicScalar(Scalar::from(6u8)),
+        };
+        let complaint = |&dealer: &NodeIndex| Complaint {
+            dealer,
+            ecdh: point(7),
+            proof,
+        };
+        DkgComplain {
+            at: at(),
+            complaints: dealers.iter().map(complaint).collect(),
+        }
+    }
+
+    #[track_caller]
+    fn round_trip<M: Encode + Decode + PartialEq + std::fmt::Debug>(message: &M, len: usize) {
+        let bytes = message.to_bytes();
+        assert_eq!(bytes.len(), len);
+        assert_eq!(M::from_bytes(&bytes).as_ref(), Ok(message));
+        for cut in 0..len {
+            assert_eq!(M::from_bytes(&bytes[..cut]), Err(DecodeError::Truncated));
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert_eq!(M::from_bytes(&longer), Err(DecodeError::Trailing(1)));
+    }
+
+    #[test]
+    fn messages_survive_their_encoding_at_its_exact_length() {
+        let key = DkgKeys {
+            at: at(),
+            key: point(8),
+            proof: proof(9),
+        };
+        round_trip(&key, 33 + 32 + 64);
+        let commit = DkgCommit {
+            at: at(),
+            commitment: Digest([1; 32]),
+        };
+        round_trip(&commit, 33 + 32);
+        round_trip(&deal(&[0, 1, 3]), 33 + 4 + 3 * 32 + 64 + 4 + 3 * 146);
+        round_trip(&complain(&[]), 33 + 4);
+        round_trip(&complain(&[0, 5]), 33 + 4 + 2 * 98);
+        let confirm = DkgConfirm {
+            at: at(),
+            digest: Digest([1; 32]),
+            k: point(10),
+        };
+        round_trip(&confirm, 33 + 32 + 32);
+    }
+
+    #[test]
+    fn shares_and_complaints_are_ascending_and_distinct() {
+        for nodes in [&[1, 0][..], &[0, 0], &[0, 2, 1]] {
+            let error = DecodeError::Invalid("the order of the shares of a dealing");
+            assert_eq!(DkgDeal::from_bytes(&deal(nodes).to_bytes()), Err(error));
+            let error = DecodeError::Invalid("the order of complaints");
+            assert_eq!(
+                DkgComplain::from_bytes(&complain(nodes).to_bytes()),
+                Err(error)
+            );
+        }
+    }
+
+    #[test]
+    fn lists_are_no_longer_than_a_committee() {
+        let mut long = deal(&[0]);
+        long.feldman = vec![point(1); MAX_NODES + 1];
+        assert!(matches!(
+            DkgDeal::from_bytes(&long.to_bytes()),
+            Err(DecodeError::TooLong {
+                len: 101,
+                max: 100,
+                ..
+            })
+        ));
+        let nodes: Vec<NodeIndex> = (0..101).collect();
+        assert!(matches!(
+            DkgDeal::from_bytes(&deal(&nodes).to_bytes()),
+            Err(DecodeError::TooLong {
+                len: 101,
+                max: 100,
+                ..
+            })
+        ));
+        assert!(matches!(
+            DkgComplain::from_bytes(&complain(&nodes).to_bytes()),
+            Err(DecodeError::TooLong {
+                len: 101,
+                max: 100,
+                ..
+            })
+        ));
+    }
+}

@@ -31,7 +31,12 @@ pub enum ErasureReason {
 }
 
 impl ErasureReason {
-    const ALL: [ErasureReason; 4] = [Self::Expired, Self::Opened, Self::Abandoned, Self::AttemptFailed];
+    const ALL: [ErasureReason; 4] = [
+        Self::Expired,
+        Self::Opened,
+        Self::Abandoned,
+        Self::AttemptFailed,
+    ];
 
     /// The word.
     pub fn word(self) -> &'static str {
@@ -67,8 +72,15 @@ impl Decode for Erased {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let statement = Decode::decode(r)?;
         let code = r.u8()?;
-        let reason = ErasureReason::ALL.into_iter().find(|e| *e as u8 == code).ok_or(DecodeError::Invalid("a reason"))?;
-        Ok(Self { statement, reason, caveats: r.u32()? })
+        let reason = ErasureReason::ALL
+            .into_iter()
+            .find(|e| *e as u8 == code)
+            .ok_or(DecodeError::Invalid("a reason"))?;
+        Ok(Self {
+            statement,
+            reason,
+            caveats: r.u32()?,
+        })
     }
 }
 
@@ -157,14 +169,30 @@ pub struct NodeEntry {
 
 impl NodeEntry {
     /// Signs a node's statement.
-    pub fn sign(fingerprint: &Fingerprint, node: NodeIndex, body: NodeStatement, key: &SigningKey) -> Self {
-        let signature = key.sign(domain::SIGN_NODE_ENTRY, &body.signed_bytes(fingerprint, node));
-        Self { node, body, signature }
+    pub fn sign(
+        fingerprint: &Fingerprint,
+        node: NodeIndex,
+        body: NodeStatement,
+        key: &SigningKey,
+    ) -> Self {
+        let signature = key.sign(
+            domain::SIGN_NODE_ENTRY,
+            &body.signed_bytes(fingerprint, node),
+        );
+        Self {
+            node,
+            body,
+            signature,
+        }
     }
 
     /// Checks the signature under the node's key.
     pub fn check(&self, fingerprint: &Fingerprint, key: &PublicKey) -> Result<(), BadSignature> {
-        key.verify(domain::SIGN_NODE_ENTRY, &self.body.signed_bytes(fingerprint, self.node), &self.signature)
+        key.verify(
+            domain::SIGN_NODE_ENTRY,
+            &self.body.signed_bytes(fingerprint, self.node),
+            &self.signature,
+        )
     }
 }
 
@@ -374,6 +402,10 @@ impl Decode for Entry {
             Kind::Partial => NodeStatement::Partial(Decode::decode(r)?),
             _ => NodeStatement::Erased(Decode::decode(r)?),
         };
-        Ok(Entry::Node(NodeEntry { node, body, signature: Decode::decode(r)? }))
+        Ok(Entry::Node(NodeEntry {
+            node,
+            body,
+            signature: Decode::decode(r)?,
+        }))
     }
 }

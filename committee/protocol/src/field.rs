@@ -83,7 +83,9 @@ impl Encode for FieldElement {
 
 impl Decode for FieldElement {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        fr_from_bytes(&r.array()?).map(Self).ok_or(DecodeError::Invalid("a field element"))
+        fr_from_bytes(&r.array()?)
+            .map(Self)
+            .ok_or(DecodeError::Invalid("a field element"))
     }
 }
 
@@ -99,7 +101,9 @@ impl Encode for PublicScalar {
 
 impl Decode for PublicScalar {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        scalar_from_bytes(&r.array()?).map(Self).ok_or(DecodeError::Invalid("a scalar"))
+        scalar_from_bytes(&r.array()?)
+            .map(Self)
+            .ok_or(DecodeError::Invalid("a scalar"))
     }
 }
 

@@ -18,8 +18,7 @@ pub const MAX_NODES: usize = 100;
 pub const MAX_OPERATOR_NAME: usize = 64;
 
 /// The warning that goes with keys that one party made.
-pub const DEVELOPMENT_KEYS_WARNING: &str =
-    "development keys: whoever made them can forge signatures, so can trip the trigger and expose the real signers";
+pub const DEVELOPMENT_KEYS_WARNING: &str = "development keys: whoever made them can forge signatures, so can trip the trigger and expose the real signers";
 
 /// One operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +38,10 @@ impl Encode for Operator {
 
 impl Decode for Operator {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { key: Decode::decode(r)?, name: r.text("an operator's name", MAX_OPERATOR_NAME)? })
+        Ok(Self {
+            key: Decode::decode(r)?,
+            name: r.text("an operator's name", MAX_OPERATOR_NAME)?,
+        })
     }
 }
 
@@ -67,7 +69,12 @@ impl Encode for CircuitKeys {
 
 impl Decode for CircuitKeys {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { circuit: Decode::decode(r)?, verifying_key: Decode::decode(r)?, proving_key: Decode::decode(r)?, transcript: r.option()? })
+        Ok(Self {
+            circuit: Decode::decode(r)?,
+            verifying_key: Decode::decode(r)?,
+            proving_key: Decode::decode(r)?,
+            transcript: r.option()?,
+        })
     }
 }
 
@@ -90,15 +97,34 @@ pub struct Timing {
 
 impl Timing {
     /// For nodes on one machine.
-    pub const LOOPBACK: Self =
-        Self { heartbeat_ms: 1000, skew_ms: 500, leader_ms: 2500, certification_ms: 3500, dkg_phase_ms: 3000, dkg_phase_blocks: 8 };
+    pub const LOOPBACK: Self = Self {
+        heartbeat_ms: 1000,
+        skew_ms: 500,
+        leader_ms: 2500,
+        certification_ms: 3500,
+        dkg_phase_ms: 3000,
+        dkg_phase_blocks: 8,
+    };
     /// For nodes on the internet.
-    pub const WAN: Self =
-        Self { heartbeat_ms: 2000, skew_ms: 1000, leader_ms: 4000, certification_ms: 6000, dkg_phase_ms: 30_000, dkg_phase_blocks: 8 };
+    pub const WAN: Self = Self {
+        heartbeat_ms: 2000,
+        skew_ms: 1000,
+        leader_ms: 4000,
+        certification_ms: 6000,
+        dkg_phase_ms: 30_000,
+        dkg_phase_blocks: 8,
+    };
 
     /// Checks the relations between the spans that liveness needs.
     pub fn check(&self) -> Result<(), FoundingError> {
-        let Self { heartbeat_ms, skew_ms, leader_ms, certification_ms, dkg_phase_ms, dkg_phase_blocks } = *self;
+        let Self {
+            heartbeat_ms,
+            skew_ms,
+            leader_ms,
+            certification_ms,
+            dkg_phase_ms,
+            dkg_phase_blocks,
+        } = *self;
         let ordered = heartbeat_ms >= 100
             && u64::from(leader_ms) > u64::from(heartbeat_ms) + u64::from(skew_ms)
             && certification_ms > leader_ms
@@ -106,13 +132,24 @@ impl Timing {
             && dkg_phase_ms >= heartbeat_ms
             && dkg_phase_ms <= 3_600_000
             && (1..=1000).contains(&dkg_phase_blocks);
-        if ordered { Ok(()) } else { Err(FoundingError::Timing) }
+        if ordered {
+            Ok(())
+        } else {
+            Err(FoundingError::Timing)
+        }
     }
 }
 
 impl Encode for Timing {
     fn encode(&self, w: &mut Writer) {
-        for v in [self.heartbeat_ms, self.skew_ms, self.leader_ms, self.certification_ms, self.dkg_phase_ms, self.dkg_phase_blocks] {
+        for v in [
+            self.heartbeat_ms,
+            self.skew_ms,
+            self.leader_ms,
+            self.certification_ms,
+            self.dkg_phase_ms,
+            self.dkg_phase_blocks,
+        ] {
             w.u32(v);
         }
     }
@@ -172,7 +209,9 @@ pub enum FoundingError {
     #[error("the founding file names no circuit")]
     NoCircuit,
     /// Spans of time contradict each other.
-    #[error("its timing doesn't fit together: leader time must exceed heartbeat plus skew, and certification time leader time")]
+    #[error(
+        "its timing doesn't fit together: leader time must exceed heartbeat plus skew, and certification time leader time"
+    )]
     Timing,
     /// A field that this version doesn't serve.
     #[error("{0} is not supported in this version")]
@@ -185,7 +224,11 @@ pub enum FoundingError {
 impl Founding {
     /// The committee's fingerprint.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint(Hasher::new(domain::FOUNDING).chain(self.to_bytes()).finish())
+        Fingerprint(
+            Hasher::new(domain::FOUNDING)
+                .chain(self.to_bytes())
+                .finish(),
+        )
     }
 
     /// Number of nodes, n.
@@ -206,12 +249,17 @@ impl Founding {
     /// Attestations that make a statement erased: the least e with n - e + f <= t - 1, so that too few
     /// nodes are left to open even if f of the attestations lie.
     pub fn erasure_quorum(&self) -> usize {
-        (self.nodes() + self.faults() + 1).saturating_sub(self.quorum()).min(self.nodes())
+        (self.nodes() + self.faults() + 1)
+            .saturating_sub(self.quorum())
+            .min(self.nodes())
     }
 
     /// Position of an operator's key.
     pub fn node(&self, key: &PublicKey) -> Option<NodeIndex> {
-        self.operators.iter().position(|o| &o.key == key).and_then(|i| NodeIndex::try_from(i).ok())
+        self.operators
+            .iter()
+            .position(|o| &o.key == key)
+            .and_then(|i| NodeIndex::try_from(i).ok())
     }
 
     /// Key of the operator at a position.
@@ -240,7 +288,11 @@ impl Founding {
         if !(MIN_NODES..=MAX_NODES).contains(&self.operators.len()) {
             return Err(FoundingError::Nodes(self.operators.len()));
         }
-        if !self.operators.windows(2).all(|w| matches!(w, [a, b] if a.key < b.key)) {
+        if !self
+            .operators
+            .windows(2)
+            .all(|w| matches!(w, [a, b] if a.key < b.key))
+        {
             return Err(FoundingError::Unsorted);
         }
         self.sealing()?;
@@ -293,13 +345,19 @@ impl FoundingFile {
     /// An unsigned file.
     pub fn draft(founding: Founding) -> Self {
         let signatures = vec![None; founding.nodes()];
-        Self { founding, signatures }
+        Self {
+            founding,
+            signatures,
+        }
     }
 
     /// Adds the signature of the operator who holds `key`; `None` if it isn't an operator's.
     pub fn sign(&mut self, key: &SigningKey) -> Option<NodeIndex> {
         let node = self.founding.node(&key.public())?;
-        let signature = key.sign(domain::SIGN_FOUNDING, self.founding.fingerprint().as_bytes());
+        let signature = key.sign(
+            domain::SIGN_FOUNDING,
+            self.founding.fingerprint().as_bytes(),
+        );
         *self.signatures.get_mut(usize::from(node))? = Some(signature);
         Some(node)
     }
@@ -310,8 +368,15 @@ impl FoundingFile {
         let fingerprint = self.founding.fingerprint();
         for (i, operator) in self.founding.operators.iter().enumerate() {
             let unsigned = FoundingError::Unsigned(i as NodeIndex);
-            let signature = self.signatures.get(i).and_then(Option::as_ref).ok_or(unsigned)?;
-            operator.key.verify(domain::SIGN_FOUNDING, fingerprint.as_bytes(), signature).map_err(|_| unsigned)?;
+            let signature = self
+                .signatures
+                .get(i)
+                .and_then(Option::as_ref)
+                .ok_or(unsigned)?;
+            operator
+                .key
+                .verify(domain::SIGN_FOUNDING, fingerprint.as_bytes(), signature)
+                .map_err(|_| unsigned)?;
         }
         if self.signatures.len() != self.founding.nodes() {
             return Err(FoundingError::Nodes(self.signatures.len()));
@@ -338,7 +403,10 @@ impl Decode for FoundingFile {
         for _ in 0..len {
             signatures.push(r.option()?);
         }
-        Ok(Self { founding, signatures })
+        Ok(Self {
+            founding,
+            signatures,
+        })
     }
 }
 
@@ -366,7 +434,12 @@ impl Encode for Card {
 
 impl Decode for Card {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { operator: Decode::decode(r)?, p2p: r.text("an address", 256)?, api: r.text("an address", 512)?, sequence: r.u64()? })
+        Ok(Self {
+            operator: Decode::decode(r)?,
+            p2p: r.text("an address", 256)?,
+            api: r.text("an address", 512)?,
+            sequence: r.u64()?,
+        })
     }
 }
 
@@ -388,7 +461,10 @@ impl SignedCard {
 
     /// Checks the signature.
     pub fn check(&self) -> Result<&Card, crate::keys::BadSignature> {
-        self.card.operator.key.verify(domain::SIGN_CARD, &self.card.to_bytes(), &self.signature)?;
+        self.card
+            .operator
+            .key
+            .verify(domain::SIGN_CARD, &self.card.to_bytes(), &self.signature)?;
         Ok(&self.card)
     }
 }
@@ -402,6 +478,9 @@ impl Encode for SignedCard {
 
 impl Decode for SignedCard {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { card: Decode::decode(r)?, signature: Decode::decode(r)? })
+        Ok(Self {
+            card: Decode::decode(r)?,
+            signature: Decode::decode(r)?,
+        })
     }
 }

@@ -35,8 +35,14 @@ impl ClassName {
     pub fn new(name: &str) -> Result<Self, DecodeError> {
         let starts = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
         let fits = name.len() <= MAX_CLASS_NAME;
-        let chars = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
-        if starts && fits && chars { Ok(Self(name.to_string())) } else { Err(DecodeError::Invalid("a class's name")) }
+        let chars = name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
+        if starts && fits && chars {
+            Ok(Self(name.to_string()))
+        } else {
+            Err(DecodeError::Invalid("a class's name"))
+        }
     }
 
     /// The name.
@@ -149,7 +155,10 @@ impl GroupDefinition {
         }
         let (k, m) = (usize::from(self.threshold), self.registrars.len());
         if 2 * k <= m || k > m {
-            return Err(GroupError::NoMajority { threshold: self.threshold, registrars: m });
+            return Err(GroupError::NoMajority {
+                threshold: self.threshold,
+                registrars: m,
+            });
         }
         Ok(())
     }
@@ -207,7 +216,10 @@ impl Encode for RegistrarSignature {
 
 impl Decode for RegistrarSignature {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { registrar: r.u8()?, signature: Decode::decode(r)? })
+        Ok(Self {
+            registrar: r.u8()?,
+            signature: Decode::decode(r)?,
+        })
     }
 }
 
@@ -231,23 +243,37 @@ impl GroupCreate {
             .creator
             .verify(domain::SIGN_GROUP, id.as_bytes(), &self.creator)
             .map_err(|_| GroupError::Unsigned("creator"))?;
-        check_quorum(&self.definition, domain::SIGN_GROUP, id.as_bytes(), &self.registrars)?;
+        check_quorum(
+            &self.definition,
+            domain::SIGN_GROUP,
+            id.as_bytes(),
+            &self.registrars,
+        )?;
         Ok(id)
     }
 }
 
 /// Checks that at least k distinct registrars signed `message`; every signature given must be good.
-fn check_quorum(group: &GroupDefinition, namespace: &str, message: &[u8], signatures: &[RegistrarSignature]) -> Result<(), GroupError> {
+fn check_quorum(
+    group: &GroupDefinition,
+    namespace: &str,
+    message: &[u8],
+    signatures: &[RegistrarSignature],
+) -> Result<(), GroupError> {
     const FEW: GroupError = GroupError::Unsigned("quorum of registrars");
     if signatures.len() < usize::from(group.threshold) {
         return Err(FEW);
     }
-    if !signatures.windows(2).all(|w| matches!(w, [a, b] if a.registrar < b.registrar)) {
+    if !signatures
+        .windows(2)
+        .all(|w| matches!(w, [a, b] if a.registrar < b.registrar))
+    {
         return Err(GroupError::Unsorted("registrars' signatures"));
     }
     for s in signatures {
         let key = group.registrars.get(usize::from(s.registrar)).ok_or(FEW)?;
-        key.verify(namespace, message, &s.signature).map_err(|_| FEW)?;
+        key.verify(namespace, message, &s.signature)
+            .map_err(|_| FEW)?;
     }
     Ok(())
 }
@@ -262,7 +288,11 @@ impl Encode for GroupCreate {
 
 impl Decode for GroupCreate {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { definition: Decode::decode(r)?, creator: Decode::decode(r)?, registrars: r.list("signatures", MAX_REGISTRARS)? })
+        Ok(Self {
+            definition: Decode::decode(r)?,
+            creator: Decode::decode(r)?,
+            registrars: r.list("signatures", MAX_REGISTRARS)?,
+        })
     }
 }
 
@@ -316,10 +346,19 @@ impl Enrol {
     /// Checks classes and signatures against the group.
     pub fn check(&self, group: &GroupDefinition) -> Result<(), GroupError> {
         let classes = &self.attestation.classes;
-        if !ascending(classes) || classes.iter().any(|c| usize::from(*c) >= group.classes.len()) {
+        if !ascending(classes)
+            || classes
+                .iter()
+                .any(|c| usize::from(*c) >= group.classes.len())
+        {
             return Err(GroupError::Unsorted("classes"));
         }
-        check_quorum(group, domain::SIGN_ATTESTATION, &self.attestation.to_bytes(), &self.registrars)
+        check_quorum(
+            group,
+            domain::SIGN_ATTESTATION,
+            &self.attestation.to_bytes(),
+            &self.registrars,
+        )
     }
 }
 
@@ -332,7 +371,10 @@ impl Encode for Enrol {
 
 impl Decode for Enrol {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { attestation: Decode::decode(r)?, registrars: r.list("signatures", MAX_REGISTRARS)? })
+        Ok(Self {
+            attestation: Decode::decode(r)?,
+            registrars: r.list("signatures", MAX_REGISTRARS)?,
+        })
     }
 }
 
@@ -354,7 +396,12 @@ impl fmt::Debug for Record {
 impl Record {
     /// The commitment of this record under a 32-byte salt.
     pub fn binder(&self, salt: &[u8; 32]) -> Binder {
-        Binder(Hasher::new(domain::BINDER).chain_var(self.to_bytes()).chain(salt).finish())
+        Binder(
+            Hasher::new(domain::BINDER)
+                .chain_var(self.to_bytes())
+                .chain(salt)
+                .finish(),
+        )
     }
 }
 
@@ -367,15 +414,25 @@ impl Encode for Record {
 
 impl Decode for Record {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { name: r.text("a record's name", MAX_RECORD_NAME)?, classes: r.list("classes", MAX_CLASSES)? })
+        Ok(Self {
+            name: r.text("a record's name", MAX_RECORD_NAME)?,
+            classes: r.list("classes", MAX_CLASSES)?,
+        })
     }
 }
 
 /// Canonical identifier of a person: the contact if there is one, else the name; NFC, trimmed, case-folded.
 /// Two rows of a roster with one identifier are one person.
 pub fn canonical_identifier(name: &str, contact: Option<&str>) -> String {
-    let text = contact.map(str::trim).filter(|c| !c.is_empty()).unwrap_or(name);
-    text.trim().nfc().flat_map(char::to_lowercase).nfc().collect()
+    let text = contact
+        .map(str::trim)
+        .filter(|c| !c.is_empty())
+        .unwrap_or(name);
+    text.trim()
+        .nfc()
+        .flat_map(char::to_lowercase)
+        .nfc()
+        .collect()
 }
 
 fn keyed(secret: &[u8; 32], domain: &str, group: &GroupId, identifier: &str) -> [u8; 32] {
@@ -389,7 +446,12 @@ fn keyed(secret: &[u8; 32], domain: &str, group: &GroupId, identifier: &str) -> 
 
 /// Pseudonym of a person in a group, under the registrars' shared 32-byte secret.
 pub fn subject(secret: &[u8; 32], group: &GroupId, identifier: &str) -> Subject {
-    Subject(crate::hash::Digest(keyed(secret, domain::SUBJECT, group, identifier)))
+    Subject(crate::hash::Digest(keyed(
+        secret,
+        domain::SUBJECT,
+        group,
+        identifier,
+    )))
 }
 
 /// Salt of a person's binder in a group, under the registrars' shared 32-byte secret.
@@ -400,7 +462,11 @@ pub fn salt(secret: &[u8; 32], group: &GroupId, identifier: &str) -> [u8; 32] {
 /// What a member signs with their identity (EdDSA-Poseidon) to show a registrar that they hold the
 /// secret of `leaf`: SHA-256 over (group, leaf, binder) with the top byte dropped, so that it is a field element.
 pub fn enrolment_message(group: &GroupId, leaf: &Fr, binder: &Binder) -> Fr {
-    let digest = Hasher::new(domain::ENROL).chain(group).chain(crate::field::fr_to_bytes(leaf)).chain(binder).finish();
+    let digest = Hasher::new(domain::ENROL)
+        .chain(group)
+        .chain(crate::field::fr_to_bytes(leaf))
+        .chain(binder)
+        .finish();
     digest_to_field(&digest)
 }
 

@@ -47,7 +47,11 @@ impl SigningKey {
 
     /// Signs `bytes` in `namespace` (one of [`crate::hash::domain`]'s `SIGN_…`).
     pub fn sign(&self, namespace: &str, bytes: &[u8]) -> Signature {
-        Signature(RawKey::from(self.0).sign(&message(namespace, bytes)).to_bytes())
+        Signature(
+            RawKey::from(self.0)
+                .sign(&message(namespace, bytes))
+                .to_bytes(),
+        )
     }
 }
 
@@ -68,14 +72,20 @@ impl PublicKey {
     }
 
     /// Checks a signature.
-    pub fn verify(&self, namespace: &str, bytes: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+    pub fn verify(
+        &self,
+        namespace: &str,
+        bytes: &[u8],
+        signature: &Signature,
+    ) -> Result<(), BadSignature> {
         self.verify_raw(&message(namespace, bytes), signature)
     }
 
     /// Checks a signature over a message that carries its own namespace (consensus certificates).
     pub fn verify_raw(&self, message: &[u8], signature: &Signature) -> Result<(), BadSignature> {
         let key = VerificationKey::try_from(self.0).map_err(|_| BadSignature)?;
-        key.verify(&Raw::from(signature.0), message).map_err(|_| BadSignature)
+        key.verify(&Raw::from(signature.0), message)
+            .map_err(|_| BadSignature)
     }
 }
 
@@ -135,11 +145,23 @@ mod tests {
     fn a_signature_holds_for_its_own_key_namespace_and_message_only() {
         let key = SigningKey::from_seed([7; 32]);
         let signature = key.sign("tacit/a", b"message");
-        assert_eq!(key.public().verify("tacit/a", b"message", &signature), Ok(()));
-        assert_eq!(key.public().verify("tacit/b", b"message", &signature), Err(BadSignature));
-        assert_eq!(key.public().verify("tacit/a", b"massage", &signature), Err(BadSignature));
+        assert_eq!(
+            key.public().verify("tacit/a", b"message", &signature),
+            Ok(())
+        );
+        assert_eq!(
+            key.public().verify("tacit/b", b"message", &signature),
+            Err(BadSignature)
+        );
+        assert_eq!(
+            key.public().verify("tacit/a", b"massage", &signature),
+            Err(BadSignature)
+        );
         let other = SigningKey::from_seed([8; 32]).public();
-        assert_eq!(other.verify("tacit/a", b"message", &signature), Err(BadSignature));
+        assert_eq!(
+            other.verify("tacit/a", b"message", &signature),
+            Err(BadSignature)
+        );
     }
 
     #[test]

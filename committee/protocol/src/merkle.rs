@@ -16,11 +16,17 @@ pub fn leaf(bytes: &[u8]) -> Digest {
 }
 
 fn node(left: &Digest, right: &Digest) -> Digest {
-    Hasher::new(domain::MERKLE_NODE).chain(left).chain(right).finish()
+    Hasher::new(domain::MERKLE_NODE)
+        .chain(left)
+        .chain(right)
+        .finish()
 }
 
 fn bind(top: &Digest, size: u64) -> Digest {
-    Hasher::new(domain::MERKLE_ROOT).chain(size.to_be_bytes()).chain(top).finish()
+    Hasher::new(domain::MERKLE_ROOT)
+        .chain(size.to_be_bytes())
+        .chain(top)
+        .finish()
 }
 
 fn up(level: &[Digest]) -> Vec<Digest> {
@@ -40,7 +46,10 @@ pub fn root(leaves: &[Digest]) -> Digest {
     while level.len() > 1 {
         level = up(&level);
     }
-    bind(&level.first().copied().unwrap_or(Digest::ZERO), leaves.len() as u64)
+    bind(
+        &level.first().copied().unwrap_or(Digest::ZERO),
+        leaves.len() as u64,
+    )
 }
 
 /// A leaf's way to the root.
@@ -64,7 +73,11 @@ impl Path {
             level = up(&level);
             at /= 2;
         }
-        Some(Self { index: index as u64, size: leaves.len() as u64, siblings })
+        Some(Self {
+            index: index as u64,
+            size: leaves.len() as u64,
+            siblings,
+        })
     }
 
     /// The root that this path leads a hashed leaf to; `None` if the path has a wrong shape.
@@ -77,7 +90,11 @@ impl Path {
         while width > 1 {
             if at ^ 1 < width {
                 let sibling = siblings.next()?;
-                top = if at & 1 == 0 { node(&top, sibling) } else { node(sibling, &top) };
+                top = if at & 1 == 0 {
+                    node(&top, sibling)
+                } else {
+                    node(sibling, &top)
+                };
             }
             at /= 2;
             width = width.div_ceil(2);
@@ -96,7 +113,11 @@ impl Encode for Path {
 
 impl Decode for Path {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { index: r.u64()?, size: r.u64()?, siblings: r.list("a Merkle path", MAX_PATH)? })
+        Ok(Self {
+            index: r.u64()?,
+            size: r.u64()?,
+            siblings: r.list("a Merkle path", MAX_PATH)?,
+        })
     }
 }
 
@@ -114,10 +135,24 @@ mod tests {
                 assert_eq!(path.root(&leaves[i]), Some(r));
                 for j in 0..size {
                     if j != i {
-                        assert_ne!(Path { index: j as u64, ..path.clone() }.root(&leaves[i]), Some(r));
+                        assert_ne!(
+                            Path {
+                                index: j as u64,
+                                ..path.clone()
+                            }
+                            .root(&leaves[i]),
+                            Some(r)
+                        );
                     }
                 }
-                assert_ne!(Path { size: path.size + 1, ..path.clone() }.root(&leaves[i]), Some(r));
+                assert_ne!(
+                    Path {
+                        size: path.size + 1,
+                        ..path.clone()
+                    }
+                    .root(&leaves[i]),
+                    Some(r)
+                );
                 let mut long = path.clone();
                 long.siblings.push(Digest::ZERO);
                 assert_eq!(long.root(&leaves[i]), None);

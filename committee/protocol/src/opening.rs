@@ -106,3 +106,67 @@ fn chunk<T: Decode>(r: &mut Reader<'_>, what: &'static str) -> Result<Vec<T>, De
         Ok(items)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::{PublicScalar, Scalar};
+    use crate::hash::Digest;
+
+    fn partial(points: usize) -> Partial {
+        Partial {
+            statement: StatementId(Digest([3; 32])),
+            chunk: 7,
+            points: vec![Point::generator(); points],
+            proof: DleqProof {
+                challenge: PublicScalar(Scalar::from(5u8)),
+                response: PublicScalar(-Scalar::from(1u8)),
+            },
+        }
+    }
+
+    fn unseal(items: usize) -> Unseal {
+        let item = Ciphertext {
+            c1: Point::generator(),
+            c2: FieldElement(5u64.into()),
+        };
+        Unseal {
+            statement: StatementId(Digest([3; 32])),
+            chunk: 7,
+            items: vec![item; items],
+        }
+    }
+
+    #[test]
+    fn messages_survive_their_encoding() {
+        for n in [1, 3] {
+            assert_eq!(Partial::from_bytes(&partial(n).to_bytes()), Ok(partial(n)));
+            assert_eq!(Unseal::from_bytes(&unseal(n).to_bytes()), Ok(unseal(n)));
+        }
+    }
+
+    #[test]
+    fn no_chunk_is_empty_or_over_its_bound() {
+        let what = "the points of a chunk";
+        let empty = Partial::from_bytes(&partial(0).to_bytes());
+        assert_eq!(empty, Err(DecodeError::Invalid(what)));
+        let (len, max) = (CHUNK + 1, CHUNK);
+        let long = Partial::from_bytes(&partial(len).to_bytes());
+        assert_eq!(long, Err(DecodeError::TooLong { what, len, max }));
+
+        let what = "the ciphertexts of a chunk";
+        let empty = Unseal::from_bytes(&unseal(0).to_bytes());
+        assert_eq!(empty, Err(DecodeError::Invalid(what)));
+        let long = Unseal::from_bytes(&unseal(len).to_bytes());
+        assert_eq!(long, Err(DecodeError::TooLong { what, len, max }));
+    }
+
+    #[test]
+    fn a_scalar_at_or_above_the_order_is_refused() {
+        let mut bytes = partial(1).to_bytes();
+        let response = bytes.len() - 32;
+        bytes[response] += 1;
+        let what = DecodeError::Invalid("a scalar");
+        assert_eq!(Partial::from_bytes(&bytes), Err(what));
+    }
+}

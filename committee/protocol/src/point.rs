@@ -54,14 +54,24 @@ impl Point {
         Ok(Self(p))
     }
 
+    /// Checks Edwards coordinates, as public inputs hold them.
+    pub fn from_xy(x: Fr, y: Fr) -> Result<Self, PointError> {
+        Self::from_affine(EdwardsAffine::new_unchecked(x, y))
+    }
+
     /// The result of group arithmetic on points that are in the subgroup: only the identity is refused.
     pub fn from_subgroup(p: EdwardsProjective) -> Result<Self, PointError> {
-        if p.is_zero() { Err(PointError::Identity) } else { Ok(Self(p.into_affine())) }
+        if p.is_zero() {
+            Err(PointError::Identity)
+        } else {
+            Ok(Self(p.into_affine()))
+        }
     }
 
     /// Checked decoding of 32 bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, PointError> {
-        let p = EdwardsAffine::deserialize_compressed_unchecked(&bytes[..]).map_err(|_| PointError::Encoding)?;
+        let p = EdwardsAffine::deserialize_compressed_unchecked(&bytes[..])
+            .map_err(|_| PointError::Encoding)?;
         let point = Self::from_affine(p)?;
         // A second encoding of the same point would be a second digest of the same entry.
         if &point.to_bytes() != bytes {

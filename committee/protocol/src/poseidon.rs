@@ -15,8 +15,12 @@ fn hash<const N: usize>(inputs: [Fr; N]) -> Fr {
     HASHERS.with(|hashers| {
         let mut hashers = hashers.borrow_mut();
         // Only called with N of 2, 3 and 5 below, for which circomlib has parameters.
-        let hasher = hashers[N].get_or_insert_with(|| Poseidon::<Fr>::new_circom(N).expect("circomlib has parameters for this width"));
-        hasher.hash(&inputs).expect("as many inputs as the hasher is wide")
+        let hasher = hashers[N].get_or_insert_with(|| {
+            Poseidon::<Fr>::new_circom(N).expect("circomlib has parameters for this width")
+        });
+        hasher
+            .hash(&inputs)
+            .expect("as many inputs as the hasher is wide")
     })
 }
 

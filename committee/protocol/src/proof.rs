@@ -24,12 +24,17 @@ pub struct Receipt {
 
 impl Receipt {
     /// Checks path and certificate; gives the entry, its height and its position.
-    pub fn verify(&self, founding: &Founding, fingerprint: &Fingerprint) -> Result<(Entry, u64, u64), CertificateError> {
+    pub fn verify(
+        &self,
+        founding: &Founding,
+        fingerprint: &Fingerprint,
+    ) -> Result<(Entry, u64, u64), CertificateError> {
         let header = self.header.verify(founding, fingerprint)?;
         if self.path.root(&merkle::leaf(&self.entry)) != Some(header.entries_root) {
             return Err(CertificateError::Path);
         }
-        let entry = Entry::parse(&self.entry).map_err(|_| CertificateError::Decode(DecodeError::Invalid("an entry")))?;
+        let entry = Entry::parse(&self.entry)
+            .map_err(|_| CertificateError::Decode(DecodeError::Invalid("an entry")))?;
         Ok((entry, header.height, self.path.index))
     }
 }
@@ -44,7 +49,11 @@ impl Encode for Receipt {
 
 impl Decode for Receipt {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { entry: r.bytes("an entry", MAX_ENTRY)?.to_vec(), path: Decode::decode(r)?, header: Decode::decode(r)? })
+        Ok(Self {
+            entry: r.bytes("an entry", MAX_ENTRY)?.to_vec(),
+            path: Decode::decode(r)?,
+            header: Decode::decode(r)?,
+        })
     }
 }
 
@@ -66,7 +75,10 @@ impl Encode for ProvenFacts {
 
 impl Decode for ProvenFacts {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { facts: Decode::decode(r)?, path: Decode::decode(r)? })
+        Ok(Self {
+            facts: Decode::decode(r)?,
+            path: Decode::decode(r)?,
+        })
     }
 }
 
@@ -81,7 +93,11 @@ pub struct CertifiedFacts {
 
 impl CertifiedFacts {
     /// Checks certificate and paths; gives the header's log time in milliseconds.
-    pub fn verify(&self, founding: &Founding, fingerprint: &Fingerprint) -> Result<u64, CertificateError> {
+    pub fn verify(
+        &self,
+        founding: &Founding,
+        fingerprint: &Fingerprint,
+    ) -> Result<u64, CertificateError> {
         let header = self.header.verify(founding, fingerprint)?;
         for proven in &self.facts {
             if proven.path.root(&proven.facts.leaf()) != Some(header.state_root) {
@@ -101,7 +117,10 @@ impl Encode for CertifiedFacts {
 
 impl Decode for CertifiedFacts {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { header: Decode::decode(r)?, facts: r.list("facts", 16)? })
+        Ok(Self {
+            header: Decode::decode(r)?,
+            facts: r.list("facts", 16)?,
+        })
     }
 }
 
@@ -126,7 +145,10 @@ impl Encode for Submission {
 
 impl Decode for Submission {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { entry: r.bytes("an entry", MAX_ENTRY)?.to_vec(), body: r.option()? })
+        Ok(Self {
+            entry: r.bytes("an entry", MAX_ENTRY)?.to_vec(),
+            body: r.option()?,
+        })
     }
 }
 
@@ -148,7 +170,10 @@ impl Encode for CertifiedChain {
 
 impl Decode for CertifiedChain {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { state: Decode::decode(r)?, chain: Decode::decode(r)? })
+        Ok(Self {
+            state: Decode::decode(r)?,
+            chain: Decode::decode(r)?,
+        })
     }
 }
 

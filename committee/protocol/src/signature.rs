@@ -28,7 +28,13 @@ pub enum ContextKind {
 }
 
 /// SHA-256("tacit/context/v1" ‖ kind ‖ statement id ‖ floor ‖ class ‖ SHA-256(payload)), top byte dropped.
-pub fn context(kind: ContextKind, statement: &StatementId, floor: u32, class: Option<u16>, payload_hash: &Digest) -> Fr {
+pub fn context(
+    kind: ContextKind,
+    statement: &StatementId,
+    floor: u32,
+    class: Option<u16>,
+    payload_hash: &Digest,
+) -> Fr {
     let digest = Hasher::new(domain::CONTEXT)
         .chain([kind as u8])
         .chain(statement)
@@ -41,7 +47,9 @@ pub fn context(kind: ContextKind, statement: &StatementId, floor: u32, class: Op
 
 /// Hash of a payload's bytes, as the context and the log hold it.
 pub fn payload_hash(payload: &[u8]) -> Digest {
-    Hasher::new(domain::PAYLOAD_HASH).chain_var(payload).finish()
+    Hasher::new(domain::PAYLOAD_HASH)
+        .chain_var(payload)
+        .finish()
 }
 
 /// The log's entry for one sealed signature. `root`, `K` and `scope` come from the state, never from here.
@@ -66,7 +74,13 @@ pub struct Sign {
 impl Sign {
     /// The public input that binds everything else.
     pub fn context(&self) -> Fr {
-        context(ContextKind::Sign, &self.statement, self.floor, self.class, &self.payload_hash)
+        context(
+            ContextKind::Sign,
+            &self.statement,
+            self.floor,
+            self.class,
+            &self.payload_hash,
+        )
     }
 }
 
@@ -121,7 +135,8 @@ impl SealedBody {
 
     /// Does this body belong to that entry? (Its `ct` and the hash of its payload.)
     pub fn matches(&self, sign: &Sign) -> bool {
-        fr_to_bytes(&self.ct()) == sign.ct.to_le_bytes() && payload_hash(&self.payload) == sign.payload_hash
+        fr_to_bytes(&self.ct()) == sign.ct.to_le_bytes()
+            && payload_hash(&self.payload) == sign.payload_hash
     }
 }
 
@@ -145,7 +160,10 @@ impl Decode for SealedBody {
             c2: Decode::decode(r)?,
             payload: r.bytes("a payload", PAYLOAD_SIZES[2] + TAG_BYTES)?.to_vec(),
         };
-        if !PAYLOAD_SIZES.iter().any(|s| s + TAG_BYTES == body.payload.len()) {
+        if !PAYLOAD_SIZES
+            .iter()
+            .any(|s| s + TAG_BYTES == body.payload.len())
+        {
             return Err(DecodeError::Invalid("a payload's length"));
         }
         Ok(body)

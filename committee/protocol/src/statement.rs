@@ -59,7 +59,11 @@ pub struct Statement {
 impl Statement {
     /// The statement's id.
     pub fn id(&self) -> StatementId {
-        StatementId(Hasher::new(domain::STATEMENT).chain(self.to_bytes()).finish())
+        StatementId(
+            Hasher::new(domain::STATEMENT)
+                .chain(self.to_bytes())
+                .finish(),
+        )
     }
 }
 
@@ -125,13 +129,18 @@ impl StatementPropose {
     /// Signs a statement.
     pub fn sign(statement: Statement, creator: &SigningKey) -> Self {
         let signature = creator.sign(domain::SIGN_STATEMENT, statement.id().as_bytes());
-        Self { statement, signature }
+        Self {
+            statement,
+            signature,
+        }
     }
 
     /// Checks the creator's signature.
     pub fn check(&self) -> Result<StatementId, BadSignature> {
         let id = self.statement.id();
-        self.statement.creator.verify(domain::SIGN_STATEMENT, id.as_bytes(), &self.signature)?;
+        self.statement
+            .creator
+            .verify(domain::SIGN_STATEMENT, id.as_bytes(), &self.signature)?;
         Ok(id)
     }
 }
@@ -145,7 +154,10 @@ impl Encode for StatementPropose {
 
 impl Decode for StatementPropose {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { statement: Decode::decode(r)?, signature: Decode::decode(r)? })
+        Ok(Self {
+            statement: Decode::decode(r)?,
+            signature: Decode::decode(r)?,
+        })
     }
 }
 
@@ -200,7 +212,10 @@ impl Status {
 
     /// The word's status.
     pub fn from_word(word: &str) -> Result<Self, UnknownStatus> {
-        Self::ALL.into_iter().find(|s| s.word() == word).ok_or(UnknownStatus)
+        Self::ALL
+            .into_iter()
+            .find(|s| s.word() == word)
+            .ok_or(UnknownStatus)
     }
 
     /// Position in [`Status::ALL`].
@@ -229,6 +244,9 @@ impl Encode for Status {
 impl Decode for Status {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let code = r.u8()?;
-        Status::ALL.into_iter().find(|s| s.code() == code).ok_or(DecodeError::Invalid("a status"))
+        Status::ALL
+            .into_iter()
+            .find(|s| s.code() == code)
+            .ok_or(DecodeError::Invalid("a status"))
     }
 }

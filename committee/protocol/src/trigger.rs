@@ -62,7 +62,9 @@ pub enum TriggerError {
         found: String,
     },
     /// `not`, `<`, `==` and their like.
-    #[error("at character {at}: {found} is not monotone: a trigger may only ask for at least so many")]
+    #[error(
+        "at character {at}: {found} is not monotone: a trigger may only ask for at least so many"
+    )]
     NotMonotone {
         /// 1-based position.
         at: usize,
@@ -117,7 +119,11 @@ impl Trigger {
             return Err(TriggerError::TooLarge("the text has over 4096 bytes"));
         }
         let tokens = tokenize(text)?;
-        let mut parser = Parser { tokens, next: 0, atoms: 0 };
+        let mut parser = Parser {
+            tokens,
+            next: 0,
+            atoms: 0,
+        };
         let trigger = parser.expr(0)?;
         parser.end()?;
         Ok(trigger)
@@ -149,12 +155,18 @@ impl Trigger {
                     Some(have) => have,
                     None => {
                         // Only a named class can be missing.
-                        return class.as_ref().map_or(Ok(()), |class| Err(TriggerError::UnknownClass { class: class.clone() }));
+                        return class.as_ref().map_or(Ok(()), |class| {
+                            Err(TriggerError::UnknownClass {
+                                class: class.clone(),
+                            })
+                        });
                     }
                 };
                 let needs = self.needs(counts);
                 if needs > have {
-                    let whom = class.as_ref().map_or("members".to_string(), ToString::to_string);
+                    let whom = class
+                        .as_ref()
+                        .map_or("members".to_string(), ToString::to_string);
                     return Err(TriggerError::Unreachable { needs, whom, have });
                 }
                 Ok(())
@@ -178,8 +190,16 @@ impl Trigger {
 
     fn needs(&self, counts: &impl Counts) -> u64 {
         match self {
-            Trigger::Count { threshold: Threshold::AtLeast(n), .. } => u64::from(*n),
-            Trigger::Count { threshold: Threshold::Percent(p), .. } => (u64::from(*p) * counts.members(None).unwrap_or(0)).div_ceil(100).max(1),
+            Trigger::Count {
+                threshold: Threshold::AtLeast(n),
+                ..
+            } => u64::from(*n),
+            Trigger::Count {
+                threshold: Threshold::Percent(p),
+                ..
+            } => (u64::from(*p) * counts.members(None).unwrap_or(0))
+                .div_ceil(100)
+                .max(1),
             _ => 0,
         }
     }
@@ -223,7 +243,11 @@ impl Trigger {
         }
         fn size(way: &Way) -> u64 {
             let everybody = way.get(&None).copied().unwrap_or(0);
-            let classes: u64 = way.iter().filter(|(c, _)| c.is_some()).map(|(_, n)| *n).sum();
+            let classes: u64 = way
+                .iter()
+                .filter(|(c, _)| c.is_some())
+                .map(|(_, n)| *n)
+                .sum();
             everybody.max(classes)
         }
         ways(self, counts).iter().map(size).min().unwrap_or(0)
@@ -233,7 +257,9 @@ impl Trigger {
     pub fn classes(&self) -> Vec<&ClassName> {
         match self {
             Trigger::Count { class, .. } => class.iter().collect(),
-            Trigger::All(parts) | Trigger::Any(parts) => parts.iter().flat_map(Trigger::classes).collect(),
+            Trigger::All(parts) | Trigger::Any(parts) => {
+                parts.iter().flat_map(Trigger::classes).collect()
+            }
         }
     }
 
@@ -270,7 +296,11 @@ impl Trigger {
                 for _ in 0..len {
                     parts.push(Self::decode_at(r, depth + 1, atoms)?);
                 }
-                Ok(if tag == 1 { Trigger::All(parts) } else { Trigger::Any(parts) })
+                Ok(if tag == 1 {
+                    Trigger::All(parts)
+                } else {
+                    Trigger::Any(parts)
+                })
             }
             _ => Err(DecodeError::Invalid("a trigger")),
         }
@@ -379,7 +409,13 @@ fn tokenize(text: &str) -> Result<Vec<(usize, Token)>, TriggerError> {
     let mut i = 0;
     while let Some(&c) = chars.get(i) {
         let at = i + 1;
-        let take = |from: usize, pred: fn(char) -> bool| chars.iter().skip(from).take_while(|c| pred(**c)).collect::<String>();
+        let take = |from: usize, pred: fn(char) -> bool| {
+            chars
+                .iter()
+                .skip(from)
+                .take_while(|c| pred(**c))
+                .collect::<String>()
+        };
         match c {
             c if c.is_whitespace() => i += 1,
             '(' => {
@@ -408,12 +444,19 @@ fn tokenize(text: &str) -> Result<Vec<(usize, Token)>, TriggerError> {
             }
             '<' | '=' | '!' | '>' | '≤' => {
                 let found = take(i, |c| matches!(c, '<' | '=' | '!' | '>' | '≤'));
-                return Err(TriggerError::NotMonotone { at, found: format!("\"{found}\"") });
+                return Err(TriggerError::NotMonotone {
+                    at,
+                    found: format!("\"{found}\""),
+                });
             }
             c if c.is_ascii_digit() => {
                 let digits = take(i, |c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
                 i += digits.chars().count();
-                let n = digits.parse().map_err(|_| TriggerError::Syntax { at, expected: "a whole number up to 4294967295", found: format!("\"{digits}\"") })?;
+                let n = digits.parse().map_err(|_| TriggerError::Syntax {
+                    at,
+                    expected: "a whole number up to 4294967295",
+                    found: format!("\"{digits}\""),
+                })?;
                 tokens.push((at, Token::Number(n)));
             }
             c if c.is_alphabetic() || c == '_' => {
@@ -421,7 +464,13 @@ fn tokenize(text: &str) -> Result<Vec<(usize, Token)>, TriggerError> {
                 i += word.chars().count();
                 tokens.push((at, Token::Word(word)));
             }
-            other => return Err(TriggerError::Syntax { at, expected: "a count, a bound or a parenthesis", found: format!("\"{other}\"") }),
+            other => {
+                return Err(TriggerError::Syntax {
+                    at,
+                    expected: "a count, a bound or a parenthesis",
+                    found: format!("\"{other}\""),
+                });
+            }
         }
     }
     Ok(tokens)
@@ -439,12 +488,21 @@ impl Parser {
     }
 
     fn at(&self) -> usize {
-        self.tokens.get(self.next).or(self.tokens.last()).map_or(1, |(at, _)| *at)
+        self.tokens
+            .get(self.next)
+            .or(self.tokens.last())
+            .map_or(1, |(at, _)| *at)
     }
 
     fn fail<T>(&self, expected: &'static str) -> Result<T, TriggerError> {
-        let found = self.peek().map_or("the end".to_string(), ToString::to_string);
-        Err(TriggerError::Syntax { at: self.at(), expected, found })
+        let found = self
+            .peek()
+            .map_or("the end".to_string(), ToString::to_string);
+        Err(TriggerError::Syntax {
+            at: self.at(),
+            expected,
+            found,
+        })
     }
 
     fn expect(&mut self, token: &Token, expected: &'static str) -> Result<(), TriggerError> {
@@ -465,12 +523,18 @@ impl Parser {
     }
 
     fn end(&self) -> Result<(), TriggerError> {
-        if self.peek().is_none() { Ok(()) } else { self.fail("\"and\", \"or\" or the end") }
+        if self.peek().is_none() {
+            Ok(())
+        } else {
+            self.fail("\"and\", \"or\" or the end")
+        }
     }
 
     fn expr(&mut self, depth: usize) -> Result<Trigger, TriggerError> {
         if depth > MAX_DEPTH {
-            return Err(TriggerError::TooLarge("parentheses are nested over 16 deep"));
+            return Err(TriggerError::TooLarge(
+                "parentheses are nested over 16 deep",
+            ));
         }
         let first = self.term(depth)?;
         let mut parts = vec![first];
@@ -514,11 +578,18 @@ impl Parser {
                     parts.push(self.expr(depth + 1)?);
                 }
                 self.expect(&Token::Close, "\",\" or \")\"")?;
-                return Ok(if all { Trigger::All(parts) } else { Trigger::Any(parts) });
+                return Ok(if all {
+                    Trigger::All(parts)
+                } else {
+                    Trigger::Any(parts)
+                });
             }
         }
         if matches!(self.peek(), Some(Token::Word(w)) if w == "not") {
-            return Err(TriggerError::NotMonotone { at, found: "\"not\"".into() });
+            return Err(TriggerError::NotMonotone {
+                at,
+                found: "\"not\"".into(),
+            });
         }
         if !self.word("count") {
             return self.fail("\"count\"");
@@ -534,14 +605,20 @@ impl Parser {
         let mut class = None;
         if self.peek() == Some(&Token::Open) {
             self.next += 1;
-            let Some(Token::Word(name)) = self.peek().cloned() else { return self.fail("a class's name") };
-            let Ok(name) = ClassName::new(&name) else { return self.fail("a class's name (a-z, 0-9, - and _)") };
+            let Some(Token::Word(name)) = self.peek().cloned() else {
+                return self.fail("a class's name");
+            };
+            let Ok(name) = ClassName::new(&name) else {
+                return self.fail("a class's name (a-z, 0-9, - and _)");
+            };
             self.next += 1;
             class = Some(name);
             self.expect(&Token::Close, "\")\"")?;
         }
         self.expect(&Token::AtLeast, "\">=\"")?;
-        let Some(Token::Number(n)) = self.peek().cloned() else { return self.fail("a whole number") };
+        let Some(Token::Number(n)) = self.peek().cloned() else {
+            return self.fail("a whole number");
+        };
         self.next += 1;
         if n == 0 {
             return Err(TriggerError::Zero);
@@ -551,7 +628,10 @@ impl Parser {
             if !(self.word("of") && self.word("members")) {
                 return self.fail("\"of members\"");
             }
-            let percent = u8::try_from(n).ok().filter(|p| *p <= 100).ok_or(TriggerError::OverAll(n))?;
+            let percent = u8::try_from(n)
+                .ok()
+                .filter(|p| *p <= 100)
+                .ok_or(TriggerError::OverAll(n))?;
             Threshold::Percent(percent)
         } else {
             Threshold::AtLeast(n)
@@ -571,7 +651,11 @@ mod tests {
 
     impl Counts for Sizes {
         fn count(&self, class: Option<&ClassName>) -> u64 {
-            if class.is_some() { self.counts.1 } else { self.counts.0 }
+            if class.is_some() {
+                self.counts.1
+            } else {
+                self.counts.0
+            }
         }
 
         fn members(&self, class: Option<&ClassName>) -> Option<u64> {
@@ -584,7 +668,10 @@ mod tests {
     }
 
     fn with(count: u64, senators: u64) -> Sizes {
-        Sizes { counts: (count, senators), members: (30, 6) }
+        Sizes {
+            counts: (count, senators),
+            members: (30, 6),
+        }
     }
 
     #[test]
@@ -617,35 +704,82 @@ mod tests {
     #[test]
     fn what_is_not_monotone_zero_mixed_or_misspelt_is_refused_by_name() {
         let bad = |text: &str| Trigger::parse(text).unwrap_err();
-        assert!(matches!(bad("not count >= 3"), TriggerError::NotMonotone { .. }));
+        assert!(matches!(
+            bad("not count >= 3"),
+            TriggerError::NotMonotone { .. }
+        ));
         assert!(matches!(bad("count < 3"), TriggerError::NotMonotone { .. }));
-        assert!(matches!(bad("count == 3"), TriggerError::NotMonotone { .. }));
+        assert!(matches!(
+            bad("count == 3"),
+            TriggerError::NotMonotone { .. }
+        ));
         assert!(matches!(bad("count > 3"), TriggerError::NotMonotone { .. }));
         assert_eq!(bad("count >= 0"), TriggerError::Zero);
         assert_eq!(bad("count >= 0% of members"), TriggerError::Zero);
         assert_eq!(bad("count >= 101% of members"), TriggerError::OverAll(101));
-        assert!(matches!(bad("count >= 1 and count >= 2 or count >= 3"), TriggerError::Mixed { .. }));
-        assert!(matches!(bad("cout >= 1"), TriggerError::Syntax { at: 1, .. }));
+        assert!(matches!(
+            bad("count >= 1 and count >= 2 or count >= 3"),
+            TriggerError::Mixed { .. }
+        ));
+        assert!(matches!(
+            bad("cout >= 1"),
+            TriggerError::Syntax { at: 1, .. }
+        ));
         assert!(matches!(bad("count >= "), TriggerError::Syntax { .. }));
-        assert!(matches!(bad("count >= 1 count"), TriggerError::Syntax { .. }));
-        assert!(matches!(bad("count >= 99999999999"), TriggerError::Syntax { .. }));
+        assert!(matches!(
+            bad("count >= 1 count"),
+            TriggerError::Syntax { .. }
+        ));
+        assert!(matches!(
+            bad("count >= 99999999999"),
+            TriggerError::Syntax { .. }
+        ));
         assert!(matches!(bad("count >= 10%"), TriggerError::Syntax { .. }));
         assert!(matches!(bad(""), TriggerError::Syntax { .. }));
         assert!(matches!(bad(&"(".repeat(40)), TriggerError::TooLarge(_)));
-        assert!(matches!(bad(&vec!["count >= 1"; 70].join(" and ")), TriggerError::TooLarge(_)));
+        assert!(matches!(
+            bad(&vec!["count >= 1"; 70].join(" and ")),
+            TriggerError::TooLarge(_)
+        ));
     }
 
     #[test]
     fn what_the_roster_can_never_reach_is_refused() {
         let reach = |text: &str| Trigger::parse(text).unwrap().check_reachable(&with(0, 0));
         assert_eq!(reach("count >= 30"), Ok(()));
-        assert!(matches!(reach("count >= 31"), Err(TriggerError::Unreachable { needs: 31, have: 30, .. })));
-        assert!(matches!(reach("count(senators) >= 7"), Err(TriggerError::Unreachable { .. })));
-        assert!(matches!(reach("count(judges) >= 1"), Err(TriggerError::UnknownClass { .. })));
-        assert!(matches!(reach("count >= 1 or count(judges) >= 1"), Err(TriggerError::UnknownClass { .. })));
+        assert!(matches!(
+            reach("count >= 31"),
+            Err(TriggerError::Unreachable {
+                needs: 31,
+                have: 30,
+                ..
+            })
+        ));
+        assert!(matches!(
+            reach("count(senators) >= 7"),
+            Err(TriggerError::Unreachable { .. })
+        ));
+        assert!(matches!(
+            reach("count(judges) >= 1"),
+            Err(TriggerError::UnknownClass { .. })
+        ));
+        assert!(matches!(
+            reach("count >= 1 or count(judges) >= 1"),
+            Err(TriggerError::UnknownClass { .. })
+        ));
         assert_eq!(reach("count >= 31 or count >= 2"), Ok(()));
-        assert!(matches!(reach("count >= 31 or count >= 32"), Err(TriggerError::Unreachable { needs: 31, .. })));
-        assert!(matches!(reach("count(senators) >= 50% of members"), Err(TriggerError::Unreachable { needs: 15, have: 6, .. })));
+        assert!(matches!(
+            reach("count >= 31 or count >= 32"),
+            Err(TriggerError::Unreachable { needs: 31, .. })
+        ));
+        assert!(matches!(
+            reach("count(senators) >= 50% of members"),
+            Err(TriggerError::Unreachable {
+                needs: 15,
+                have: 6,
+                ..
+            })
+        ));
     }
 
     #[test]

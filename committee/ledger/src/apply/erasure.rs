@@ -9,7 +9,12 @@ use super::{Applier, ApplyError, Verdict, refuse};
 use crate::store::StatementRow;
 
 impl Applier<'_> {
-    pub(super) fn erasure_allowed(&self, row: &StatementRow, node: NodeIndex, reason: ErasureReason) -> Result<(), ApplyError> {
+    pub(super) fn erasure_allowed(
+        &self,
+        row: &StatementRow,
+        node: NodeIndex,
+        reason: ErasureReason,
+    ) -> Result<(), ApplyError> {
         let fits = match reason {
             ErasureReason::Expired => matches!(row.status, Status::Expired | Status::Erased),
             ErasureReason::Opened => row.status == Status::Revealed,
@@ -18,16 +23,31 @@ impl Applier<'_> {
             ErasureReason::Abandoned => row.status != Status::Failed,
         };
         if !fits {
-            return refuse("out-of-phase", format!("\"{}\" is no reason to erase a statement that is {}", reason.word(), row.status));
+            return refuse(
+                "out-of-phase",
+                format!(
+                    "\"{}\" is no reason to erase a statement that is {}",
+                    reason.word(),
+                    row.status
+                ),
+            );
         }
-        if self.store.erasures(&row.id)?.iter().any(|(n, _, _)| *n == node) {
+        if self
+            .store
+            .erasures(&row.id)?
+            .iter()
+            .any(|(n, _, _)| *n == node)
+        {
             return refuse("repeated", format!("node {node} has attested already"));
         }
         Ok(())
     }
 
     pub(super) fn erased(&mut self, row: &StatementRow, node: NodeIndex, m: &Erased) -> Verdict {
-        if !self.store.add_erasure(&row.id, node, m.reason as u8, m.caveats)? {
+        if !self
+            .store
+            .add_erasure(&row.id, node, m.reason as u8, m.caveats)?
+        {
             return refuse("repeated", format!("node {node} has attested already"));
         }
         Ok(Vec::new())

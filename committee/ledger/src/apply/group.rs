@@ -15,7 +15,10 @@ impl Applier<'_> {
             return refuse("other-committee", "the group names another committee");
         }
         if !self.founding.group_creators.contains(&definition.creator) {
-            return refuse("not-a-creator", "the founding file doesn't allow this key to create groups");
+            return refuse(
+                "not-a-creator",
+                "the founding file doesn't allow this key to create groups",
+            );
         }
         let id = match e.check() {
             Ok(id) => id,
@@ -36,9 +39,15 @@ impl Applier<'_> {
         if let Err(error) = e.check(&definition) {
             return refuse("bad-attestation", error.to_string());
         }
-        let tree = self.store.tree(&a.group, None)?.ok_or(StoreError::Damaged("tree"))?;
+        let tree = self
+            .store
+            .tree(&a.group, None)?
+            .ok_or(StoreError::Damaged("tree"))?;
         if !self.store.add_member(a, tree.size, self.height)? {
-            return refuse("already-enrolled", "this person or this identity is enrolled in the group already");
+            return refuse(
+                "already-enrolled",
+                "this person or this identity is enrolled in the group already",
+            );
         }
         self.insert_leaf(&a.group, None, a)?;
         for class in &a.classes {
@@ -47,14 +56,30 @@ impl Applier<'_> {
         Ok(Vec::new())
     }
 
-    fn insert_leaf(&mut self, group: &GroupId, class: Option<u16>, a: &tacit_protocol::group::Attestation) -> Result<(), ApplyError> {
-        let tree = self.store.tree(group, class)?.ok_or(StoreError::Damaged("tree"))?;
-        let root = match insert_into(&mut self.store.tree_nodes(group, class), tree.size, a.leaf.0) {
+    fn insert_leaf(
+        &mut self,
+        group: &GroupId,
+        class: Option<u16>,
+        a: &tacit_protocol::group::Attestation,
+    ) -> Result<(), ApplyError> {
+        let tree = self
+            .store
+            .tree(group, class)?
+            .ok_or(StoreError::Damaged("tree"))?;
+        let root = match insert_into(
+            &mut self.store.tree_nodes(group, class),
+            tree.size,
+            a.leaf.0,
+        ) {
             Ok(root) => root,
             Err(InsertError::Store(e)) => return Err(e.into()),
-            Err(InsertError::Refused(LeanImtError::ZeroLeaf)) => return refuse("zero-leaf", "zero is no identity"),
+            Err(InsertError::Refused(LeanImtError::ZeroLeaf)) => {
+                return refuse("zero-leaf", "zero is no identity");
+            }
             Err(InsertError::Refused(e)) => return refuse("group-full", e.to_string()),
-            Err(InsertError::MissingNode { .. }) => return Err(StoreError::Damaged("tree node").into()),
+            Err(InsertError::MissingNode { .. }) => {
+                return Err(StoreError::Damaged("tree node").into());
+            }
         };
         self.store.set_tree(group, class, tree.size + 1, &root)?;
         Ok(())

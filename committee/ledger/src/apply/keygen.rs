@@ -42,13 +42,24 @@ impl KeygenCache {
     }
 
     /// The state of an attempt as the tables have it.
-    pub fn state(&self, store: &Store<'_>, founding: &Founding, fingerprint: &Fingerprint, at: &AttemptId) -> StoreResult<DkgState> {
+    pub fn state(
+        &self,
+        store: &Store<'_>,
+        founding: &Founding,
+        fingerprint: &Fingerprint,
+        at: &AttemptId,
+    ) -> StoreResult<DkgState> {
         let key = (*at, store.keygen_digest(at)?);
         if let Some(state) = self.get(&key) {
             return Ok(state);
         }
-        let committee = Committee::new(founding.nodes()).map_err(|_| StoreError::Damaged("number of nodes"))?;
-        let ctx = DkgContext { fingerprint: *fingerprint, committee, at: *at };
+        let committee =
+            Committee::new(founding.nodes()).map_err(|_| StoreError::Damaged("number of nodes"))?;
+        let ctx = DkgContext {
+            fingerprint: *fingerprint,
+            committee,
+            at: *at,
+        };
         let state = DkgState::replay(ctx, &store.keygen_events(at)?);
         self.put(key, state.clone());
         Ok(state)
@@ -76,7 +87,10 @@ pub(crate) fn finding(fault: &Fault) -> Finding {
         Fault::PartialShape { .. } => "partial-shape",
         Fault::PartialProof { .. } => "partial-proof",
     };
-    Finding { culprit: fault.culprit(), fault: word.to_string() }
+    Finding {
+        culprit: fault.culprit(),
+        fault: word.to_string(),
+    }
 }
 
 fn findings(faults: &[Fault]) -> Vec<Finding> {
@@ -101,19 +115,35 @@ pub(crate) fn message(body: &NodeStatement) -> Option<DkgMessage> {
         NodeStatement::Deal(m) => DkgMessage::Deal(m.clone()),
         NodeStatement::Complain(m) => DkgMessage::Complain(m.clone()),
         NodeStatement::Confirm(m) => DkgMessage::Confirm(m.clone()),
-        NodeStatement::Unseal(_) | NodeStatement::Partial(_) | NodeStatement::Erased(_) => return None,
+        NodeStatement::Unseal(_) | NodeStatement::Partial(_) | NodeStatement::Erased(_) => {
+            return None;
+        }
     })
 }
 
 impl Applier<'_> {
     pub(super) fn dkg_state(&self, at: &AttemptId) -> StoreResult<DkgState> {
-        self.keygen.state(&self.store, self.founding, self.fingerprint, at)
+        self.keygen
+            .state(&self.store, self.founding, self.fingerprint, at)
     }
 
-    pub(super) fn keygen_allowed(&self, row: &StatementRow, body: &NodeStatement) -> Result<(), ApplyError> {
+    pub(super) fn keygen_allowed(
+        &self,
+        row: &StatementRow,
+        body: &NodeStatement,
+    ) -> Result<(), ApplyError> {
         // A confirmation counts whenever it comes while the key is of use.
-        if !matches!(row.status, Status::Preparing | Status::Collecting | Status::Triggered) {
-            return refuse("out-of-phase", format!("the statement's key is not being made: it is {}", row.status));
+        if !matches!(
+            row.status,
+            Status::Preparing | Status::Collecting | Status::Triggered
+        ) {
+            return refuse(
+                "out-of-phase",
+                format!(
+                    "the statement's key is not being made: it is {}",
+                    row.status
+                ),
+            );
         }
         if message(body).is_none_or(|m| m.at() != row.at()) {
             return refuse("out-of-phase", "this attempt at a key is over");
@@ -121,7 +151,12 @@ impl Applier<'_> {
         Ok(())
     }
 
-    pub(super) fn keygen_message(&mut self, row: StatementRow, node: NodeIndex, body: &NodeStatement) -> Verdict {
+    pub(super) fn keygen_message(
+        &mut self,
+        row: StatementRow,
+        node: NodeIndex,
+        body: &NodeStatement,
+    ) -> Verdict {
         let Some(message) = message(body) else {
             return refuse("out-of-phase", "not a key generation message");
         };
@@ -166,7 +201,14 @@ impl Applier<'_> {
             (Stage::Running(phase), _) => {
                 row.phase = log_phase(phase);
                 self.store.update_statement(&row)?;
-                self.link(&subject, Event::Phase { attempt: row.attempt, phase: row.phase, findings: absent })
+                self.link(
+                    &subject,
+                    Event::Phase {
+                        attempt: row.attempt,
+                        phase: row.phase,
+                        findings: absent,
+                    },
+                )
             }
             (Stage::Done, Some(k)) => self.open(row, k, holders),
             // `Done` comes with an outcome; without one the attempt is as good as failed.
@@ -175,18 +217,40 @@ impl Applier<'_> {
                 row.phase = Phase::Keys;
                 self.store.clear_holders(&row.id)?;
                 self.store.update_statement(&row)?;
-                self.link(&subject, Event::Phase { attempt: row.attempt, phase: Phase::Keys, findings: absent })
+                self.link(
+                    &subject,
+                    Event::Phase {
+                        attempt: row.attempt,
+                        phase: Phase::Keys,
+                        findings: absent,
+                    },
+                )
             }
             (Stage::Failed(_) | Stage::Done, _) => self.fail(row),
         }
     }
 
     /// The key is made: the roster freezes and signatures are taken.
-    fn open(&mut self, mut row: StatementRow, k: tacit_protocol::point::Point, holders: Vec<NodeIndex>) -> Result<(), ApplyError> {
-        let definition = self.store.group(&row.statement.group)?.ok_or(StoreError::Damaged("group"))?;
+    fn open(
+        &mut self,
+        mut row: StatementRow,
+        k: tacit_protocol::point::Point,
+        holders: Vec<NodeIndex>,
+    ) -> Result<(), ApplyError> {
+        let definition = self
+            .store
+            .group(&row.statement.group)?
+            .ok_or(StoreError::Damaged("group"))?;
         let (group, classes) = frozen(&self.store, &row.statement.group, &definition)?;
-        let opening = Opening { k, attempt: row.attempt, holders, group, classes };
-        let counts = StatementCounts::of(&self.store, &row.statement.group, None, 0, Some(&opening))?;
+        let opening = Opening {
+            k,
+            attempt: row.attempt,
+            holders,
+            group,
+            classes,
+        };
+        let counts =
+            StatementCounts::of(&self.store, &row.statement.group, None, 0, Some(&opening))?;
         if opening.group.root.is_none() || row.statement.trigger.check_reachable(&counts).is_err() {
             return self.fail(row);
         }

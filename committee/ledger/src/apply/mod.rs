@@ -40,7 +40,10 @@ pub struct Refusal {
 
 impl Refusal {
     pub(crate) fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self {
+            code,
+            detail: detail.into(),
+        }
     }
 }
 
@@ -124,7 +127,16 @@ impl<'a> Applier<'a> {
         height: u64,
         time_ms: u64,
     ) -> Self {
-        Self { store: Store(conn), founding, fingerprint, keygen, height, time_ms, effects: Effects::default(), touched: BTreeMap::new() }
+        Self {
+            store: Store(conn),
+            founding,
+            fingerprint,
+            keygen,
+            height,
+            time_ms,
+            effects: Effects::default(),
+            touched: BTreeMap::new(),
+        }
     }
 
     /// Before the block's entries: a deadline that has come expires its statement first.
@@ -164,11 +176,17 @@ impl<'a> Applier<'a> {
                 };
                 let statement = e.body.statement();
                 let Some(row) = self.store.statement(&statement)? else {
-                    return refuse("unknown-statement", format!("there is no statement {statement}"));
+                    return refuse(
+                        "unknown-statement",
+                        format!("there is no statement {statement}"),
+                    );
                 };
                 self.check_phase(&row, e.node, &e.body)?;
                 if e.check(self.fingerprint, key).is_err() {
-                    return refuse("bad-node-signature", format!("node {} has not signed this entry", e.node));
+                    return refuse(
+                        "bad-node-signature",
+                        format!("node {} has not signed this entry", e.node),
+                    );
                 }
                 match &e.body {
                     NodeStatement::Keys(_)
@@ -185,7 +203,12 @@ impl<'a> Applier<'a> {
     }
 
     /// Is this what a node may say about the statement now, for the first time?
-    fn check_phase(&self, row: &StatementRow, node: u16, body: &NodeStatement) -> Result<(), ApplyError> {
+    fn check_phase(
+        &self,
+        row: &StatementRow,
+        node: u16,
+        body: &NodeStatement,
+    ) -> Result<(), ApplyError> {
         match body {
             NodeStatement::Unseal(m) => self.unseal_allowed(row, node, m.chunk),
             NodeStatement::Partial(m) => self.partial_allowed(row, node, m.chunk),
@@ -201,7 +224,10 @@ impl<'a> Applier<'a> {
             self.advance_keygen(row)?;
         }
         for id in self.touched_statements() {
-            let row = self.store.statement(&id)?.ok_or(StoreError::Damaged("statement"))?;
+            let row = self
+                .store
+                .statement(&id)?
+                .ok_or(StoreError::Damaged("statement"))?;
             match row.status {
                 Status::Collecting => self.evaluate_trigger(row)?,
                 Status::Triggered => self.evaluate_reveal(row)?,
@@ -230,8 +256,16 @@ impl<'a> Applier<'a> {
     }
 
     fn push(&mut self, subject: &Subject, index: u32, event: Event) -> Result<(), ApplyError> {
-        let mut object = self.store.object(subject)?.ok_or(StoreError::Damaged("chain"))?;
-        let link = Link { height: self.height, time_ms: self.time_ms, index, event };
+        let mut object = self
+            .store
+            .object(subject)?
+            .ok_or(StoreError::Damaged("chain"))?;
+        let link = Link {
+            height: self.height,
+            time_ms: self.time_ms,
+            index,
+            event,
+        };
         self.store.push_link(&mut object, &link)?;
         self.touched.insert(object.ord, object);
         Ok(())

@@ -19,14 +19,26 @@ pub(crate) fn chunks(row: &StatementRow) -> u32 {
 }
 
 /// The ciphertexts of a chunk with their positions; `None` until they are in the log.
-fn chunk_entries(store: &Store<'_>, row: &StatementRow, chunk: u32) -> StoreResult<Option<Vec<(u64, Ciphertext)>>> {
+fn chunk_entries(
+    store: &Store<'_>,
+    row: &StatementRow,
+    chunk: u32,
+) -> StoreResult<Option<Vec<(u64, Ciphertext)>>> {
     let first = u64::from(chunk) * CHUNK as u64;
-    Ok(store.unseal(&row.id, chunk)?.map(|items| (first..).zip(items).collect()))
+    Ok(store
+        .unseal(&row.id, chunk)?
+        .map(|items| (first..).zip(items).collect()))
 }
 
 /// The opening's context and chunks; `None` until all ciphertexts are in the log.
-pub(crate) fn opening_context(store: &Store<'_>, row: &StatementRow, state: &DkgState) -> StoreResult<Option<(OpeningContext, Vec<Chunk>)>> {
-    let (Some(trigger), Some(outcome)) = (row.trigger_height, state.outcome()) else { return Ok(None) };
+pub(crate) fn opening_context(
+    store: &Store<'_>,
+    row: &StatementRow,
+    state: &DkgState,
+) -> StoreResult<Option<(OpeningContext, Vec<Chunk>)>> {
+    let (Some(trigger), Some(outcome)) = (row.trigger_height, state.outcome()) else {
+        return Ok(None);
+    };
     let mut entries = Vec::new();
     for chunk in 0..chunks(row) {
         match chunk_entries(store, row, chunk)? {
@@ -34,59 +46,110 @@ pub(crate) fn opening_context(store: &Store<'_>, row: &StatementRow, state: &Dkg
             None => return Ok(None),
         }
     }
-    let digests = (0u32..).zip(&entries).map(|(i, e)| chunk_digest(i, e)).collect();
+    let digests = (0u32..)
+        .zip(&entries)
+        .map(|(i, e)| chunk_digest(i, e))
+        .collect();
     let count = u32::try_from(row.count).map_err(|_| StoreError::Damaged("count"))?;
     let damaged = |_| StoreError::Damaged("opened set");
     let context = OpeningContext::new(outcome, trigger, count, digests).map_err(damaged)?;
-    let chunks = (0u32..).zip(&entries).map(|(i, e)| context.chunk(i, e)).collect::<Result<_, _>>().map_err(damaged)?;
+    let chunks = (0u32..)
+        .zip(&entries)
+        .map(|(i, e)| context.chunk(i, e))
+        .collect::<Result<_, _>>()
+        .map_err(damaged)?;
     Ok(Some((context, chunks)))
 }
 
 impl Applier<'_> {
     fn opening_allowed(&self, row: &StatementRow, chunk: u32) -> Result<(), ApplyError> {
         if row.status != Status::Triggered {
-            return refuse("out-of-phase", format!("the statement is {}: nothing of it is opened", row.status));
+            return refuse(
+                "out-of-phase",
+                format!("the statement is {}: nothing of it is opened", row.status),
+            );
         }
         if chunk >= chunks(row) {
-            return refuse("no-such-chunk", format!("the statement has {} chunks", chunks(row)));
+            return refuse(
+                "no-such-chunk",
+                format!("the statement has {} chunks", chunks(row)),
+            );
         }
         Ok(())
     }
 
-    fn first_post(&self, row: &StatementRow, kind: PostKind, chunk: u32, node: NodeIndex) -> Result<(), ApplyError> {
-        if self.store.posts(&row.id, kind, chunk)?.iter().any(|(n, _, _)| *n == node) {
+    fn first_post(
+        &self,
+        row: &StatementRow,
+        kind: PostKind,
+        chunk: u32,
+        node: NodeIndex,
+    ) -> Result<(), ApplyError> {
+        if self
+            .store
+            .posts(&row.id, kind, chunk)?
+            .iter()
+            .any(|(n, _, _)| *n == node)
+        {
             return refuse("repeated", format!("node {node} has posted this already"));
         }
         Ok(())
     }
 
-    pub(super) fn unseal_allowed(&self, row: &StatementRow, node: NodeIndex, chunk: u32) -> Result<(), ApplyError> {
+    pub(super) fn unseal_allowed(
+        &self,
+        row: &StatementRow,
+        node: NodeIndex,
+        chunk: u32,
+    ) -> Result<(), ApplyError> {
         self.opening_allowed(row, chunk)?;
         if self.store.unseal(&row.id, chunk)?.is_some() {
-            return refuse("repeated", "the ciphertexts of this chunk are in the log already");
+            return refuse(
+                "repeated",
+                "the ciphertexts of this chunk are in the log already",
+            );
         }
         self.first_post(row, PostKind::Unseal, chunk, node)
     }
 
     /// The first one whose every ciphertext matches its signature's `ct` counts.
     pub(super) fn unseal(&mut self, row: &StatementRow, node: NodeIndex, m: &Unseal) -> Verdict {
-        let signatures = self.store.signatures(&row.id, u64::from(m.chunk) * CHUNK as u64, CHUNK as u64)?;
+        let signatures =
+            self.store
+                .signatures(&row.id, u64::from(m.chunk) * CHUNK as u64, CHUNK as u64)?;
         let good = signatures.len() == m.items.len()
-            && signatures.iter().zip(&m.items).all(|(s, item)| ct(&item.c1, &item.c2.0) == s.ct.0);
-        if !self.store.add_post(&row.id, PostKind::Unseal, m.chunk, node, good, &[])? {
+            && signatures
+                .iter()
+                .zip(&m.items)
+                .all(|(s, item)| ct(&item.c1, &item.c2.0) == s.ct.0);
+        if !self
+            .store
+            .add_post(&row.id, PostKind::Unseal, m.chunk, node, good, &[])?
+        {
             return refuse("repeated", format!("node {node} has posted this already"));
         }
         if !good {
-            return Ok(vec![Finding { culprit: node, fault: "unseal-mismatch".into() }]);
+            return Ok(vec![Finding {
+                culprit: node,
+                fault: "unseal-mismatch".into(),
+            }]);
         }
         self.store.add_unseal(&row.id, m.chunk, &m.items)?;
         Ok(Vec::new())
     }
 
-    pub(super) fn partial_allowed(&self, row: &StatementRow, node: NodeIndex, chunk: u32) -> Result<(), ApplyError> {
+    pub(super) fn partial_allowed(
+        &self,
+        row: &StatementRow,
+        node: NodeIndex,
+        chunk: u32,
+    ) -> Result<(), ApplyError> {
         self.opening_allowed(row, chunk)?;
         if self.store.unseal(&row.id, chunk)?.is_none() {
-            return refuse("out-of-phase", "the ciphertexts of this chunk are not in the log yet");
+            return refuse(
+                "out-of-phase",
+                "the ciphertexts of this chunk are not in the log yet",
+            );
         }
         self.first_post(row, PostKind::Partial, chunk, node)
     }
@@ -96,18 +159,33 @@ impl Applier<'_> {
         let Some((context, chunks)) = opening_context(&self.store, row, &state)? else {
             return refuse("out-of-phase", "not all ciphertexts are in the log yet");
         };
-        let chunk = chunks.get(m.chunk as usize).ok_or(StoreError::Damaged("opened set"))?;
+        let chunk = chunks
+            .get(m.chunk as usize)
+            .ok_or(StoreError::Damaged("opened set"))?;
         let verdict = judge_partial(&context, chunk, node, m);
-        if !self.store.add_post(&row.id, PostKind::Partial, m.chunk, node, verdict.is_ok(), &m.to_bytes())? {
+        if !self.store.add_post(
+            &row.id,
+            PostKind::Partial,
+            m.chunk,
+            node,
+            verdict.is_ok(),
+            &m.to_bytes(),
+        )? {
             return refuse("repeated", format!("node {node} has posted this already"));
         }
-        Ok(verdict.err().map(|fault| keygen::finding(&fault)).into_iter().collect())
+        Ok(verdict
+            .err()
+            .map(|fault| keygen::finding(&fault))
+            .into_iter()
+            .collect())
     }
 
     /// After a block's last entry: opened is a quorum of good partial decryptions for every chunk.
     pub(super) fn evaluate_reveal(&mut self, mut row: StatementRow) -> Result<(), ApplyError> {
         for chunk in 0..chunks(&row) {
-            if self.store.good_posts(&row.id, PostKind::Partial, chunk)? < self.founding.quorum() as u64 {
+            if self.store.good_posts(&row.id, PostKind::Partial, chunk)?
+                < self.founding.quorum() as u64
+            {
                 return Ok(());
             }
         }

@@ -15,11 +15,19 @@ use crate::store::StatementRow;
 impl Applier<'_> {
     pub(super) fn sign(&mut self, e: &Sign, id: &EntryId, index: u32) -> Verdict {
         let Some(mut row) = self.store.statement(&e.statement)? else {
-            return refuse("unknown-statement", format!("there is no statement {}", e.statement));
+            return refuse(
+                "unknown-statement",
+                format!("there is no statement {}", e.statement),
+            );
         };
         let opening = match (row.status, &row.opening) {
             (Status::Collecting, Some(opening)) => opening,
-            (status, _) => return refuse("not-collecting", format!("the statement takes no signatures: it is {status}")),
+            (status, _) => {
+                return refuse(
+                    "not-collecting",
+                    format!("the statement takes no signatures: it is {status}"),
+                );
+            }
         };
         let tree = match e.class {
             None => Some(&opening.group),
@@ -30,7 +38,10 @@ impl Applier<'_> {
             return refuse("unknown-class", "the group has no members in this class");
         };
         if !self.store.add_signature(e, row.count, self.height, index)? {
-            return refuse("nullifier-spent", "this member has signed this statement already");
+            return refuse(
+                "nullifier-spent",
+                "this member has signed this statement already",
+            );
         }
         let k = opening.k;
         self.effects.claims.push(Claim {
@@ -54,13 +65,22 @@ impl Applier<'_> {
 
     /// After a block's last entry: the first crossing latches.
     pub(super) fn evaluate_trigger(&mut self, mut row: StatementRow) -> Result<(), ApplyError> {
-        let counts = StatementCounts::of(&self.store, &row.statement.group, Some(&row.id), row.count, row.opening.as_ref())?;
+        let counts = StatementCounts::of(
+            &self.store,
+            &row.statement.group,
+            Some(&row.id),
+            row.count,
+            row.opening.as_ref(),
+        )?;
         if !row.statement.trigger.holds(&counts) {
             return Ok(());
         }
         row.status = Status::Triggered;
         row.trigger_height = Some(self.height);
         self.store.update_statement(&row)?;
-        self.link(&Subject::Statement(row.id), Event::Triggered { count: row.count })
+        self.link(
+            &Subject::Statement(row.id),
+            Event::Triggered { count: row.count },
+        )
     }
 }

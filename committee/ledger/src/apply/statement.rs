@@ -16,13 +16,21 @@ impl Applier<'_> {
         }
         let circuit = self.founding.circuits.first().map(|c| c.circuit);
         if circuit != Some(s.circuit) {
-            return refuse("unknown-circuit", "the committee doesn't serve the statement's circuit");
+            return refuse(
+                "unknown-circuit",
+                "the committee doesn't serve the statement's circuit",
+            );
         }
         let Some(group) = self.store.group(&s.group)? else {
             return refuse("unknown-group", format!("there is no group {}", s.group));
         };
-        if !self.founding.statement_creators.contains(&s.creator) && !group.creators.contains(&s.creator) {
-            return refuse("not-a-creator", "neither the founding file nor the group allows this key to propose statements");
+        if !self.founding.statement_creators.contains(&s.creator)
+            && !group.creators.contains(&s.creator)
+        {
+            return refuse(
+                "not-a-creator",
+                "neither the founding file nor the group allows this key to propose statements",
+            );
         }
         if s.text.trim().is_empty() {
             return refuse("no-text", "the statement has no text");

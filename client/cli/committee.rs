@@ -1,0 +1,434 @@
+//! `tacit committee`: founding a committee, from the operators' cards to the file that all have signed.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+use tacit_ceremony::development::DevelopmentKeys;
+use tacit_client::files;
+use tacit_node::home::Home;
+use tacit_protocol::codec::{Decode, Encode as _};
+use tacit_protocol::founding::{
+    Card, DEVELOPMENT_KEYS_WARNING, Founding, FoundingError, FoundingFile, Operator,
+    PROTOCOL_VERSION, SignedCard, Timing,
+};
+use tacit_protocol::keys::PublicKey;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::printable_line;
+
+/// Longest card or founding file, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+/// Statements that may be open at once, unless told otherwise.
+const MAX_OPEN_STATEMENTS: u32 = 1000;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Operator: make your node's key, and the card that tells the others how to reach it
+    Card(CardArgs),
+    /// Founder: put the operators' cards together into a founding file for all of them to sign
+    Found(FoundArgs),
+    /// Operator: sign a founding file, after you have looked at it
+    Sign(FileArgs),
+    /// Look at a founding file: operators, keys, limits, and who has signed
+    Show(FileArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct CardArgs {
+    /// What people call you
+    #[arg(long)]
+    name: String,
+    /// Where other nodes reach yours: IP:PORT
+    #[arg(long, value_name = "IP:PORT")]
+    p2p: String,
+    /// Where clients reach your node's API
+    #[arg(long, value_name = "URL")]
+    api: String,
+    /// The card goes here
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TimingProfile {
+    /// Nodes on one machine
+    Loopback,
+    /// Nodes on the internet
+    Wan,
+}
+
+#[derive(Debug, Args)]
+pub struct FoundArgs {
+    /// An operator's card; one for each
+    #[arg(long = "card", value_name = "FILE", required = true)]
+    cards: Vec<PathBuf>,
+    /// Make the proving keys here and now. Whoever makes them can forge signatures: for development only
+    #[arg(long)]
+    development_keys: bool,
+    /// The proving and verifying keys go into this folder; every node needs them
+    #[arg(long, value_name = "DIR")]
+    keys: PathBuf,
+    /// Public key of somebody who may create groups (`tacit identity creator-key`)
+    #[arg(long = "group-creator", value_name = "KEY", value_parser = parse_key)]
+    group_creators: Vec<PublicKey>,
+    /// Public key of somebody who may propose statements to any group
+    #[arg(long = "statement-creator", value_name = "KEY", value_parser = parse_key)]
+    statement_creators: Vec<PublicKey>,
+    /// Heartbeat and time limits
+    #[arg(long, value_enum, default_value = "wan")]
+    timing: TimingProfile,
+    /// The founding file goes here
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct FileArgs {
+    /// The founding file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+fn parse_key(text: &str) -> Result<PublicKey, String> {
+    PublicKey::from_hex(text).ok_or_else(|| "a public key has 64 lowercase hex digits".into())
+}
+
+pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
+    match command {
+        Command::Card(args) => card(args, cx),
+        Command::Found(args) => found(args, cx),
+        Command::Sign(args) => sign(&args.file, cx),
+        Command::Show(args) => show(&args.file, cx),
+    }
+}
+
+pub(crate) fn read_encoded<T: Decode>(path: &Path, what: &'static str) -> Result<T, Failure> {
+    let bytes = files::read(path, MAX_FILE).map_err(|e| Failure::file("read", path, &e))?;
+    let bytes = bytes.ok_or_else(|| {
+        Failure::usage(
+            "no-file",
+            format!("there is no {}", path.display()),
+            "Check the path.",
+        )
+    })?;
+    T::from_bytes(&bytes).map_err(|e| {
+        Failure::usage(
+            "malformed",
+            format!("{} is not {what}: {e}", path.display()),
+            "Ask for it again; it must arrive byte for byte.",
+        )
+    })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    files::replace(path, bytes).map_err(|e| Failure::file("write", path, &e))
+}
+
+#[derive(Serialize)]
+struct CardView {
+    name: String,
+    key: String,
+    p2p: String,
+    api: String,
+    file: PathBuf,
+}
+
+fn card(args: CardArgs, cx: &Context) -> Result<(), Failure> {
+    args.p2p.parse::<std::net::SocketAddr>().map_err(|e| {
+        Failure::usage(
+            "address",
+            format!("{} is not IP:PORT: {e}", args.p2p),
+            "Give the address that other operators' nodes connect to, such as 203.0.113.5:9000.",
+        )
+    })?;
+    tacit_client::api::ServiceUrl::parse(&args.api)?;
+    let key = Home::new(cx.home()).ensure_key().map_err(node_failure)?;
+    let operator = Operator {
+        key: key.public(),
+        name: args.name.clone(),
+    };
+    let card = Card {
+        operator,
+        p2p: args.p2p.clone(),
+        api: args.api.clone(),
+        sequence: now_ms(),
+    };
+    let signed = SignedCard::sign(card, &key);
+    write(&args.out, &signed.to_bytes())?;
+    let view = CardView {
+        name: args.name,
+        key: key.public().to_string(),
+        p2p: args.p2p,
+        api: args.api,
+        file: args.out,
+    };
+    cx.out.result(&view, |out| {
+        out.line(format!("Card of {} written to {}", printable_line(&view.name), view.file.display()));
+        out.line(format!("Your node's public key: {}", view.key));
+        out.line("Give the card to the founder and to every other operator. Your secret key stays in node.key.");
+    });
+    Ok(())
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_millis() as u64)
+}
+
+fn found(args: FoundArgs, cx: &Context) -> Result<(), Failure> {
+    if !args.development_keys {
+        return Err(Failure::usage(
+            "no-ceremony",
+            "this version can't take keys from a ceremony yet",
+            format!("--development-keys makes them here. Mind: {DEVELOPMENT_KEYS_WARNING}."),
+        ));
+    }
+    let mut operators = Vec::new();
+    for path in &args.cards {
+        let signed: SignedCard = read_encoded(path, "an operator's card")?;
+        let card = signed.check().map_err(|e| {
+            Failure::check(
+                "bad-card",
+                format!("{}: {e}", path.display()),
+                "Ask the operator for a fresh card.",
+            )
+        })?;
+        operators.push(card.operator.clone());
+    }
+    operators.sort_by_key(|o| o.key);
+    if let Some([a, _]) = operators
+        .windows(2)
+        .find(|w| matches!(w, [a, b] if a.key == b.key))
+    {
+        return Err(Failure::usage(
+            "repeated-card",
+            format!("two cards name the key {}", a.key),
+            "Each operator needs a node, a key and a card of their own.",
+        ));
+    }
+    if args.group_creators.is_empty() {
+        return Err(Failure::usage(
+            "no-creators",
+            "nobody could ever create a group",
+            "Name at least one --group-creator KEY; `tacit identity creator-key` prints a person's own.",
+        ));
+    }
+    let mut nonce = [0u8; 16];
+    getrandom::fill(&mut nonce)
+        .map_err(|e| Failure::usage("randomness", e, "The system must give randomness."))?;
+    let sorted = |mut keys: Vec<PublicKey>| {
+        keys.sort();
+        keys.dedup();
+        keys
+    };
+    let mut founding = Founding {
+        version: PROTOCOL_VERSION,
+        epoch: 0,
+        founded_ms: now_ms(),
+        nonce,
+        operators,
+        circuits: Vec::new(),
+        group_creators: sorted(args.group_creators),
+        statement_creators: sorted(args.statement_creators),
+        timing: match args.timing {
+            TimingProfile::Loopback => Timing::LOOPBACK,
+            TimingProfile::Wan => Timing::WAN,
+        },
+        max_open_statements: MAX_OPEN_STATEMENTS,
+    };
+    // Whatever is wrong with the operators shows before the keys are made.
+    match founding.check() {
+        Err(FoundingError::NoCircuit) => {}
+        Err(e) => {
+            return Err(Failure::usage(
+                "founding",
+                e,
+                "A committee needs 4 to 100 operators, each with a card.",
+            ));
+        }
+        Ok(()) => {}
+    }
+    let spinner = cx.out.spinner("making development keys");
+    let keys = DevelopmentKeys::generate().map_err(|e| Failure::usage("keys", e, ""))?;
+    spinner.finish_and_clear();
+    keys.write(&args.keys)
+        .map_err(|e| Failure::usage("file", e, "Check the path and its permissions."))?;
+    founding.circuits.push(keys.circuit.clone());
+    let file = FoundingFile::draft(founding);
+    write(&args.out, &file.to_bytes())?;
+    let view = FoundingView::of(&file);
+    cx.out.result(&view, |out| {
+        view.print(out);
+        out.line("");
+        out.line(format!(
+            "Written to {}, keys to {}.",
+            args.out.display(),
+            args.keys.display()
+        ));
+        out.line("Now every operator signs it: `tacit committee sign FILE`, one after the other.");
+    });
+    cx.out.note(format!("warning: {DEVELOPMENT_KEYS_WARNING}"));
+    Ok(())
+}
+
+fn sign(path: &Path, cx: &Context) -> Result<(), Failure> {
+    let mut file: FoundingFile = read_encoded(path, "a founding file")?;
+    file.founding
+        .check()
+        .map_err(|e| Failure::check("founding", e, "Ask the founder for another one."))?;
+    let key = Home::new(cx.home()).key().map_err(node_failure)?;
+    let before = FoundingView::of(&file);
+    if !cx.out.is_json() {
+        before.print(&cx.out);
+    }
+    if file.founding.development_keys() {
+        cx.out.note(format!("warning: {DEVELOPMENT_KEYS_WARNING}"));
+    }
+    cx.confirm(
+        "Sign this founding file? Nothing in it can be changed later.",
+        "--yes",
+    )?;
+    let Some(node) = file.sign(&key) else {
+        return Err(Failure::check(
+            "not-an-operator",
+            format!("the founding file doesn't name your key {}", key.public()),
+            "Give the founder your card and ask for a new file.",
+        ));
+    };
+    write(path, &file.to_bytes())?;
+    let view = FoundingView::of(&file);
+    cx.out.result(&view, |out| {
+        let signed = view.operators.iter().filter(|o| o.signed).count();
+        out.line(format!(
+            "Signed as operator {node}: {signed} of {} have signed.",
+            view.operators.len()
+        ));
+        if view.complete {
+            out.line(format!(
+                "It is complete. The committee's fingerprint, for everybody to pin:\n  {}",
+                view.fingerprint
+            ));
+        }
+    });
+    Ok(())
+}
+
+fn show(path: &Path, cx: &Context) -> Result<(), Failure> {
+    let file: FoundingFile = read_encoded(path, "a founding file")?;
+    let view = FoundingView::of(&file);
+    cx.out.result(&view, |out| view.print(out));
+    if view.development_keys {
+        cx.out.note(format!("warning: {DEVELOPMENT_KEYS_WARNING}"));
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct OperatorView {
+    index: u16,
+    name: String,
+    key: String,
+    signed: bool,
+}
+
+/// A founding file for people and scripts.
+#[derive(Serialize)]
+struct FoundingView {
+    fingerprint: String,
+    complete: bool,
+    nodes: usize,
+    may_be_faulty: usize,
+    opens_with: usize,
+    erased_with: usize,
+    development_keys: bool,
+    circuit: Option<String>,
+    group_creators: Vec<String>,
+    statement_creators: Vec<String>,
+    operators: Vec<OperatorView>,
+}
+
+impl FoundingView {
+    fn of(file: &FoundingFile) -> Self {
+        let f = &file.founding;
+        // A signature counts if it holds, not if it is there.
+        let signed = |key: &PublicKey, i: usize| {
+            let signature = file.signatures.get(i).and_then(Option::as_ref);
+            signature.is_some_and(|s| {
+                key.verify(
+                    tacit_protocol::hash::domain::SIGN_FOUNDING,
+                    f.fingerprint().as_bytes(),
+                    s,
+                )
+                .is_ok()
+            })
+        };
+        Self {
+            fingerprint: f.fingerprint().to_string(),
+            complete: file.check().is_ok(),
+            nodes: f.nodes(),
+            may_be_faulty: f.faults(),
+            opens_with: f.quorum(),
+            erased_with: f.erasure_quorum(),
+            development_keys: f.development_keys(),
+            circuit: f.circuits.first().map(|c| c.circuit.to_string()),
+            group_creators: f.group_creators.iter().map(ToString::to_string).collect(),
+            statement_creators: f
+                .statement_creators
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            operators: (0..)
+                .zip(&f.operators)
+                .map(|(i, o)| OperatorView {
+                    index: i,
+                    name: o.name.clone(),
+                    key: o.key.to_string(),
+                    signed: signed(&o.key, usize::from(i)),
+                })
+                .collect(),
+        }
+    }
+
+    fn print(&self, out: &crate::output::Output) {
+        out.line(format!("Fingerprint  {}", self.fingerprint));
+        out.line(format!(
+            "Committee    {} nodes; it works while {} are down or lying; {} together open a list",
+            self.nodes, self.may_be_faulty, self.opens_with
+        ));
+        out.line(format!(
+            "May create   groups: {} key(s); statements to any group: {} key(s)",
+            self.group_creators.len(),
+            self.statement_creators.len()
+        ));
+        out.line("");
+        let rows: Vec<Vec<String>> = self
+            .operators
+            .iter()
+            .map(|o| {
+                vec![
+                    o.index.to_string(),
+                    o.name.clone(),
+                    if o.signed { "yes" } else { "no" }.into(),
+                    o.key.clone(),
+                ]
+            })
+            .collect();
+        out.table(&["node", "operator", "signed", "key"], &rows);
+    }
+}
+
+/// A node's own folder or file, as a failure.
+pub(crate) fn node_failure(e: tacit_node::home::HomeError) -> Failure {
+    let text = e.to_string();
+    // The library says "problem: what to do"; where it doesn't, the problem speaks for itself.
+    match text.split_once(": ") {
+        Some((problem, advice)) if advice.len() > 20 => {
+            Failure::usage("node-folder", problem, advice)
+        }
+        _ => Failure::usage("node-folder", text, ""),
+    }
+}

@@ -1,0 +1,248 @@
+//! Other processes of this very program: calls that end, and services that run until the demo ends.
+//!
+//! A service holds the demo's pipe on its stdin and exits when that closes, so nothing is left behind,
+//! whatever ends the demo.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::failure::{Exit, Failure};
+
+/// How long a service may take to stop when it is asked to.
+const STOP_PATIENCE: Duration = Duration::from_secs(15);
+/// How much of a service's log is shown when it fails, in bytes.
+const LOG_TAIL: u64 = 1500;
+
+/// This program.
+#[derive(Debug, Clone)]
+pub struct Tacit {
+    exe: PathBuf,
+}
+
+fn system(doing: &str, e: &io::Error) -> Failure {
+    Failure::usage(
+        "system",
+        format!("can't {doing}: {e}"),
+        "Free some resources and try again.",
+    )
+}
+
+impl Tacit {
+    /// The program that is running.
+    pub fn current() -> Result<Self, Failure> {
+        std::env::current_exe()
+            .map(|exe| Self { exe })
+            .map_err(|e| system("find this program's own file", &e))
+    }
+
+    /// Runs one command to its end, as a person would, and gives its JSON.
+    pub fn call(&self, home: &Path, args: &[&str]) -> Result<Value, Failure> {
+        let output = Command::new(&self.exe)
+            .arg("--home")
+            .arg(home)
+            .args(["--json", "--yes"])
+            .args(args)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .output()
+            .map_err(|e| system("start a command", &e))?;
+        let value: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        if output.status.success() {
+            return Ok(value);
+        }
+        let said = |field: &str| {
+            value
+                .pointer(&format!("/error/{field}"))
+                .and_then(Value::as_str)
+                .map(str::to_string)
+        };
+        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_string();
+        let problem = said("problem").unwrap_or_else(|| {
+            if stderr.is_empty() {
+                output.status.to_string()
+            } else {
+                stderr
+            }
+        });
+        let mut failure = Failure::check(
+            "demo-step",
+            format!("`tacit {}`: {problem}", args.join(" ")),
+            said("advice").unwrap_or_default(),
+        );
+        failure.exit = match output.status.code() {
+            Some(2) => Exit::Usage,
+            Some(3) => Exit::Unreachable,
+            Some(4) => Exit::NotYet,
+            _ => Exit::CheckFailed,
+        };
+        Err(failure)
+    }
+
+    /// Starts a service that logs into `log`.
+    pub fn serve(
+        &self,
+        name: &str,
+        home: &Path,
+        args: &[&str],
+        log: &Path,
+    ) -> Result<Service, Failure> {
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .map_err(|e| Failure::file("write", log, &e))?;
+        let from = file.metadata().map_or(0, |m| m.len());
+        let out = file
+            .try_clone()
+            .map_err(|e| system("start a service", &e))?;
+        let child = Command::new(&self.exe)
+            .arg("--home")
+            .arg(home)
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(out)
+            .stderr(file)
+            .spawn()
+            .map_err(|e| system("start a service", &e))?;
+        Ok(Service {
+            name: name.to_string(),
+            child,
+            log: log.to_path_buf(),
+            from,
+        })
+    }
+}
+
+/// A running service. Dropping it ends it.
+pub struct Service {
+    name: String,
+    child: Child,
+    log: PathBuf,
+    from: u64,
+}
+
+impl Service {
+    /// An error, if it has ended by itself.
+    pub fn check(&mut self) -> Result<(), Failure> {
+        match self.child.try_wait() {
+            Ok(None) => Ok(()),
+            Ok(Some(status)) => Err(Failure::check(
+                "service-ended",
+                format!(
+                    "{} ended ({status}). Its log ends with:\n{}",
+                    self.name,
+                    self.log_tail()
+                ),
+                format!("The whole log is {}.", self.log.display()),
+            )),
+            Err(e) => Err(system("watch a service", &e)),
+        }
+    }
+
+    /// Kills it at once, as a power cut would (SIGKILL).
+    pub fn kill(&mut self) {
+        // It may have ended already: then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Closes its stdin, which asks it to stop, and waits.
+    pub fn stop(&mut self) {
+        drop(self.child.stdin.take());
+        let until = Instant::now() + STOP_PATIENCE;
+        while Instant::now() < until {
+            match self.child.try_wait() {
+                Ok(None) => std::thread::sleep(Duration::from_millis(20)),
+                Ok(Some(_)) | Err(_) => return,
+            }
+        }
+        self.kill();
+    }
+
+    fn log_tail(&self) -> String {
+        let read = || -> io::Result<String> {
+            let mut file = File::open(&self.log)?;
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(
+                self.from.max(length.saturating_sub(LOG_TAIL)),
+            ))?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        read().unwrap_or_default()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Waits until a file has content: how a service says where it listens.
+pub fn wait_for_file(
+    path: &Path,
+    service: &mut Service,
+    patience: Duration,
+) -> Result<String, Failure> {
+    let until = Instant::now() + patience;
+    loop {
+        if let Ok(text) = fs::read_to_string(path)
+            && text.ends_with('\n')
+        {
+            return Ok(text.trim().to_string());
+        }
+        service.check()?;
+        if Instant::now() > until {
+            return Err(Failure::check(
+                "service-slow",
+                format!("{} did not start in time", service.name),
+                format!("Its log is {}.", service.log.display()),
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Runs `work` on every item, `at_once` of them in parallel, and stops at the first failure.
+pub fn in_parallel<T: Sync, R: Send>(
+    items: &[T],
+    at_once: usize,
+    work: impl Fn(usize, &T) -> Result<R, Failure> + Sync,
+) -> Result<Vec<R>, Failure> {
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let results = std::sync::Mutex::new(Vec::with_capacity(items.len()));
+    let failure = std::sync::Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..at_once.min(items.len()) {
+            scope.spawn(|| {
+                loop {
+                    let i = next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                    let Some(item) = items.get(i) else { return };
+                    let outcome = work(i, item);
+                    match (outcome, results.lock(), failure.lock()) {
+                        (Ok(r), Ok(mut results), _) => results.push((i, r)),
+                        (Err(e), _, Ok(mut failure)) => {
+                            failure.get_or_insert(e);
+                            // No further item is taken by anybody.
+                            next.store(items.len(), std::sync::atomic::Ordering::SeqCst);
+                        }
+                        _ => return,
+                    }
+                }
+            });
+        }
+    });
+    if let Some(failure) = failure.into_inner().ok().flatten() {
+        return Err(failure);
+    }
+    let mut results = results.into_inner().unwrap_or_default();
+    results.sort_by_key(|(i, _)| *i);
+    Ok(results.into_iter().map(|(_, r)| r).collect())
+}

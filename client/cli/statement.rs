@@ -1,0 +1,381 @@
+//! `tacit statement`: propose one, and see how it stands.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use tacit_client::api::{Api, ApiError, StatementView};
+use tacit_client::bundle;
+use tacit_protocol::codec::Encode as _;
+use tacit_protocol::entry::Entry;
+use tacit_protocol::hash::Hasher;
+use tacit_protocol::ids::{GroupId, StatementId};
+use tacit_protocol::keys::SigningKey;
+use tacit_protocol::proof::Submission;
+use tacit_protocol::statement::{
+    CountPolicy, MAX_TEXT, RosterPolicy, Statement, StatementPropose, Status,
+};
+use tacit_protocol::trigger::{Trigger, TriggerError};
+
+use crate::clock::{distance, local, now_ms, parse_deadline, utc};
+use crate::context::{Committee, Context, Network};
+use crate::evidence::parse_statement;
+use crate::failure::Failure;
+use crate::output::{Output, printable, printable_line};
+
+/// How often a statement is looked at while it is watched.
+const LOOK_EVERY: Duration = Duration::from_millis(700);
+/// How long nodes may be out of reach while a statement is watched.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long `new --wait` waits for a statement's key.
+const KEY_PATIENCE: Duration = Duration::from_secs(600);
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Propose a statement to a group; the committee makes its key and takes signatures
+    New(NewArgs),
+    /// List all statements
+    List(ListArgs),
+    /// Show one statement, as a node tells it
+    Show(ShowArgs),
+    /// Watch the count until the list is open or erased
+    Watch(WatchArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct NewArgs {
+    /// The group whose members may sign
+    #[arg(long, value_name = "ID", value_parser = parse_group)]
+    group: GroupId,
+    /// What they sign: a text file ("-": stdin)
+    #[arg(long, value_name = "FILE")]
+    text_file: PathBuf,
+    /// When the list opens, such as "count >= 100", "count >= 30% of members", or
+    /// "count(senators) >= 5 and count >= 100"
+    #[arg(long, value_name = "EXPR")]
+    trigger: String,
+    /// Until when: 2026-12-01T12:00Z, or from now on: +15m, +2h, +3d, +4w
+    #[arg(long, value_name = "TIME")]
+    deadline: String,
+    /// Wait until it takes signatures
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    network: Network,
+}
+
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only statements of this group
+    #[arg(long, value_name = "ID", value_parser = parse_group)]
+    group: Option<GroupId>,
+    #[command(flatten)]
+    network: Network,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The statement
+    #[arg(value_name = "ID", value_parser = parse_statement)]
+    statement: StatementId,
+    #[command(flatten)]
+    network: Network,
+}
+
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// The statement
+    #[arg(value_name = "ID", value_parser = parse_statement)]
+    statement: StatementId,
+    /// Stop watching after so many seconds, with exit code 4
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    #[command(flatten)]
+    network: Network,
+}
+
+fn parse_group(text: &str) -> Result<GroupId, String> {
+    GroupId::from_hex(text).ok_or_else(|| "a group's id has 64 lowercase hex digits".to_string())
+}
+
+pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
+    match command {
+        Command::New(args) => new(&args, cx),
+        Command::List(args) => list(&args, cx),
+        Command::Show(args) => {
+            let committee = cx.committee(&args.network)?;
+            let statement = committee.api.statement(&args.statement)?;
+            cx.out.result(&statement, |out| show(out, &statement));
+            Ok(())
+        }
+        Command::Watch(args) => watch(&args, cx),
+    }
+}
+
+#[derive(Serialize)]
+struct Proposed {
+    id: String,
+    group: String,
+    trigger: String,
+    deadline_ms: u64,
+    smallest_list: u64,
+    status: String,
+    height: u64,
+}
+
+fn new(args: &NewArgs, cx: &Context) -> Result<(), Failure> {
+    let now = now_ms();
+    let text = read_text(&args.text_file)?;
+    let trigger = Trigger::parse(&args.trigger).map_err(bad_trigger)?;
+    let deadline_ms = parse_deadline(&args.deadline, now)
+        .map_err(|how| Failure::usage("deadline", format!("\"{}\" is no deadline", args.deadline), how))?;
+    if deadline_ms <= now {
+        return Err(Failure::usage(
+            "deadline",
+            format!("the deadline was {}", distance(deadline_ms, now)),
+            "Give one that is still to come.",
+        ));
+    }
+    let committee = cx.committee(&args.network)?;
+    let (founding, fingerprint) = committee.founding();
+    let group = committee.api.group_chain(&args.group, |chain| {
+        bundle::check_group(&chain, founding, fingerprint, &args.group).map_err(|e| e.to_string())
+    })?;
+    trigger.check_reachable(&group.roster).map_err(bad_trigger)?;
+    let smallest_list = trigger.smallest_list(&group.roster);
+
+    let key = cx.creator_key()?;
+    let circuit = founding.sealing().map_err(|e| {
+        Failure::check("founding", e, "Use another committee.")
+    })?;
+    let mut statement = Statement {
+        fingerprint: *fingerprint,
+        epoch: 0,
+        group: args.group,
+        text,
+        trigger,
+        deadline_ms,
+        count_policy: CountPolicy::Live,
+        roster_policy: RosterPolicy::Frozen,
+        circuit: circuit.circuit,
+        creator: key.public(),
+        nonce: [0; 16],
+    };
+    statement.nonce = nonce(&statement, &key);
+    let (id, trigger) = (statement.id(), statement.trigger.to_string());
+    let submission = Submission {
+        entry: Entry::StatementPropose(StatementPropose::sign(statement, &key)).to_bytes(),
+        body: None,
+    };
+    let spinner = cx.out.spinner("Proposing the statement");
+    let finalized = committee.api.submit_statement(&submission, committee.founding());
+    spinner.finish_and_clear();
+    let finalized = finalized.map_err(|e| propose_again(e, &id, deadline_ms))?;
+    let mut status = Status::Preparing.word().to_string();
+    if args.wait {
+        status = wait_for_key(cx, &committee.api, &id)?;
+    }
+    let view = Proposed {
+        id: id.to_string(),
+        group: args.group.to_string(),
+        trigger,
+        deadline_ms,
+        smallest_list,
+        status,
+        height: finalized.height,
+    };
+    cx.out.result(&view, |out| {
+        out.line(format!("Statement  {}", view.id));
+        out.line(format!("Opens when {}", view.trigger));
+        out.line(format!("           smallest list: {} names", view.smallest_list));
+        out.line(format!("Until      {} ({})", local(deadline_ms), distance(deadline_ms, now)));
+        out.line(format!("Status     {}", view.status));
+    });
+    Ok(())
+}
+
+/// Follows from everything else in the statement and the creator's key, so that the same command, run
+/// again because no receipt came, proposes the same statement.
+fn nonce(statement: &Statement, key: &SigningKey) -> [u8; 16] {
+    let digest = Hasher::new("tacit/statement-nonce/v1")
+        .chain(key.expose())
+        .chain_var(statement.to_bytes())
+        .finish();
+    let mut nonce = [0u8; 16];
+    for (place, byte) in nonce.iter_mut().zip(digest.as_bytes()) {
+        *place = *byte;
+    }
+    nonce
+}
+
+fn propose_again(e: ApiError, id: &StatementId, deadline_ms: u64) -> Failure {
+    let mut failure = Failure::from(e);
+    if failure.code == "not-final" {
+        failure.advice = format!(
+            "Look whether it is there: tacit statement show {id}. If not, run the same command with --deadline {}: it proposes the same statement.",
+            utc(deadline_ms)
+        );
+    }
+    failure
+}
+
+fn bad_trigger(e: TriggerError) -> Failure {
+    let advice = match e {
+        TriggerError::UnknownClass { .. } => "See the group's classes: tacit group show ID",
+        TriggerError::Unreachable { .. } => "Ask for fewer, or enrol more members first: the roster freezes when the statement opens.",
+        _ => "Write it like: count >= 100, count >= 30% of members, count(senators) >= 5 and count >= 100, any(…, …), all(…, …)",
+    };
+    Failure::usage("trigger", format!("the trigger can't be used: {e}"), advice)
+}
+
+fn read_text(path: &Path) -> Result<String, Failure> {
+    let failed = |e: io::Error| Failure::file("read", path, &e);
+    let mut bytes = Vec::new();
+    let limit = MAX_TEXT as u64 + 1024;
+    if path == Path::new("-") {
+        io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(failed)?;
+    } else {
+        let file = std::fs::File::open(path).map_err(failed)?;
+        file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Failure::usage("text", format!("{} is not UTF-8 text", path.display()), "Save it as UTF-8."))?;
+    let text = text.trim_end().to_string();
+    if text.is_empty() || text.len() > MAX_TEXT {
+        return Err(Failure::usage(
+            "text",
+            format!("the text has {} bytes", text.len()),
+            format!("A statement has 1 to {MAX_TEXT} bytes of text."),
+        ));
+    }
+    Ok(text)
+}
+
+fn list(args: &ListArgs, cx: &Context) -> Result<(), Failure> {
+    let Committee { api, .. } = cx.committee(&args.network)?;
+    let mut statements = api.statements()?;
+    if let Some(group) = &args.group {
+        statements.retain(|s| s.group == group.to_string());
+    }
+    cx.out.result(&statements, |out| {
+        let row = |s: &StatementView| {
+            let first = s.text.lines().next().unwrap_or_default();
+            vec![s.id.clone(), s.status.clone(), s.count.to_string(), local(s.deadline_ms), first.to_string()]
+        };
+        let rows: Vec<_> = statements.iter().map(row).collect();
+        out.table(&["id", "status", "count", "deadline", "text"], &rows);
+    });
+    Ok(())
+}
+
+fn show(out: &Output, s: &StatementView) {
+    let now = now_ms();
+    out.line(printable(&s.text));
+    out.line("");
+    out.line(printable_line(&format!("statement   {}", s.id)));
+    out.line(printable_line(&format!("group       {}", s.group)));
+    out.line(printable_line(&format!("status      {}", s.status)));
+    out.line(format!("signatures  {} of {} members", s.count, s.members));
+    for (class, count) in &s.classes {
+        out.line(printable_line(&format!("            {count} as {class}")));
+    }
+    out.line(printable_line(&format!("opens when  {}", s.trigger)));
+    out.line(format!("            smallest list: {} names", s.smallest_list));
+    out.line(format!("until       {} ({})", local(s.deadline_ms), distance(s.deadline_ms, now)));
+    if !s.holders.is_empty() {
+        out.line(format!("committee   {} nodes hold a share, {} open together", s.holders.len(), s.needed));
+    }
+    if s.development_keys {
+        out.note(tacit_protocol::founding::DEVELOPMENT_KEYS_WARNING);
+    }
+    out.note("A node says so. To check all of it: tacit bundle ID --out FILE, then tacit verify FILE");
+}
+
+fn status_of(view: &StatementView) -> Result<Status, Failure> {
+    Status::from_word(&view.status).map_err(|e| {
+        Failure::check("bad-answer", format!("\"{}\" is {e}", view.status), "Name other nodes with --node URL.")
+    })
+}
+
+/// Waits until a new statement takes signatures.
+fn wait_for_key(cx: &Context, api: &Api, id: &StatementId) -> Result<String, Failure> {
+    let spinner = cx.out.spinner("The committee makes the statement's key");
+    let start = Instant::now();
+    let status = loop {
+        // A node that hasn't got that far says that there is none.
+        match api.statement(id) {
+            Ok(view) => match status_of(&view)? {
+                Status::Preparing => {}
+                Status::Failed => {
+                    return Err(Failure::check(
+                        "failed",
+                        "the committee could not make a key for it",
+                        "Too many of its nodes are down. Propose it again later.",
+                    ));
+                }
+                _ => break view.status,
+            },
+            Err(e) if start.elapsed() > PATIENCE => return Err(e.into()),
+            Err(_) => {}
+        }
+        if start.elapsed() > KEY_PATIENCE {
+            return Err(Failure::not_yet(
+                "preparing",
+                "the committee is still making the statement's key",
+                format!("Watch it: tacit statement watch {id}"),
+            ));
+        }
+        std::thread::sleep(LOOK_EVERY);
+    };
+    spinner.finish_and_clear();
+    Ok(status)
+}
+
+fn watch(args: &WatchArgs, cx: &Context) -> Result<(), Failure> {
+    let Committee { api, .. } = cx.committee(&args.network)?;
+    let deadline = args.timeout.map(|s| Instant::now() + Duration::from_secs(s));
+    let bar = cx.out.progress(0, "");
+    let mut reached = Instant::now();
+    let mut shown = String::new();
+    let last = loop {
+        match api.statement(&args.statement) {
+            Ok(view) => {
+                reached = Instant::now();
+                let status = status_of(&view)?;
+                bar.set_length(view.smallest_list.max(view.count));
+                bar.set_position(view.count);
+                bar.set_message(printable_line(&view.status));
+                if shown != view.status {
+                    shown.clone_from(&view.status);
+                    let line = format!("{}: {} signatures", view.status, view.count);
+                    bar.suspend(|| cx.out.line(printable_line(&line)));
+                }
+                if status.is_final() {
+                    break view;
+                }
+            }
+            // Nodes come and go; that there is no such statement doesn't change by waiting.
+            Err(e @ ApiError::Problem { .. }) => return Err(e.into()),
+            Err(e) if reached.elapsed() > PATIENCE => return Err(e.into()),
+            Err(_) => {}
+        }
+        if deadline.is_some_and(|d| Instant::now() >= d) {
+            bar.finish_and_clear();
+            return Err(Failure::not_yet(
+                "still-open",
+                format!("the statement is {}", if shown.is_empty() { "out of reach" } else { &shown }),
+                "Watch it longer.",
+            ));
+        }
+        std::thread::sleep(LOOK_EVERY);
+    };
+    bar.finish_and_clear();
+    cx.out.result(&last, |out| match last.status.as_str() {
+        "revealed" => out.line("The list is open. See it: tacit names ID"),
+        "erased" => out.line("The deadline passed. Enough nodes attest that they erased their shares: the list can never be opened."),
+        _ => out.line("The committee could not make a key for it: nobody signed, nothing opens."),
+    });
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! The product's story, told by its own program over real sockets: a committee of four processes, three
+//! registrars, members who sign in secret, a list that opens, and one that never will.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn tacit(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tacit"))
+        .args(args)
+        .output()
+        .expect("the program starts")
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| {
+        panic!(
+            "stdout is one JSON value ({e}):\n{}\n{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
+    })
+}
+
+fn verify(bundle: &str, fingerprint: &str) -> (Option<i32>, Value) {
+    let output = tacit(&["--json", "verify", bundle, "--fingerprint", fingerprint]);
+    (output.status.code(), json(&output))
+}
+
+const ROSTER: &str = "\
+name,contact,senators
+Ada,ada@example.org,yes
+Bela,bela@example.org,
+\"Chidi, the elder\",chidi@example.org,1
+Dora,,
+Emeka,emeka@example.org,no
+Fatou,fatou@example.org,true
+Goran,goran@example.org,
+";
+
+#[test]
+fn a_committee_counts_in_secret_opens_at_the_trigger_and_erases_at_the_deadline() {
+    let folder = tempfile::tempdir().unwrap();
+    let roster = folder.path().join("roster.csv");
+    fs::write(&roster, ROSTER).unwrap();
+    let dir = folder.path().join("demo");
+
+    // A stranger's own roster and trigger; four nodes, one of which is killed before the list opens.
+    let output = tacit(&[
+        "--json",
+        "demo",
+        "--roster",
+        roster.to_str().unwrap(),
+        "--trigger",
+        "count >= 4 and count(senators) >= 2",
+        "--deadline",
+        "12",
+        "--dir",
+        dir.to_str().unwrap(),
+    ]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = json(&output);
+    let fingerprint = told["fingerprint"].as_str().unwrap();
+    let [revealed, erased] = told["statements"].as_array().unwrap().as_slice() else {
+        panic!("two statements: {told}")
+    };
+
+    // The opened list is the list of those who signed, and nobody else.
+    assert_eq!(revealed["status"], "revealed");
+    assert_eq!(revealed["count"], 4);
+    assert_eq!(revealed["names"], revealed["signers"]);
+    assert_eq!(revealed["names"].as_array().unwrap().len(), 4);
+
+    // The other one stayed one short: it was counted, and nobody will ever learn who signed.
+    assert_eq!(erased["status"], "erased");
+    assert_eq!(erased["count"], 3);
+    assert_eq!(erased["names"].as_array().unwrap().len(), 0);
+
+    // Both hold offline, with nothing but the file and the fingerprint.
+    for statement in [revealed, erased] {
+        let bundle = statement["bundle"].as_str().unwrap();
+        let (code, report) = verify(bundle, fingerprint);
+        assert_eq!(code, Some(0), "{report}");
+        assert_eq!(report["ok"], true);
+        // Under another committee's fingerprint nothing holds.
+        let (code, report) = verify(bundle, &"0".repeat(64));
+        assert_eq!(code, Some(1), "{report}");
+        assert_eq!(report["ok"], false);
+        // Nor with any byte changed.
+        let bytes = fs::read(bundle).unwrap();
+        let changed = folder.path().join("changed.bundle");
+        for at in [0, 20, bytes.len() / 3, bytes.len() / 2, bytes.len() - 1] {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 1;
+            fs::write(&changed, bytes).unwrap();
+            let (code, report) = verify(changed.to_str().unwrap(), fingerprint);
+            assert_eq!(code, Some(1), "byte {at}: {report}");
+        }
+    }
+    // Nobody's name is in the erased statement's file, contacts are in neither.
+    let erased_bytes = fs::read(erased["bundle"].as_str().unwrap()).unwrap();
+    let revealed_bytes = fs::read(revealed["bundle"].as_str().unwrap()).unwrap();
+    for secret in ["Ada", "Bela", "Chidi"] {
+        assert!(!contains(&erased_bytes, secret.as_bytes()), "{secret}");
+    }
+    assert!(!contains(&revealed_bytes, b"example.org"));
+
+    // The demo leaves its two bundles and nothing else.
+    let left: Vec<_> = fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|w| w == needle)
+}
+
+#[test]
+fn what_cannot_be_demonstrated_is_refused_with_a_problem_and_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad_roster = folder.path().join("bad.csv");
+    fs::write(&bad_roster, "name\nAda\nAda\n").unwrap();
+    let full = folder.path().join("full");
+    fs::create_dir(&full).unwrap();
+    fs::write(full.join("file"), "x").unwrap();
+    let path = |p: &Path| p.to_str().unwrap().to_string();
+    let cases: Vec<(Vec<String>, &str)> = vec![
+        (vec!["--nodes".into(), "3".into()], "nodes"),
+        (vec!["--trigger".into(), "count < 3".into()], "trigger"),
+        (vec!["--trigger".into(), "count(judges) >= 1".into()], "trigger"),
+        (vec!["--trigger".into(), "count >= 31".into()], "trigger"),
+        (vec!["--signers".into(), "31".into()], "too-many-signers"),
+        (vec!["--signers".into(), "2".into()], "too-few-signers"),
+        (vec!["--roster".into(), path(&bad_roster)], "roster"),
+        (vec!["--roster".into(), "/nowhere.csv".into()], "no-file"),
+        (vec!["--statement".into(), "/nowhere.txt".into()], "no-file"),
+        (vec!["--dir".into(), path(&full)], "not-empty"),
+        (vec!["--deadline".into(), "0".into()], "deadline"),
+    ];
+    for (args, code) in cases {
+        let mut all = vec!["--json", "demo"];
+        all.extend(args.iter().map(String::as_str));
+        let output = tacit(&all);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let error = &json(&output)["error"];
+        assert_eq!(error["code"], code, "{args:?}: {error}");
+        assert!(!error["problem"].as_str().unwrap().is_empty());
+        assert!(!error["advice"].as_str().unwrap().is_empty(), "{args:?}: {error}");
+    }
+}
