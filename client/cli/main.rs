@@ -5,10 +5,17 @@
 
 #![forbid(unsafe_code)]
 
+mod briefing;
+mod bundle;
+mod clock;
 mod context;
+mod evidence;
 mod failure;
 mod identity;
+mod names;
 mod output;
+mod sign;
+mod statement;
 
 use std::process::ExitCode;
 
@@ -34,12 +41,25 @@ enum Family {
     /// Your identity: what makes you a member, and stays secret
     #[command(subcommand)]
     Identity(identity::Command),
+    /// Statements: propose one, and see how it stands
+    #[command(subcommand)]
+    Statement(statement::Command),
+    /// Sign a statement in secret
+    Sign(sign::Command),
+    /// Show an opened list
+    Names(names::Command),
+    /// Save a statement's whole history in one file, for anybody to verify offline
+    Bundle(bundle::Command),
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
     let cx = Context::new(cli.globals)?;
     match cli.family {
         Family::Identity(command) => identity::run(command, &cx),
+        Family::Statement(command) => statement::run(command, &cx),
+        Family::Sign(command) => sign::run(command, &cx),
+        Family::Names(command) => names::run(command, &cx),
+        Family::Bundle(command) => bundle::run(command, &cx),
     }
 }
 

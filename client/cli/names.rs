@@ -128,17 +128,20 @@ fn no_list(status: Status) -> Failure {
             problem,
             "Nobody can open it any more: that is what its signers were promised.",
         ),
-        _ => Failure::not_yet(
-            "not-open",
-            problem,
-            "Watch it: tacit statement watch ID",
-        ),
+        _ => Failure::not_yet("not-open", problem, "Watch it: tacit statement watch ID"),
     }
 }
 
 fn csv(view: &View) -> Result<(), csv::Error> {
     let mut writer = csv::Writer::from_writer(io::stdout().lock());
-    writer.write_record(["name", "classes", "signed_as", "testimony", "withheld", "leaf"])?;
+    writer.write_record([
+        "name",
+        "classes",
+        "signed_as",
+        "testimony",
+        "withheld",
+        "leaf",
+    ])?;
     for line in &view.names {
         let classes = line.classes.join(" ");
         let cells = [

@@ -240,7 +240,10 @@ mod tests {
 
     #[test]
     fn an_id_is_never_shortened() {
-        let rows = vec![vec!["f".repeat(64), "a statement with some words".to_string()]];
+        let rows = vec![vec![
+            "f".repeat(64),
+            "a statement with some words".to_string(),
+        ]];
         let lines = table_lines(&["id", "text"], &rows, Some(80));
         assert_eq!(lines[2], format!("{}  a statement w…", "f".repeat(64)));
     }

@@ -129,8 +129,13 @@ fn new(args: &NewArgs, cx: &Context) -> Result<(), Failure> {
     let now = now_ms();
     let text = read_text(&args.text_file)?;
     let trigger = Trigger::parse(&args.trigger).map_err(bad_trigger)?;
-    let deadline_ms = parse_deadline(&args.deadline, now)
-        .map_err(|how| Failure::usage("deadline", format!("\"{}\" is no deadline", args.deadline), how))?;
+    let deadline_ms = parse_deadline(&args.deadline, now).map_err(|how| {
+        Failure::usage(
+            "deadline",
+            format!("\"{}\" is no deadline", args.deadline),
+            how,
+        )
+    })?;
     if deadline_ms <= now {
         return Err(Failure::usage(
             "deadline",
@@ -143,13 +148,15 @@ fn new(args: &NewArgs, cx: &Context) -> Result<(), Failure> {
     let group = committee.api.group_chain(&args.group, |chain| {
         bundle::check_group(&chain, founding, fingerprint, &args.group).map_err(|e| e.to_string())
     })?;
-    trigger.check_reachable(&group.roster).map_err(bad_trigger)?;
+    trigger
+        .check_reachable(&group.roster)
+        .map_err(bad_trigger)?;
     let smallest_list = trigger.smallest_list(&group.roster);
 
     let key = cx.creator_key()?;
-    let circuit = founding.sealing().map_err(|e| {
-        Failure::check("founding", e, "Use another committee.")
-    })?;
+    let circuit = founding
+        .sealing()
+        .map_err(|e| Failure::check("founding", e, "Use another committee."))?;
     let mut statement = Statement {
         fingerprint: *fingerprint,
         epoch: 0,
@@ -170,7 +177,9 @@ fn new(args: &NewArgs, cx: &Context) -> Result<(), Failure> {
         body: None,
     };
     let spinner = cx.out.spinner("Proposing the statement");
-    let finalized = committee.api.submit_statement(&submission, committee.founding());
+    let finalized = committee
+        .api
+        .submit_statement(&submission, committee.founding());
     spinner.finish_and_clear();
     let finalized = finalized.map_err(|e| propose_again(e, &id, deadline_ms))?;
     let mut status = Status::Preparing.word().to_string();
@@ -189,8 +198,15 @@ fn new(args: &NewArgs, cx: &Context) -> Result<(), Failure> {
     cx.out.result(&view, |out| {
         out.line(format!("Statement  {}", view.id));
         out.line(format!("Opens when {}", view.trigger));
-        out.line(format!("           smallest list: {} names", view.smallest_list));
-        out.line(format!("Until      {} ({})", local(deadline_ms), distance(deadline_ms, now)));
+        out.line(format!(
+            "           smallest list: {} names",
+            view.smallest_list
+        ));
+        out.line(format!(
+            "Until      {} ({})",
+            local(deadline_ms),
+            distance(deadline_ms, now)
+        ));
         out.line(format!("Status     {}", view.status));
     });
     Ok(())
@@ -224,8 +240,12 @@ fn propose_again(e: ApiError, id: &StatementId, deadline_ms: u64) -> Failure {
 fn bad_trigger(e: TriggerError) -> Failure {
     let advice = match e {
         TriggerError::UnknownClass { .. } => "See the group's classes: tacit group show ID",
-        TriggerError::Unreachable { .. } => "Ask for fewer, or enrol more members first: the roster freezes when the statement opens.",
-        _ => "Write it like: count >= 100, count >= 30% of members, count(senators) >= 5 and count >= 100, any(…, …), all(…, …)",
+        TriggerError::Unreachable { .. } => {
+            "Ask for fewer, or enrol more members first: the roster freezes when the statement opens."
+        }
+        _ => {
+            "Write it like: count >= 100, count >= 30% of members, count(senators) >= 5 and count >= 100, any(…, …), all(…, …)"
+        }
     };
     Failure::usage("trigger", format!("the trigger can't be used: {e}"), advice)
 }
@@ -235,13 +255,22 @@ fn read_text(path: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let limit = MAX_TEXT as u64 + 1024;
     if path == Path::new("-") {
-        io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(failed)?;
+        io::stdin()
+            .lock()
+            .take(limit)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
     } else {
         let file = std::fs::File::open(path).map_err(failed)?;
         file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Failure::usage("text", format!("{} is not UTF-8 text", path.display()), "Save it as UTF-8."))?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Failure::usage(
+            "text",
+            format!("{} is not UTF-8 text", path.display()),
+            "Save it as UTF-8.",
+        )
+    })?;
     let text = text.trim_end().to_string();
     if text.is_empty() || text.len() > MAX_TEXT {
         return Err(Failure::usage(
@@ -262,7 +291,13 @@ fn list(args: &ListArgs, cx: &Context) -> Result<(), Failure> {
     cx.out.result(&statements, |out| {
         let row = |s: &StatementView| {
             let first = s.text.lines().next().unwrap_or_default();
-            vec![s.id.clone(), s.status.clone(), s.count.to_string(), local(s.deadline_ms), first.to_string()]
+            vec![
+                s.id.clone(),
+                s.status.clone(),
+                s.count.to_string(),
+                local(s.deadline_ms),
+                first.to_string(),
+            ]
         };
         let rows: Vec<_> = statements.iter().map(row).collect();
         out.table(&["id", "status", "count", "deadline", "text"], &rows);
@@ -282,20 +317,37 @@ fn show(out: &Output, s: &StatementView) {
         out.line(printable_line(&format!("            {count} as {class}")));
     }
     out.line(printable_line(&format!("opens when  {}", s.trigger)));
-    out.line(format!("            smallest list: {} names", s.smallest_list));
-    out.line(format!("until       {} ({})", local(s.deadline_ms), distance(s.deadline_ms, now)));
+    out.line(format!(
+        "            smallest list: {} names",
+        s.smallest_list
+    ));
+    out.line(format!(
+        "until       {} ({})",
+        local(s.deadline_ms),
+        distance(s.deadline_ms, now)
+    ));
     if !s.holders.is_empty() {
-        out.line(format!("committee   {} nodes hold a share, {} open together", s.holders.len(), s.needed));
+        out.line(format!(
+            "committee   {} nodes hold a share, {} open together",
+            s.holders.len(),
+            s.needed
+        ));
     }
     if s.development_keys {
         out.note(tacit_protocol::founding::DEVELOPMENT_KEYS_WARNING);
     }
-    out.note("A node says so. To check all of it: tacit bundle ID --out FILE, then tacit verify FILE");
+    out.note(
+        "A node says so. To check all of it: tacit bundle ID --out FILE, then tacit verify FILE",
+    );
 }
 
 fn status_of(view: &StatementView) -> Result<Status, Failure> {
     Status::from_word(&view.status).map_err(|e| {
-        Failure::check("bad-answer", format!("\"{}\" is {e}", view.status), "Name other nodes with --node URL.")
+        Failure::check(
+            "bad-answer",
+            format!("\"{}\" is {e}", view.status),
+            "Name other nodes with --node URL.",
+        )
     })
 }
 
@@ -335,7 +387,9 @@ fn wait_for_key(cx: &Context, api: &Api, id: &StatementId) -> Result<String, Fai
 
 fn watch(args: &WatchArgs, cx: &Context) -> Result<(), Failure> {
     let Committee { api, .. } = cx.committee(&args.network)?;
-    let deadline = args.timeout.map(|s| Instant::now() + Duration::from_secs(s));
+    let deadline = args
+        .timeout
+        .map(|s| Instant::now() + Duration::from_secs(s));
     let bar = cx.out.progress(0, "");
     let mut reached = Instant::now();
     let mut shown = String::new();
@@ -365,7 +419,14 @@ fn watch(args: &WatchArgs, cx: &Context) -> Result<(), Failure> {
             bar.finish_and_clear();
             return Err(Failure::not_yet(
                 "still-open",
-                format!("the statement is {}", if shown.is_empty() { "out of reach" } else { &shown }),
+                format!(
+                    "the statement is {}",
+                    if shown.is_empty() {
+                        "out of reach"
+                    } else {
+                        &shown
+                    }
+                ),
                 "Watch it longer.",
             ));
         }

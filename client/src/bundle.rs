@@ -11,9 +11,9 @@ use tacit_protocol::chain::{Chain, ChainError, Event, Facts, GroupFacts, Opening
 use tacit_protocol::entry::{Entry, EntryError, Subject};
 use tacit_protocol::founding::{Founding, FoundingError};
 use tacit_protocol::hash::Digest;
-use tacit_protocol::ids::{Fingerprint, StatementId};
+use tacit_protocol::ids::{Fingerprint, GroupId, StatementId};
 use tacit_protocol::keys::BadSignature;
-use tacit_protocol::proof::Bundle;
+use tacit_protocol::proof::{Bundle, CertifiedChain};
 use tacit_protocol::signature::Sign;
 use tacit_protocol::statement::Statement;
 use thiserror::Error;
@@ -53,6 +53,14 @@ pub enum BundleError {
         expected: StatementId,
         /// The bundle's.
         found: StatementId,
+    },
+    /// Another group's.
+    #[error("it is of the group {found}, not of {expected}")]
+    OtherGroup {
+        /// Which was asked for.
+        expected: GroupId,
+        /// The chain's.
+        found: GroupId,
     },
     /// A chain isn't whole, or isn't the one whose head is certified.
     #[error("the {0}'s history does not hold: {1}")]
@@ -217,6 +225,50 @@ fn opening(chain: &Chain) -> Option<&Opening> {
     chain.links.iter().find_map(|link| match &link.event {
         Event::Collecting(opening) => Some(opening),
         _ => None,
+    })
+}
+
+/// A group's chain, certified.
+#[derive(Debug, Clone)]
+pub struct CertifiedGroup {
+    /// Log time of the certified head, Unix milliseconds.
+    pub time_ms: u64,
+    /// What the certified state says of the group.
+    pub facts: GroupFacts,
+    /// Its roster.
+    pub roster: Roster,
+}
+
+/// Checks the chain of the group `expected` against the founding, whose fingerprint is pinned.
+pub fn check_group(
+    certified: &CertifiedChain,
+    founding: &Founding,
+    fingerprint: &Fingerprint,
+    expected: &GroupId,
+) -> Result<CertifiedGroup, BundleError> {
+    let time_ms = certified.state.verify(founding, fingerprint)?;
+    let [proven] = certified.state.facts.as_slice() else {
+        return Err(BundleError::Facts);
+    };
+    let Facts::Group(facts) = &proven.facts else {
+        return Err(BundleError::Facts);
+    };
+    if facts.id != *expected {
+        let (expected, found) = (*expected, facts.id);
+        return Err(BundleError::OtherGroup { expected, found });
+    }
+    check_chain(
+        "group",
+        &certified.chain,
+        Subject::Group(facts.id),
+        (&facts.head, facts.links),
+    )?;
+    let roster = Roster::from_chain(&certified.chain)?;
+    roster.check(facts)?;
+    Ok(CertifiedGroup {
+        time_ms,
+        facts: facts.clone(),
+        roster,
     })
 }
 

@@ -245,6 +245,22 @@ impl Frozen {
     }
 }
 
+/// Sizes as they are now, without any signature: what a trigger can ask for.
+impl Counts for Roster {
+    fn count(&self, _: Option<&ClassName>) -> u64 {
+        0
+    }
+
+    fn members(&self, class: Option<&ClassName>) -> Option<u64> {
+        let Some(class) = class else {
+            return Some(self.members.len() as u64);
+        };
+        let position = self.definition.class_index(class)?;
+        let belongs = |m: &&Member| m.classes.iter().any(|c| usize::from(*c) == position);
+        Some(self.members.iter().filter(belongs).count() as u64)
+    }
+}
+
 /// Sizes as frozen, without any signature: what a trigger can ask for.
 impl Counts for Frozen {
     fn count(&self, _: Option<&ClassName>) -> u64 {
