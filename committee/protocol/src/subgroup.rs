@@ -77,6 +77,7 @@ pub fn contains(p: &EdwardsAffine) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ark_ec::PrimeGroup as _;
     use ark_ec::twisted_edwards::TECurveConfig as _;
     use ark_std::UniformRand as _;
     use ark_std::rand::SeedableRng as _;

@@ -13,8 +13,9 @@
 //! proofs of possession; section 8 of the design says why each check is there. With n nodes,
 //! f = floor((n-1)/3) of them faulty, t = n - f shares open.
 //!
-//! Nothing here does I/O, reads a clock or draws randomness of its own. Secrets are erased on drop,
-//! aren't `Copy` and print nothing. Every decoded [`Point`](tacit_protocol::point::Point) is in the
+//! Nothing here does I/O, reads a clock or draws randomness of its own. Seeds, shares and other secret
+//! scalars are erased on drop, aren't `Copy` and print nothing; what arithmetic leaves on the stack,
+//! Diffie-Hellman points among it, is not erased. Every decoded [`Point`](tacit_protocol::point::Point) is in the
 //! prime subgroup, so no multiplication here needs a cofactor. Multiplications by secrets use the
 //! curve's constant-time ladder; multi-scalar and windowed ones see public data only.
 

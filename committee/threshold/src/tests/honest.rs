@@ -9,7 +9,6 @@ use super::*;
 use crate::node::NodeError;
 use crate::sharing::lagrange;
 use crate::state::Failure;
-use crate::{Blame, Fault};
 
 /// The secret that these shares interpolate to.
 fn interpolate(shares: &[&KeyShare]) -> Scalar {

@@ -1,5 +1,6 @@
 //! Whole key generations and openings, honest and not. Here: the committee that plays them.
 
+mod complaints;
 mod culprits;
 mod honest;
 mod opening;
@@ -20,7 +21,9 @@ use crate::node::{KeyShare, NodeSecrets, Seed};
 use crate::proofs::{KeyPair, Purpose, complaint_statement, prove_exponent, prove_same_exponent};
 use crate::sharing::place;
 use crate::state::{DkgEvent, DkgMessage, DkgState, Stage};
-use crate::{Committee, DkgContext, Participants, Phase, VerifiedDeal, cipher, commitment};
+use crate::{
+    Blame, Committee, DkgContext, Fault, Participants, Phase, VerifiedDeal, cipher, commitment,
+};
 
 fn context(nodes: usize, attempt: u8) -> DkgContext {
     DkgContext {
@@ -295,5 +298,30 @@ impl Rogue {
                 .into()
             }
         })
+    }
+}
+
+const ROGUE: NodeIndex = 1;
+
+fn world_and_rogue() -> (World, Rogue) {
+    let world = World::new(4);
+    let rogue = Rogue::new(world.ctx, ROGUE);
+    (world, rogue)
+}
+
+/// The key is made without the rogue's dealing, which has this one fault.
+#[track_caller]
+fn only_fault(state: &DkgState, fault: Fault) {
+    assert_eq!(state.faults(), [fault]);
+    assert_eq!(fault.culprit(), ROGUE);
+    assert_eq!(fault.blame(), Blame::Cheat);
+    assert_eq!(state.stage(), Stage::Done);
+    assert_eq!(state.outcome().unwrap().good(), [0, 2, 3]);
+}
+
+#[track_caller]
+fn honest_nodes_hold_the_key(world: &World, state: &DkgState) {
+    for node in [0, 2, 3] {
+        world.share(state, node);
     }
 }

@@ -6,7 +6,6 @@ use tacit_protocol::field::FieldElement;
 use tacit_protocol::opening::{CHUNK, Ciphertext, Partial};
 
 use super::*;
-use crate::Fault;
 use crate::curve::{Combination, msm, to_points};
 use crate::opening::{
     Chunk, OpeningContext, OpeningError, Quorum, VerifiedPartial, chunk_digest, judge_partial,

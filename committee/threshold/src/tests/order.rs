@@ -4,7 +4,6 @@ use proptest::prelude::*;
 use tacit_protocol::hash::Hasher;
 
 use super::*;
-use crate::Fault;
 use crate::node::NodeError;
 use crate::state::Refusal;
 
