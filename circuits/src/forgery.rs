@@ -5,11 +5,11 @@ use std::collections::HashMap;
 
 use tacit_protocol::field::Fr;
 
-/// Which variables to forge, by name and number of appearance.
+/// Which variables to forge, by name and number of appearance, and where all of a name are.
 #[derive(Default)]
 pub(crate) struct Forgery {
     forged: HashMap<(&'static str, usize), Fr>,
-    seen: HashMap<&'static str, usize>,
+    seen: HashMap<&'static str, Vec<usize>>,
 }
 
 impl Forgery {
@@ -18,11 +18,16 @@ impl Forgery {
         self.forged.insert((name, nth), value);
     }
 
-    /// The value of the next variable of that name.
-    pub(crate) fn replace(&mut self, name: &'static str, value: Fr) -> Fr {
+    /// The witness variables of that name, in order of allocation.
+    pub(crate) fn places(&self, name: &str) -> Vec<usize> {
+        self.seen.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The value of the next variable of that name, which is the witness variable at `index`.
+    pub(crate) fn replace(&mut self, name: &'static str, index: usize, value: Fr) -> Fr {
         let seen = self.seen.entry(name).or_default();
-        let nth = *seen;
-        *seen += 1;
+        let nth = seen.len();
+        seen.push(index);
         self.forged.remove(&(name, nth)).unwrap_or(value)
     }
 

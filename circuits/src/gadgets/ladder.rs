@@ -1,9 +1,10 @@
-//! A variable base times r = 2^252 + 2 rho + 1, rho of 251 free bits: 1,517 constraints.
+//! A variable base times r = 2^252 + 2 rho + 1, rho of 251 free bits: 1,519 constraints.
 //!
 //! After j steps the accumulator is m*K, where m starts at 3 and a step makes it 2m + 1 or 2m - 1, so
 //! m is odd and 2^(j+1) < m < 2^(j+2). A step computes R' = (R + uK) + R with u = ±1 and has an
 //! exception only if m = ±1 or 2m + u = 0 mod l. As 2^250 < l < 2^251, the first 248 steps reach
-//! neither for any rho. The last three are guarded; all that the guards refuse is r = 0, ±1, ±3 mod l.
+//! neither for any rho. The last three are guarded; all that the guards refuse is r = 0, ±1, ±3 mod l
+//! (the whole argument is in `docs/circuit.md`).
 //! K has order l: its owner checks that outside.
 
 use ark_ff::One as _;

@@ -181,7 +181,9 @@ impl Builder {
     /// A witness variable. The name says what it is, for tests that forge it.
     pub(crate) fn witness(&mut self, name: &'static str, value: Fr) -> Result<Lc, SynthesisError> {
         #[cfg(test)]
-        let value = self.forgery.replace(name, value);
+        let value = self
+            .forgery
+            .replace(name, self.cs.num_witness_variables(), value);
         #[cfg(not(test))]
         let _ = name;
         let variable = self.cs.new_witness_variable(|| Ok(value))?;

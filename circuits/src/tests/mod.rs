@@ -7,6 +7,7 @@ mod keys;
 mod layout;
 mod proofs;
 mod rules;
+mod uniqueness;
 
 use std::sync::OnceLock;
 
@@ -98,14 +99,13 @@ pub(crate) fn forge<const D: usize>(
     forgeries: &[(&'static str, usize, Fr)],
 ) -> (Filled, Computed) {
     let circuit = SealingCircuit::<D>::new(public, witness.clone());
-    let (filled, computed) = fill(|builder| {
+    fill(|builder| {
         builder.forgery = forgery(forgeries);
         let computed = circuit.synthesize(builder)?;
         builder.forgery.assert_used();
         Ok(computed)
     })
-    .unwrap();
-    (filled, computed)
+    .unwrap()
 }
 
 pub(crate) fn forgery(forgeries: &[(&'static str, usize, Fr)]) -> Forgery {
