@@ -8,14 +8,21 @@
 mod briefing;
 mod bundle;
 mod clock;
+mod committee;
 mod context;
+mod demo;
 mod evidence;
 mod failure;
+mod group;
 mod identity;
 mod names;
+mod node;
 mod output;
+mod registrar;
+mod service;
 mod sign;
 mod statement;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -38,9 +45,25 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Family {
+    /// Watch the whole job on this machine: a committee, members, a list that opens and one that is erased
+    Demo(demo::DemoArgs),
+    /// Operators: found a committee together
+    #[command(subcommand)]
+    Committee(committee::Command),
+    /// Operators: make and run a node
+    #[command(subcommand)]
+    Node(node::Command),
+    /// Check a statement's whole life offline, from one file and one fingerprint
+    Verify(verify::VerifyArgs),
     /// Your identity: what makes you a member, and stays secret
     #[command(subcommand)]
     Identity(identity::Command),
+    /// Groups: create one, become a member, see who counts
+    #[command(subcommand)]
+    Group(group::Command),
+    /// Registrars: vouch for people
+    #[command(subcommand)]
+    Registrar(registrar::Command),
     /// Statements: propose one, and see how it stands
     #[command(subcommand)]
     Statement(statement::Command),
@@ -55,7 +78,13 @@ enum Family {
 fn run(cli: Cli) -> Result<(), Failure> {
     let cx = Context::new(cli.globals)?;
     match cli.family {
+        Family::Demo(args) => demo::run(&args, &cx),
+        Family::Committee(command) => committee::run(command, &cx),
+        Family::Node(command) => node::run(command, &cx),
+        Family::Verify(args) => verify::run(&args, &cx),
         Family::Identity(command) => identity::run(command, &cx),
+        Family::Group(command) => group::run(command, &cx),
+        Family::Registrar(command) => registrar::run(command, &cx),
         Family::Statement(command) => statement::run(command, &cx),
         Family::Sign(command) => sign::run(command, &cx),
         Family::Names(command) => names::run(command, &cx),

@@ -43,14 +43,14 @@ impl ApprovalError {
     pub(crate) fn advice(&self) -> &'static str {
         match self {
             Self::File(_) | Self::Malformed(_) => {
-                "check that this is the file that `tacit group create` wrote"
+                "Check that this is the file that `tacit group create` wrote."
             }
             Self::Group(_) | Self::NotCreator => {
-                "the group's creator must make the file anew with `tacit group create`"
+                "The group's creator must make the file anew with `tacit group create`."
             }
-            Self::NotRegistrar(_) => "check --home, or give the creator this registrar's card",
-            Self::BadSignature(_) => "fetch that registrar's approval again",
-            Self::OtherGroup(..) => "give the files of one group only",
+            Self::NotRegistrar(_) => "Check --home, or give the creator this registrar's card.",
+            Self::BadSignature(_) => "Fetch that registrar's approval again.",
+            Self::OtherGroup(..) => "Give the files of one group only.",
         }
     }
 }

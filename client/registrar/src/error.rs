@@ -108,29 +108,29 @@ impl RegistrarError {
     pub fn advice(&self) -> String {
         match self {
             Self::File(e) | Self::Card(CardError::File(e)) | Self::Approval(ApprovalError::File(e)) => return e.advice(),
-            Self::Card(_) => "ask the registrar for its card: `tacit registrar init` writes one",
+            Self::Card(_) => "Ask the registrar for its card: `tacit registrar init` writes one.",
             Self::Approval(e) => e.advice(),
             Self::Roster(e) => e.advice(),
-            Self::Store(_) => "check that the disk has room and that the folder is writable, then try again",
-            Self::ForeignStore(_) | Self::Damaged(_) => "restore the registrar's whole folder from one backup",
-            Self::Randomness(_) => "try again",
-            Self::HandOver(_) => "choose another --out and run this again",
-            Self::UnknownGroup(_) => "approve it first: tacit registrar approve GROUP.bin",
-            Self::RecordFixed { .. } => "leave the row as it was: what is enrolled can't change",
+            Self::Store(_) => "Check that the disk has room and that the folder is writable, then try again.",
+            Self::ForeignStore(_) | Self::Damaged(_) => "Restore the registrar's whole folder from one backup.",
+            Self::Randomness(_) => "Try again.",
+            Self::HandOver(_) => "Choose another --out and run this again.",
+            Self::UnknownGroup(_) => "Approve it first: tacit registrar approve GROUP.bin.",
+            Self::RecordFixed { .. } => "Leave the row as it was: what is enrolled can't change.",
             Self::SecondIdentifier { .. } => {
-                "write the row as on the earlier roster; if they really are two people, give both a contact or tell their names apart"
+                "Write the row as on the earlier roster; if they really are two people, give both a contact or tell their names apart."
             }
-            Self::TooManyPeople => "split the people into several groups",
-            Self::NobodyOfThatName(_) => "write the name or contact as on the roster",
-            Self::SeveralOfThatName(..) => "give the person's contact instead",
-            Self::AlreadyEnrolled(_) => "nothing is left to do",
-            Self::Code(CodeError::Check) => "compare it with the invitation, letter by letter, and check that it goes to the registrar who sent it",
-            Self::Code(_) => "compare it with the invitation, letter by letter",
-            Self::UnknownCode => "it may have been replaced: ask the registrar for a new one",
-            Self::CodeUsed => "enrol with the identity that it was first used with; if that was not you, tell the registrar",
-            Self::LeafTaken => "every person needs an identity of their own",
-            Self::InvitationChanged => "start the enrolment again and look at what is shown",
-            Self::PublicKey(_) | Self::SignatureEncoding | Self::Signature => "enrol with `tacit group enrol`, which makes both from one identity",
+            Self::TooManyPeople => "Split the people into several groups.",
+            Self::NobodyOfThatName(_) => "Write the name or contact as on the roster.",
+            Self::SeveralOfThatName(..) => "Give the person's contact instead.",
+            Self::AlreadyEnrolled(_) => "Nothing is left to do.",
+            Self::Code(CodeError::Check) => "Compare it with the invitation, letter by letter, and check that it goes to the registrar who sent it.",
+            Self::Code(_) => "Compare it with the invitation, letter by letter.",
+            Self::UnknownCode => "It may have been replaced: ask the registrar for a new one.",
+            Self::CodeUsed => "Enrol with the identity that it was first used with; if that was not you, tell the registrar.",
+            Self::LeafTaken => "Every person needs an identity of their own.",
+            Self::InvitationChanged => "Start the enrolment again and look at what is shown.",
+            Self::PublicKey(_) | Self::SignatureEncoding | Self::Signature => "Enrol with `tacit group enrol`, which makes both from one identity.",
         }
         .into()
     }

@@ -50,22 +50,22 @@ impl FileError {
     /// What to do about it.
     pub fn advice(&self) -> String {
         match self {
-            Self::Missing(_) => "check the path, or run the command that makes the file".into(),
+            Self::Missing(_) => "Check the path, or run the command that makes the file.".into(),
             Self::Exists(path) => format!(
-                "nothing was changed; move {} away if it is no longer needed",
+                "Nothing was changed; move {} away if it is no longer needed.",
                 path.display()
             ),
             Self::OpenToOthers { path, .. } => {
                 format!(
-                    "run: chmod go-rwx '{}'; if others could read it, make a new one",
+                    "Run: chmod go-rwx '{}'; if others could read it, make a new one.",
                     path.display()
                 )
             }
-            Self::Foreign(path) => format!("run as the owner of {}", path.display()),
+            Self::Foreign(path) => format!("Run as the owner of {}.", path.display()),
             Self::Malformed { .. } => {
-                "check that this is the right file and that it was copied whole".into()
+                "Check that this is the right file and that it was copied whole.".into()
             }
-            Self::Io { .. } => "check the path and its permissions".into(),
+            Self::Io { .. } => "Check the path and its permissions.".into(),
         }
     }
 }

@@ -19,6 +19,7 @@
 pub mod approval;
 pub mod card;
 pub mod code;
+pub mod codes;
 pub mod enrolment;
 pub mod error;
 pub mod files;

@@ -179,6 +179,11 @@ impl Registrar {
         self.store.groups()
     }
 
+    /// A group that it has approved.
+    pub fn group(&self, id: &GroupId) -> Result<GroupDefinition, RegistrarError> {
+        self.store.group(id)
+    }
+
     /// Signs a group and remembers it: from now on it may invite to it. Whoever calls this has shown the
     /// group to the registrar.
     pub fn approve(&self, group: &mut GroupCreate) -> Result<GroupId, RegistrarError> {
@@ -258,10 +263,14 @@ impl Registrar {
     }
 
     /// How many of these texts are codes that work or worked in this group.
-    pub fn count_codes(&self, group: &GroupId, texts: &[String]) -> Result<usize, RegistrarError> {
+    pub fn count_codes(
+        &self,
+        group: &GroupId,
+        texts: &[impl AsRef<str>],
+    ) -> Result<usize, RegistrarError> {
         let codes: Vec<_> = texts
             .iter()
-            .filter_map(|t| Code::parse(t, group, &self.key()).ok())
+            .filter_map(|t| Code::parse(t.as_ref(), group, &self.key()).ok())
             .map(|c| c.hash(group))
             .collect();
         self.store.count_codes(group, &codes)

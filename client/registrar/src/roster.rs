@@ -115,13 +115,13 @@ impl RosterError {
     /// What to do about it.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::NotUtf8(_) => "save the file as \"CSV UTF-8\"",
-            Self::TooLarge(_) | Self::TooManyRows => "split the people into several groups",
+            Self::NotUtf8(_) => "Save the file as \"CSV UTF-8\".",
+            Self::TooLarge(_) | Self::TooManyRows => "Split the people into several groups.",
             Self::UnknownClasses(_) => {
-                "rename or remove the column: the group's creator fixed its classes, and every further column of a roster is one"
+                "Rename or remove the column: the group's creator fixed its classes, and every further column of a roster is one."
             }
             Self::Rows(..) | Self::NoRows => {
-                "correct the rows and run this again: nothing was taken from this file"
+                "Correct the rows and run this again: nothing was taken from this file."
             }
             Self::NoHeader
             | Self::NoNameColumn
@@ -129,7 +129,7 @@ impl RosterError {
             | Self::RepeatedColumn(_)
             | Self::TooManyClasses(_)
             | Self::OpenQuote => {
-                "the first row names the columns: name, optionally contact, then one column per class"
+                "The first row names the columns: name, optionally contact, then one column per class."
             }
         }
     }
@@ -271,6 +271,28 @@ impl Roster {
         let mut classes: Vec<ClassName> = columns.classes().cloned().collect();
         classes.sort();
         Ok(Self { rows, classes })
+    }
+
+    /// The roster as a CSV file that [`Roster::parse`] reads back.
+    pub fn to_csv(&self) -> Vec<u8> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let header = ["name", "contact"]
+            .into_iter()
+            .chain(self.classes.iter().map(ClassName::as_str));
+        // Writing into memory doesn't fail, and all rows have as many cells as the header.
+        let _ = writer.write_record(header);
+        for row in &self.rows {
+            let cells = [
+                row.name.as_str(),
+                row.contact.as_deref().unwrap_or_default(),
+            ];
+            let classes = self
+                .classes
+                .iter()
+                .map(|c| if row.classes.contains(c) { "1" } else { "0" });
+            let _ = writer.write_record(cells.into_iter().chain(classes));
+        }
+        writer.into_inner().unwrap_or_default()
     }
 
     /// Checks that the group knows every class of this roster.

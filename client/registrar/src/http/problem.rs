@@ -111,7 +111,7 @@ impl From<&RegistrarError> for Problem {
             }
         };
         let advice = match error {
-            E::UnknownGroup(_) => "check the group's id and the registrar's address".into(),
+            E::UnknownGroup(_) => "Check the group's id and the registrar's address.".into(),
             other => other.advice(),
         };
         Self::new(status, word, title, error.to_string(), advice)

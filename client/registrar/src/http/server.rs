@@ -77,13 +77,13 @@ impl ServeError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::Exposed(_) => {
-                "give --tls-cert and --tls-key, or --behind-proxy if a proxy on the way does TLS, or listen on 127.0.0.1"
+                "Give --tls-cert and --tls-key, or --behind-proxy if a proxy on the way does TLS, or listen on 127.0.0.1."
             }
             Self::Bind { .. } => {
-                "choose another --listen, or stop what uses that port; port 0 takes a free one"
+                "Choose another --listen, or stop what uses that port; port 0 takes a free one."
             }
             Self::TlsFile { .. } | Self::Tls(_) => {
-                "--tls-cert takes the certificate chain and --tls-key its private key, both PEM"
+                "--tls-cert takes the certificate chain and --tls-key its private key, both PEM."
             }
         }
     }

@@ -45,6 +45,14 @@ fn a_roster_reads_as_a_spreadsheet_saves_it() {
 }
 
 #[test]
+fn a_roster_that_is_written_reads_back() {
+    let text =
+        "name,senators,contact,board\n\"Tubman, Harriet\",1,h@x,\nDwayne \"Rock\" Johnson,,,yes\n";
+    let roster = Roster::parse(text.as_bytes()).unwrap();
+    assert_eq!(Roster::parse(&roster.to_csv()).unwrap(), roster);
+}
+
+#[test]
 fn a_name_column_is_all_that_a_roster_needs() {
     let roster = Roster::parse(b"name\nAda\nBob\n").unwrap();
     assert_eq!(roster.rows.len(), 2);
