@@ -125,6 +125,7 @@ impl LogApplication {
                 }
                 continue;
             }
+            let offered: Vec<EntryId> = candidates.iter().map(|c| c.id).collect();
             let timestamp_ms = self.clock.now(context).max(parent_ms + 1);
             let built = match self
                 .ledger
@@ -143,9 +144,10 @@ impl LogApplication {
                     return Ok(None);
                 }
             };
-            exclude.extend(built.refused.iter().copied());
             self.mempool.suspect(built.refused);
             if built.block.entries.is_empty() && !due {
+                // None of them can be in this block: wait for others.
+                exclude.extend(offered);
                 continue;
             }
             let block = LogBlock::new(built.block);

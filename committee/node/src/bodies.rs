@@ -239,8 +239,11 @@ where
                 hold.found.push((key, body));
             }
             if hold.missing.is_empty() {
-                if !hold.found.is_empty() {
-                    self.store.put_all(&hold.found).map_err(BodiesError)?;
+                if !hold.found.is_empty()
+                    && !self.store.put_all(&hold.found).map_err(BodiesError)?
+                {
+                    warn!("a sealed body can't be held here: no vote for its block");
+                    continue;
                 }
                 for (key, _) in &hold.found {
                     self.kept.remove(key);
@@ -359,12 +362,15 @@ mod tests {
             }
         }
 
-        fn put_all(&self, bodies: &[(BodyKey, Bytes)]) -> Result<(), Fault> {
+        fn put_all(&self, bodies: &[(BodyKey, Bytes)]) -> Result<bool, Fault> {
+            if bodies.iter().any(|(key, _)| self.closed(&key.statement)) {
+                return Ok(false);
+            }
             self.0
                 .lock()
                 .expect("not poisoned")
                 .extend(bodies.iter().cloned());
-            Ok(())
+            Ok(true)
         }
 
         fn closed(&self, statement: &StatementId) -> bool {
@@ -493,6 +499,19 @@ mod tests {
             peer.say(&BodyMessage::Have(kept.key, Bytes::from_static(&[2])).to_bytes());
             context.sleep(Duration::from_millis(20)).await;
             assert!(shelf.has(&kept.key).expect("works"));
+        });
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_held_here_gets_no_vote() {
+        deterministic::Runner::timed(Duration::from_secs(60)).start(|context| async move {
+            let (bodies, _shelf, mut peer) = keeper(&context).await;
+            let closed = need(9, 1);
+            let mut held = Box::pin(bodies.hold(vec![closed.clone()]));
+            assert!(held.as_mut().now_or_never().is_none());
+            peer.hear().await;
+            peer.say(&BodyMessage::Have(closed.key, Bytes::from_static(&[1])).to_bytes());
+            assert_eq!(held.await, Err(Stopped));
         });
     }
 

@@ -200,9 +200,9 @@ pub trait StateMachine: Send + 'static {
 
 /// Verifies proofs. Called off the asynchronous workers.
 pub trait ProofVerifier: Send + Sync + 'static {
-    /// Whether all claims hold, as one randomized batch whose weights come from `seed`, which
-    /// whoever made the claims can't predict.
-    fn verify(&self, claims: &[ProofClaim], seed: [u8; 32]) -> bool;
+    /// The positions of those claims that don't hold; none if all do. As one randomized batch whose
+    /// weights come from `seed`, which whoever made the claims can't predict.
+    fn verify(&self, claims: &[ProofClaim], seed: [u8; 32]) -> Vec<usize>;
 }
 
 /// Why a body isn't taken.
@@ -225,9 +225,9 @@ pub trait BodyStore: Send + Sync + 'static {
     /// hash). Pure; no I/O.
     fn check(&self, need: &BodyNeed, body: &[u8]) -> Result<(), BodyFault>;
 
-    /// Stores all of them durably, with one sync. Bodies of statements that are closed (erased or
-    /// opened) are skipped.
-    fn put_all(&self, bodies: &[(BodyKey, Bytes)]) -> Result<(), Fault>;
+    /// Stores all of them durably, with one sync. False if some can't be held here, because their
+    /// statement is closed or its key is damaged: this node then doesn't vote for their block.
+    fn put_all(&self, bodies: &[(BodyKey, Bytes)]) -> Result<bool, Fault>;
 
     /// Whether bodies of this statement are no longer wanted.
     fn closed(&self, statement: &StatementId) -> bool;

@@ -64,45 +64,45 @@ impl Proofs {
         context: &mut E,
         claims: Vec<ProofClaim>,
     ) -> bool {
-        let mut unknown = Vec::new();
-        {
-            let verdicts = self.verdicts();
-            for claim in claims {
-                let key = (claim.entry, claim.digest());
-                match verdicts.known.get(&key) {
-                    Some(true) => {}
-                    Some(false) => return false,
-                    None => unknown.push((key, claim)),
-                }
-            }
-        }
-        if unknown.is_empty() {
-            return true;
-        }
-        let (keys, claims): (Vec<Key>, Vec<ProofClaim>) = unknown.into_iter().unzip();
-        let valid = self.batch(context, claims).await;
-        // A failed batch says nothing about one claim, unless it was alone.
-        if valid || keys.len() == 1 {
-            let mut verdicts = self.verdicts();
-            for key in keys {
-                verdicts.insert(key, valid);
-            }
-        }
-        valid
+        self.verify_each(context, vec![claims]).await == [true]
     }
 
-    /// Whether each entry's claims hold. One batch if all do; each entry alone if not.
+    /// Whether each entry's claims all hold: one batch for those that aren't known.
     pub async fn verify_each<E: Spawner + CryptoRng>(
         &self,
         context: &mut E,
         entries: Vec<Vec<ProofClaim>>,
     ) -> Vec<bool> {
-        if self.verify(context, entries.concat()).await {
-            return vec![true; entries.len()];
+        let mut verdicts = vec![true; entries.len()];
+        let (mut asked, mut claims) = (Vec::new(), Vec::new());
+        {
+            let known = self.verdicts();
+            for (at, claim) in entries
+                .into_iter()
+                .enumerate()
+                .flat_map(|(at, claims)| claims.into_iter().map(move |claim| (at, claim)))
+            {
+                let key = (claim.entry, claim.digest());
+                match known.known.get(&key) {
+                    Some(true) => {}
+                    Some(false) => verdicts[at] = false,
+                    None => {
+                        asked.push((at, key));
+                        claims.push(claim);
+                    }
+                }
+            }
         }
-        let mut verdicts = Vec::with_capacity(entries.len());
-        for claims in entries {
-            verdicts.push(self.verify(context, claims).await);
+        // An entry that is known to be bad needs no batch; in a block, none of the others either.
+        if claims.is_empty() || verdicts == [false] {
+            return verdicts;
+        }
+        let bad = self.batch(context, claims).await;
+        let mut known = self.verdicts();
+        for (position, (at, key)) in asked.into_iter().enumerate() {
+            let valid = !bad.contains(&position);
+            known.insert(key, valid);
+            verdicts[at] &= valid;
         }
         verdicts
     }
@@ -111,7 +111,7 @@ impl Proofs {
         &self,
         context: &mut E,
         claims: Vec<ProofClaim>,
-    ) -> bool {
+    ) -> Vec<usize> {
         let mut seed = [0; 32];
         context.fill_bytes(&mut seed);
         let verifier = self.verifier.clone();
@@ -121,7 +121,7 @@ impl Proofs {
             .spawn(move |_| async move { verifier.verify(&claims, seed) })
             .await;
         match verdict {
-            Ok(valid) => valid,
+            Ok(bad) => bad,
             Err(error) => {
                 // Only at shutdown. No verdict is not a verdict: never resolve.
                 error!(%error, "proof verification was cut off");
@@ -147,10 +147,11 @@ mod tests {
     }
 
     impl ProofVerifier for Honest {
-        fn verify(&self, claims: &[ProofClaim], seed: [u8; 32]) -> bool {
+        fn verify(&self, claims: &[ProofClaim], seed: [u8; 32]) -> Vec<usize> {
             self.batches.fetch_add(1, Ordering::Relaxed);
             self.seeds.lock().expect("not poisoned").push(seed);
-            claims.iter().all(|claim| claim.proof == [1])
+            let bad = claims.iter().enumerate().filter(|(_, c)| c.proof != [1]);
+            bad.map(|(at, _)| at).collect()
         }
     }
 
@@ -180,12 +181,11 @@ mod tests {
             ];
             let verdicts = proofs.verify_each(&mut context, entries).await;
             assert_eq!(verdicts, [true, false, true, true]);
-            // The batch, then 3 and 4 alone.
-            assert_eq!(honest.batches.load(Ordering::Relaxed), 4);
-            // Both verdicts are known now: no batch is needed to refuse a block with 4.
-            let block = vec![claim(3, true), claim(4, false)];
+            assert_eq!(honest.batches.load(Ordering::Relaxed), 2);
+            // No batch is needed to refuse a block with 4.
+            let block = vec![claim(3, true), claim(4, false), claim(5, true)];
             assert!(!proofs.verify(&mut context, block).await);
-            assert_eq!(honest.batches.load(Ordering::Relaxed), 4);
+            assert_eq!(honest.batches.load(Ordering::Relaxed), 2);
             // Another proof for the same entry is another claim.
             assert!(proofs.verify(&mut context, vec![claim(4, true)]).await);
             let seeds = honest.seeds.lock().expect("not poisoned").clone();

@@ -133,6 +133,19 @@ fn four_nodes_agree_stop_start_again_and_refuse_what_would_make_them_cheat() {
         assert!(matches!(outcome, Ok(Outcome::Final(_))), "{outcome:?}");
     }
     println!("40 entries, one after another: {:?}", begun.elapsed());
+    // A thousand at once, through two nodes.
+    let begun = Instant::now();
+    let waiting: Vec<_> = (1000..2000)
+        .map(|n| {
+            let (node, _) = running[(n % 2) as usize].as_ref().expect("running");
+            node.node().mempool.submit(plain(n), None)
+        })
+        .collect();
+    for outcome in waiting {
+        let outcome = outcome.blocking_recv();
+        assert!(matches!(outcome, Ok(Outcome::Final(_))), "{outcome:?}");
+    }
+    println!("1000 entries at once: {:?}", begun.elapsed());
     let body: bytes::Bytes = b"sealed".as_slice().into();
     let (first, reader) = running[0].as_ref().expect("running");
     let outcome = first

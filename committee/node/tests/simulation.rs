@@ -14,6 +14,7 @@ use commonware_runtime::{Clock as _, deterministic::Context};
 use commonware_utils::probability;
 use rand::RngExt as _;
 use tacit_node::{
+    adapters::LedgerMachine,
     engine::EngineError,
     evidence::Evidence,
     ledger::{Reader, ledger},
@@ -24,9 +25,11 @@ use tacit_node::{
     time::ClockOffset,
 };
 use tacit_protocol::{
+    block::Block,
     certificate,
-    founding::{Founding, Operator, Timing},
+    founding::{CircuitKeys, Founding, Operator, Timing},
     hash::Digest,
+    ids::CircuitId,
     keys::PublicKey,
 };
 use toy::{Faults, SharedDisk, Toy, ToyBodies, ToyVerifier, plain, proven, sealed};
@@ -130,7 +133,12 @@ fn founding() -> Founding {
         founded_ms: 0,
         nonce: [0; 16],
         operators,
-        circuits: Vec::new(),
+        circuits: vec![CircuitKeys {
+            circuit: CircuitId(Digest::ZERO),
+            verifying_key: Digest::ZERO,
+            proving_key: Digest::ZERO,
+            transcript: None,
+        }],
         group_creators: Vec::new(),
         statement_creators: Vec::new(),
         timing: Timing::LOOPBACK,
@@ -637,4 +645,61 @@ fn through_losses_crashes_and_cuts_all_agree_and_nothing_acknowledged_is_lost() 
     for seed in 100..100 + seeds.unwrap_or(3) {
         ordeal(seed);
     }
+}
+
+#[test]
+fn the_real_ledger_runs_under_consensus_and_is_rebuilt_from_the_archive() {
+    run(18, LONG, |context| async move {
+        let founding = Founding {
+            version: 1,
+            ..founding()
+        };
+        let committee = Committee::new(
+            &context,
+            keys(4),
+            certificate::namespace(&founding.fingerprint()),
+            Block::genesis(&founding),
+            Profile::Loopback.timing(),
+            link(LATENCY),
+        )
+        .await;
+        let start = async |index: usize| {
+            let database = tacit_ledger::Ledger::in_memory(founding.clone()).expect("opens");
+            let machine = LedgerMachine::new(database).expect("founded");
+            let (ledger, reader, ledger_task) = ledger(machine);
+            let parts = Parts {
+                ledger,
+                ledger_task,
+                verifier: Arc::<ToyVerifier>::default(),
+                bodies: Arc::<ToyBodies>::default(),
+                on_evidence: Arc::new(|_| {}),
+                clock: ClockOffset::default(),
+            };
+            let storage = format!("node-{index}");
+            let simulated = committee.start(index, &storage, parts).await;
+            (simulated.expect("starts"), reader)
+        };
+        let mut running = Vec::new();
+        for index in 0..4 {
+            running.push(start(index).await);
+        }
+        let submit = running[1].0.node.mempool.submit(plain(1), None);
+        let Ok(Outcome::Refused(_)) = submit.await else {
+            panic!("not an entry of the log");
+        };
+        running[0].0.node.ledger.reached(10).await.expect("running");
+        // The database of one node is lost: its own archive has everything.
+        let (simulated, _) = running.remove(3);
+        simulated.crash(&context).await;
+        running.push(start(3).await);
+        assert!(running[3].0.node.ledger.applied().height >= 9);
+        running[3].0.node.ledger.reached(15).await.expect("running");
+        let mut headers = Vec::new();
+        for (simulated, reader) in &running {
+            simulated.node.ledger.reached(15).await.expect("running");
+            let header = reader.read(|machine| machine.ledger().header(15)).await;
+            headers.push(header.expect("running").expect("works").expect("applied"));
+        }
+        assert!(headers.windows(2).all(|pair| pair[0] == pair[1]));
+    });
 }

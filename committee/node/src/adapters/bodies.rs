@@ -12,7 +12,7 @@ use crate::machine::{BodyFault, BodyKey, BodyNeed, BodyStore, Fault, Refusal};
 /// A [`Vault`] behind [`BodyStore`].
 ///
 /// A statement whose slot is erased, or whose wrapping key is damaged, is closed: its bodies can't
-/// be kept here any more, and a node that went on asking for them would never vote again.
+/// be kept here any more, so they aren't asked for, and blocks with its signatures get no vote here.
 pub struct VaultBodies {
     vault: Arc<Vault>,
 }
@@ -78,21 +78,24 @@ impl BodyStore for VaultBodies {
         }
     }
 
-    fn put_all(&self, bodies: &[(BodyKey, Bytes)]) -> Result<(), Fault> {
+    fn put_all(&self, bodies: &[(BodyKey, Bytes)]) -> Result<bool, Fault> {
         let mut by_statement: BTreeMap<StatementId, Vec<([u8; 32], Bytes)>> = BTreeMap::new();
         for (key, body) in bodies {
             let list = by_statement.entry(key.statement).or_default();
             list.push((key.ct, body.clone()));
         }
+        let mut held = true;
         for (statement, bodies) in by_statement {
             match self.put(&statement, &bodies) {
                 Ok(()) => {}
-                Err(error @ VaultError::KeyDamaged(_)) => warn!(%error, "its bodies aren't kept"),
-                Err(error) if is_closed(&error) => {}
+                Err(error) if is_closed(&error) => {
+                    warn!(%error, "its bodies can't be kept");
+                    held = false;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        Ok(held)
     }
 
     fn closed(&self, statement: &StatementId) -> bool {

@@ -6,7 +6,6 @@ use tacit_circuits::{
 use tacit_protocol::{
     field::{Fr, fr_from_bytes},
     hash::Digest,
-    ids::EntryId,
     point::{Point, PointError},
 };
 use thiserror::Error;
@@ -68,33 +67,6 @@ impl SealingVerifier {
         };
         Ok((public, Proof::from_bytes(&claim.proof)?))
     }
-
-    /// The entries whose claims don't hold; none: all hold. Those that can't be decoded first, and
-    /// then nothing else is looked at. The batch's weights come from `seed`.
-    pub fn bad(&self, claims: &[ProofClaim], seed: [u8; 32]) -> Vec<EntryId> {
-        let mut bad = Vec::new();
-        let (mut batch, mut entries) = (Vec::new(), Vec::new());
-        for claim in claims {
-            match self.decode(claim) {
-                Ok(decoded) => {
-                    batch.push(decoded);
-                    entries.push(claim.entry);
-                }
-                Err(error) => {
-                    debug!(entry = %claim.entry, %error, "a proof can't be verified");
-                    bad.push(claim.entry);
-                }
-            }
-        }
-        // One that can't even be verified settles it.
-        if !bad.is_empty() {
-            return bad;
-        }
-        if let Err(proofs) = verify_batch(&self.key, &batch, &mut seeded_rng(seed)) {
-            bad.extend(proofs.0.iter().filter_map(|i| entries.get(*i)));
-        }
-        bad
-    }
 }
 
 fn field(position: usize, bytes: &[u8; 32]) -> Result<Fr, ClaimError> {
@@ -108,11 +80,25 @@ fn point(x: Fr, y: Fr) -> Result<Point, PointError> {
 }
 
 impl ProofVerifier for SealingVerifier {
-    fn verify(&self, claims: &[ProofClaim], seed: [u8; 32]) -> bool {
-        let bad = self.bad(claims, seed);
-        for entry in &bad {
-            debug!(%entry, "a proof doesn't hold");
+    fn verify(&self, claims: &[ProofClaim], seed: [u8; 32]) -> Vec<usize> {
+        let mut bad = Vec::new();
+        let (mut batch, mut positions) = (Vec::new(), Vec::new());
+        for (position, claim) in claims.iter().enumerate() {
+            match self.decode(claim) {
+                Ok(decoded) => {
+                    batch.push(decoded);
+                    positions.push(position);
+                }
+                Err(error) => {
+                    debug!(entry = %claim.entry, %error, "a proof can't be verified");
+                    bad.push(position);
+                }
+            }
         }
-        bad.is_empty()
+        if let Err(proofs) = verify_batch(&self.key, &batch, &mut seeded_rng(seed)) {
+            bad.extend(proofs.0.iter().filter_map(|at| positions.get(*at)));
+            bad.sort_unstable();
+        }
+        bad
     }
 }

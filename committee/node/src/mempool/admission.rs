@@ -269,8 +269,8 @@ mod tests {
     struct Trusting;
 
     impl ProofVerifier for Trusting {
-        fn verify(&self, _: &[ProofClaim], _: [u8; 32]) -> bool {
-            true
+        fn verify(&self, _: &[ProofClaim], _: [u8; 32]) -> Vec<usize> {
+            Vec::new()
         }
     }
 
@@ -293,8 +293,8 @@ mod tests {
             }
         }
 
-        fn put_all(&self, _: &[(BodyKey, Bytes)]) -> Result<(), Fault> {
-            Ok(())
+        fn put_all(&self, _: &[(BodyKey, Bytes)]) -> Result<bool, Fault> {
+            Ok(true)
         }
 
         fn closed(&self, _: &StatementId) -> bool {

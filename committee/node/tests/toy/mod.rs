@@ -326,9 +326,13 @@ pub struct ToyVerifier {
 }
 
 impl ProofVerifier for ToyVerifier {
-    fn verify(&self, claims: &[ProofClaim], _: [u8; 32]) -> bool {
+    fn verify(&self, claims: &[ProofClaim], _: [u8; 32]) -> Vec<usize> {
         self.looked_at.fetch_add(claims.len(), Ordering::Relaxed);
-        claims.iter().all(|claim| claim.proof == [1])
+        let bad = claims
+            .iter()
+            .enumerate()
+            .filter(|(_, claim)| claim.proof != [1]);
+        bad.map(|(at, _)| at).collect()
     }
 }
 
@@ -366,12 +370,12 @@ impl BodyStore for ToyBodies {
         Ok(())
     }
 
-    fn put_all(&self, bodies: &[(BodyKey, Bytes)]) -> Result<(), Fault> {
+    fn put_all(&self, bodies: &[(BodyKey, Bytes)]) -> Result<bool, Fault> {
         self.held
             .lock()
             .expect("not poisoned")
             .extend(bodies.iter().cloned());
-        Ok(())
+        Ok(true)
     }
 
     fn closed(&self, _: &StatementId) -> bool {
