@@ -12,6 +12,7 @@ use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, FoundingFile, SignedCar
 use crate::committee::{node_failure, read_encoded};
 use crate::context::{Context, Network};
 use crate::failure::Failure;
+use crate::service::{ServiceArgs, start_log};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -53,15 +54,8 @@ pub struct InitArgs {
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Exit when stdin closes: for programs that start nodes
-    #[arg(long)]
-    exit_with_parent: bool,
-    /// How much to log: error, warn, info, debug, trace
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    log: String,
-    /// Log JSON lines
-    #[arg(long)]
-    log_json: bool,
+    #[command(flatten)]
+    service: ServiceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -151,86 +145,74 @@ fn init(args: InitArgs, cx: &Context) -> Result<(), Failure> {
 }
 
 fn run_node(args: &RunArgs, cx: &Context) -> Result<(), Failure> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&args.log).map_err(|e| {
-        Failure::usage(
-            "log-level",
-            format!("{}: {e}", args.log),
-            "Use error, warn, info, debug or trace.",
-        )
-    })?;
-    let logger = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    if args.log_json {
-        logger.json().init();
-    } else {
-        logger.with_ansi(false).init();
-    }
+    start_log(&args.service)?;
     let options = RunOptions {
-        exit_with_stdin: args.exit_with_parent,
+        exit_with_stdin: args.service.exit_with_parent,
     };
     run::run(&Home::new(cx.home()), &options).map_err(|e| match e {
         RunError::Home(e) => node_failure(e),
-        other => Failure::check("node", other, "The log above says more. After mending it, start the node again: it goes on where it stopped."),
+        other => Failure::check(
+            "node",
+            other,
+            "The log above says more. After mending it, start the node again: it goes on where it stopped.",
+        ),
     })
 }
 
 #[derive(Serialize)]
 struct NodeStatus {
     node: String,
-    reachable: bool,
     ready: bool,
-    detail: serde_json::Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 fn status(args: &StatusArgs, cx: &Context) -> Result<(), Failure> {
     let api = cx.api(&args.network)?;
-    let mut rows = Vec::new();
-    for (url, answer) in api.readiness() {
-        rows.push(match answer {
-            Ok((ready, detail)) => NodeStatus {
+    let nodes: Vec<NodeStatus> = api
+        .readiness()
+        .into_iter()
+        .map(|(url, answer)| {
+            let (detail, problem) = match answer {
+                Ok(detail) => (Some(detail), None),
+                Err(e) => (None, Some(e.to_string())),
+            };
+            NodeStatus {
                 node: url.to_string(),
-                reachable: true,
-                ready,
+                ready: detail.is_some(),
                 detail,
-            },
-            Err(e) => NodeStatus {
-                node: url.to_string(),
-                reachable: false,
-                ready: false,
-                detail: serde_json::Value::String(e.to_string()),
-            },
-        });
+                problem,
+            }
+        })
+        .collect();
+    let ready = nodes.iter().filter(|n| n.ready).count();
+    if ready == 0 {
+        let problem = nodes.iter().find_map(|n| n.problem.clone());
+        return Err(Failure::unreachable(
+            "no-node-ready",
+            format!("no node is ready: {}", problem.unwrap_or_default()),
+            "Wait if it has just been started, ask its operator, or name other nodes with --node URL.",
+        ));
     }
-    cx.out.result(&rows, |out| {
-        let rows: Vec<Vec<String>> = rows
+    cx.out.result(&nodes, |out| {
+        let rows: Vec<Vec<String>> = nodes
             .iter()
-            .map(|r| {
-                let field = |name: &str| r.detail.get(name).map_or("-".into(), ToString::to_string);
-                let state = if r.ready {
-                    "ready"
-                } else if r.reachable {
-                    "not ready"
-                } else {
-                    "unreachable"
+            .map(|n| {
+                let field = |name: &str| {
+                    let value = n.detail.as_ref().and_then(|d| d.get(name));
+                    value.map_or("-".to_string(), ToString::to_string)
                 };
-                vec![
-                    r.node.clone(),
-                    state.into(),
-                    field("height"),
-                    field("peers"),
-                ]
+                let state = match &n.problem {
+                    None => "ready".to_string(),
+                    Some(problem) => problem.clone(),
+                };
+                vec![n.node.clone(), field("applied"), field("peers"), state]
             })
             .collect();
-        out.table(&["node", "state", "height", "peers"], &rows);
+        out.table(&["node", "block", "peers", "state"], &rows);
+        out.line(format!("{ready} of {} nodes are ready.", nodes.len()));
     });
-    if rows.iter().any(|r| r.ready) {
-        Ok(())
-    } else {
-        Err(Failure::unreachable(
-            "no-node-ready",
-            "no node is ready",
-            "Ask its operator, or name other nodes with --node URL.",
-        ))
-    }
+    Ok(())
 }

@@ -34,7 +34,7 @@ pub enum Command {
     /// Make a registrar in --home: its key, its card, and the secret that registrars share
     Init(InitArgs),
     /// Show this registrar's key and how far its groups are
-    Show,
+    Show(ShowArgs),
     /// Approve a group: look at it, and add your signature to its file
     Approve(ApproveArgs),
     /// Give everybody on a roster a one-time code
@@ -57,6 +57,13 @@ pub struct InitArgs {
     /// Put a copy of the shared secret here, for the other registrars
     #[arg(long, value_name = "FILE")]
     secret_out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Write this registrar's card into this file again
+    #[arg(long, value_name = "FILE")]
+    card: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -114,7 +121,7 @@ pub struct ServeArgs {
 pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
     match command {
         Command::Init(args) => init(&args, cx),
-        Command::Show => show(cx),
+        Command::Show(args) => show(&args, cx),
         Command::Approve(args) => approve(&args, cx),
         Command::Invite(args) => invite(&args, cx),
         Command::Serve(args) => serve(&args, cx),
@@ -132,6 +139,8 @@ impl From<RegistrarError> for Failure {
             | E::Card(CardError::File(_))
             | E::Approval(ApprovalError::File(_))
             | E::HandOver(_) => usage("file"),
+            E::NoRegistrar(_) => usage("no-registrar"),
+            E::AlreadyRegistrar(_) => usage("registrar-exists"),
             E::Card(_) => usage("card"),
             E::Approval(ApprovalError::NotRegistrar(_)) => usage("not-registrar"),
             E::Approval(_) => (true, "group-file"),
@@ -250,8 +259,11 @@ struct GroupProgress {
     enrolled: usize,
 }
 
-fn show(cx: &Context) -> Result<(), Failure> {
+fn show(args: &ShowArgs, cx: &Context) -> Result<(), Failure> {
     let registrar = Registrar::open(cx.home())?;
+    if let Some(path) = &args.card {
+        files::replace_private(path, registrar.card().to_json().as_bytes())?;
+    }
     let mut groups = Vec::new();
     for id in registrar.groups()? {
         let (invited, enrolled) = registrar.progress(&id)?;

@@ -202,6 +202,19 @@ impl Api {
         })
     }
 
+    /// What each node says of its own readiness: JSON, or why there is none.
+    pub fn readiness(&self) -> Vec<(ServiceUrl, Result<serde_json::Value, ServiceError>)> {
+        let ask = |node: &ServiceUrl| {
+            let bytes = self.connector.get(node, "/v1/ready", MAX_JSON, PATIENCE)?;
+            serde_json::from_slice(&bytes)
+                .map_err(|e| ServiceError::BadAnswer(format!("its answer can't be read: {e}")))
+        };
+        self.nodes
+            .iter()
+            .map(|node| (node.clone(), ask(node)))
+            .collect()
+    }
+
     /// What the nodes say of the current epoch.
     pub fn epoch(&self) -> Result<EpochView, ApiError> {
         self.json("/v1/epoch")

@@ -32,7 +32,7 @@ use tracing::error;
 
 pub use committee::{Committee, CommitteeError};
 pub use limits::{Limits, MAX_ENTRY_SUBMISSION, MAX_SIGNATURE_SUBMISSION, ServerLimits};
-pub use log::{Log, LedgerRead, NodeLog, Standing};
+pub use log::{LedgerRead, Log, NodeLog, Standing};
 pub use problem::{ApiError, PROBLEM_TYPE, Problem};
 pub use routes::metrics;
 pub use server::{ListenError, Listener, TlsError, Transport, serve, tls};
@@ -133,7 +133,9 @@ impl Api {
         }
         let behind = standing.tip.saturating_sub(standing.applied.height);
         if behind > limits.max_lag {
-            return not_ready(format!("this node is {behind} blocks behind and catches up"));
+            return not_ready(format!(
+                "this node is {behind} blocks behind and catches up"
+            ));
         }
         let age_ms = (self.0.now)().saturating_sub(standing.applied.timestamp_ms);
         if age_ms > limits.stale_ms {
