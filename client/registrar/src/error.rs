@@ -1,5 +1,7 @@
 //! What can go wrong in a registrar, and whose fault it is.
 
+use std::path::PathBuf;
+
 use tacit_protocol::codec::DecodeError;
 use tacit_protocol::ids::GroupId;
 use tacit_protocol::point::PointError;
@@ -17,6 +19,12 @@ pub enum RegistrarError {
     /// The home folder: its owner's to mend.
     #[error(transparent)]
     File(#[from] FileError),
+    /// A home without a registrar: its owner named another, or made none yet.
+    #[error("there is no registrar in {}", .0.display())]
+    NoRegistrar(PathBuf),
+    /// A home with a registrar, where another was to be made.
+    #[error("there is a registrar in {} already", .0.display())]
+    AlreadyRegistrar(PathBuf),
     /// A card or a registrar's name: its maker's.
     #[error(transparent)]
     Card(#[from] CardError),
@@ -108,6 +116,8 @@ impl RegistrarError {
     pub fn advice(&self) -> String {
         match self {
             Self::File(e) | Self::Card(CardError::File(e)) | Self::Approval(ApprovalError::File(e)) => return e.advice(),
+            Self::NoRegistrar(_) => "Check --home, or make one: tacit registrar init",
+            Self::AlreadyRegistrar(_) => "Use it (`tacit registrar show`), or another --home.",
             Self::Card(_) => "Ask the registrar for its card: `tacit registrar init` writes one.",
             Self::Approval(e) => e.advice(),
             Self::Roster(e) => e.advice(),

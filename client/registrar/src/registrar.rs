@@ -124,7 +124,7 @@ impl Registrar {
         files::create_folder(home)?;
         let (key_path, secret_path) = (home.join(KEY_FILE), home.join(SECRET_FILE));
         if key_path.exists() {
-            return Err(FileError::Exists(key_path).into());
+            return Err(RegistrarError::AlreadyRegistrar(home.to_path_buf()));
         }
         if secret_path.exists() {
             let kept = files::read_secret(&secret_path)?;
@@ -145,7 +145,11 @@ impl Registrar {
 
     /// Opens a registrar's home and checks that nobody else can read it.
     pub fn open(home: &Path) -> Result<Self, RegistrarError> {
-        let key = SigningKey::from_seed(*files::read_secret(&home.join(KEY_FILE))?);
+        let key_path = home.join(KEY_FILE);
+        if !key_path.exists() {
+            return Err(RegistrarError::NoRegistrar(home.to_path_buf()));
+        }
+        let key = SigningKey::from_seed(*files::read_secret(&key_path)?);
         let secret = files::read_secret(&home.join(SECRET_FILE))?;
         let (store, name) = Store::open(&home.join(DATABASE_FILE), &key.public())?;
         Ok(Self {

@@ -86,6 +86,8 @@ impl From<&RegistrarError> for Problem {
             ),
             // The rest is this registrar's own trouble; a client learns no more than that.
             E::File(_)
+            | E::NoRegistrar(_)
+            | E::AlreadyRegistrar(_)
             | E::Card(_)
             | E::Approval(_)
             | E::Roster(_)

@@ -660,11 +660,17 @@ fn a_home_that_is_incomplete_or_mixed_up_is_refused_by_name() {
     let (a, b) = (folder.path().join("a"), folder.path().join("b"));
     assert!(matches!(
         Registrar::open(&a),
-        Err(RegistrarError::File(FileError::Missing(_)))
+        Err(RegistrarError::NoRegistrar(_))
     ));
     for home in [&a, &b] {
         Registrar::init(home, "R", None, &mut getrandom::SysRng).unwrap();
     }
+    fs::rename(a.join(SECRET_FILE), a.join("elsewhere")).unwrap();
+    let refused = Registrar::open(&a);
+    assert!(matches!(
+        refused,
+        Err(RegistrarError::File(FileError::Missing(p))) if p == a.join(SECRET_FILE)
+    ));
     fs::copy(a.join(KEY_FILE), b.join(KEY_FILE)).unwrap();
     assert!(matches!(
         Registrar::open(&b),
@@ -689,7 +695,7 @@ fn init_never_replaces_a_registrar_and_finishes_one_that_was_interrupted() {
         .card();
     assert!(matches!(
         Registrar::init(&home, "R", None, &mut rng),
-        Err(RegistrarError::File(FileError::Exists(_)))
+        Err(RegistrarError::AlreadyRegistrar(_))
     ));
     assert_eq!(Registrar::open(&home).unwrap().card(), first);
 
