@@ -221,6 +221,8 @@ impl Demo {
         let group = self.timed("enrolment", |d| d.enrol(&fingerprint))?;
         let first = self.first_statement(&group)?;
         let second = self.second_statement(&group, args.deadline)?;
+        // Only now has every node attested that it erased what it opened the first list with.
+        self.fetch_bundle(&first.id, &first.bundle)?;
         self.story
             .scene("All services stop. What follows needs the two files and the fingerprint only.");
         self.stop_all();

@@ -10,6 +10,7 @@
 mod apply;
 mod facts;
 mod ledger;
+mod opened;
 mod schema;
 mod store;
 mod views;
@@ -18,6 +19,7 @@ pub mod replay;
 
 pub use apply::{BodyNeed, Claim, Effects, Refusal};
 pub use ledger::{Admission, Applied, Built, Checked, Ledger, LedgerError};
+pub use opened::OpenedBodies;
 pub use views::{
     ChunkView, GroupView, MemberView, OpeningView, SignatureEntry, SignatureView, StatementView,
 };

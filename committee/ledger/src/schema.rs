@@ -143,6 +143,7 @@ CREATE TABLE signatures (
     PRIMARY KEY (statement, nullifier)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX signatures_by_position ON signatures (statement, position);
+CREATE INDEX signatures_by_ct ON signatures (statement, ct);
 
 -- Signatures counted under each class.
 CREATE TABLE class_counts (

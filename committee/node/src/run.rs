@@ -8,7 +8,7 @@ use std::thread;
 use bytes::Bytes;
 use commonware_codec::DecodeExt as _;
 use commonware_p2p::Address;
-use tacit_ledger::{Ledger, LedgerError};
+use tacit_ledger::{Ledger, LedgerError, OpenedBodies};
 use tacit_protocol::block::Block;
 use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, Timing as FoundedTiming};
 use tacit_vault::{HostDisk, OsRandom, Vault, VaultError, harden_process};
@@ -100,6 +100,8 @@ fn members(opened: &Opened) -> Result<Vec<(PublicKey, Address)>, RunError> {
 /// Runs the node in `home` until it is told to stop, or can't go on. Blocks.
 pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
     harden_process().map_err(|e| RunError::System("to switch core dumps off", e))?;
+    // Nobody else on this machine has any business in a node's files.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let opened = home.open()?;
     let founding = opened.founding.founding.clone();
     info!(node = opened.node, committee = %opened.fingerprint, nodes = founding.nodes(), "starting");
@@ -135,7 +137,8 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
         founding.sealing().map_err(HomeError::from)?.circuit.0,
         &opened.verifying_key.1,
     ));
-    let bodies = Arc::new(VaultBodies::new(vault.clone()));
+    let bodies =
+        Arc::new(VaultBodies::new(vault.clone()).with_opened(OpenedBodies::new(&home.database())));
     let (running, reader) = production::start(config, machine, verifier, bodies, Arc::new(|_| {}))?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -152,12 +155,20 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
     let reconciler = Reconciler::new(identity, vault, running.node().clone(), reader.clone());
     // The vault's calls block on the disk, so the reconcilers have a thread of their own.
     let (failed, mut failures) = mpsc::channel::<ReconcileError>(1);
+    let (stop_reconciling, mut stopped) = oneshot::channel::<()>();
     let handle = runtime.handle().clone();
-    thread::Builder::new()
+    let reconciling = thread::Builder::new()
         .name("reconcile".into())
         .spawn(move || {
-            let error = handle.block_on(reconciler.run(TokioHost::new()));
-            drop(failed.blocking_send(error));
+            let ended = handle.block_on(async {
+                tokio::select! {
+                    error = reconciler.run(TokioHost::new()) => Some(error),
+                    _ = &mut stopped => None,
+                }
+            });
+            if let Some(error) = ended {
+                drop(failed.blocking_send(error));
+            }
         })
         .map_err(|e| RunError::System("a thread", e))?;
 
@@ -201,10 +212,14 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
         drop(server.await);
         outcome
     });
+    // The reconcilers wait on the runtime's clock, so they go first.
+    drop(stop_reconciling.send(()));
+    let reconciled = reconciling.join();
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     let node = running.stop();
     outcome?;
     node?;
+    reconciled.map_err(|_| RunError::Ended("a reconciler"))?;
     info!("stopped");
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
+use tacit_ledger::OpenedBodies;
 use tacit_protocol::{codec::Decode as _, entry::Entry, ids::StatementId, signature::SealedBody};
 use tacit_vault::{SlotState, Vault, VaultError, limits::MAX_BATCH};
 use tracing::warn;
@@ -15,12 +16,30 @@ use crate::machine::{BodyFault, BodyKey, BodyNeed, BodyStore, Fault, Refusal};
 /// be kept here any more, so they aren't asked for, and blocks with its signatures get no vote here.
 pub struct VaultBodies {
     vault: Arc<Vault>,
+    opened: Option<OpenedBodies>,
 }
 
 impl VaultBodies {
     /// Bodies in this vault.
     pub fn new(vault: Arc<Vault>) -> Self {
-        Self { vault }
+        Self {
+            vault,
+            opened: None,
+        }
+    }
+
+    /// Gives opened bodies too, which are public, to nodes that were down when they were sealed.
+    #[must_use]
+    pub fn with_opened(mut self, opened: OpenedBodies) -> Self {
+        self.opened = Some(opened);
+        self
+    }
+
+    fn opened(&self, key: &BodyKey) -> Result<Option<Bytes>, Fault> {
+        match &self.opened {
+            Some(opened) => Ok(opened.get(&key.statement, &key.ct)?.map(Bytes::from)),
+            None => Ok(None),
+        }
     }
 
     /// Stores one statement's bodies. The slot is made if there is none yet: whoever votes holds
@@ -46,14 +65,15 @@ impl BodyStore for VaultBodies {
 
     fn get(&self, key: &BodyKey) -> Result<Option<Bytes>, Fault> {
         match self.vault.get_body(&key.statement, &key.ct) {
-            Ok(body) => Ok(body.map(Bytes::from_owner)),
+            Ok(Some(body)) => Ok(Some(Bytes::from_owner(body))),
+            Ok(None) => self.opened(key),
             // From here on it counts as missing, and is fetched from the peers again.
             Err(error @ VaultError::BodyDamaged(_)) => {
                 warn!(%error, "it will be fetched again");
                 Ok(None)
             }
-            Err(VaultError::NoSlot(_)) => Ok(None),
-            Err(error) if is_closed(&error) => Ok(None),
+            Err(VaultError::NoSlot(_)) => self.opened(key),
+            Err(error) if is_closed(&error) => self.opened(key),
             Err(error) => Err(error.into()),
         }
     }

@@ -231,11 +231,19 @@ impl<M: HasLedger> Reconciler<M> {
         self.reader
             .read(move |m| m.ledger().publish_bodies(&statement, &bodies))
             .await??;
-        let since = *self.waiting.entry(*id).or_insert(now);
-        if !missing.is_empty() && now.duration_since(since).unwrap_or_default() < BODIES_PATIENCE {
-            warn!(statement = %id, missing = missing.len(), "asking peers for opened bodies that this node lacks");
-            self.node.bodies.keep(missing);
-            return Ok(());
+        if !missing.is_empty() {
+            let since = match self.waiting.get(id) {
+                Some(since) => *since,
+                None => {
+                    warn!(statement = %id, missing = missing.len(), "asking peers for opened bodies that this node lacks");
+                    self.waiting.insert(*id, now);
+                    self.node.bodies.keep(missing);
+                    now
+                }
+            };
+            if now.duration_since(since).unwrap_or_default() < BODIES_PATIENCE {
+                return Ok(());
+            }
         }
         self.waiting.remove(id);
         self.erase(id, ErasureReason::Opened)
