@@ -201,8 +201,8 @@ impl Connector {
 
 fn transport(e: ureq::Error) -> ServiceError {
     match e {
-        ureq::Error::BodyExceedsLimit(n) => {
-            ServiceError::BadAnswer(format!("the answer has more than {n} bytes"))
+        ureq::Error::BodyExceedsLimit(_) => {
+            ServiceError::BadAnswer("the answer is longer than it may be".into())
         }
         e => ServiceError::Transport(e.to_string()),
     }
@@ -215,7 +215,9 @@ fn read(
     let mut answer = answer.map_err(transport)?;
     let status = answer.status();
     if status.is_success() {
-        let body = answer.body_mut().with_config().limit(limit);
+        // ureq's own limit must not be reached, not even exactly.
+        let body = answer.body_mut().with_config();
+        let body = body.limit(limit.saturating_add(1));
         return body.read_to_vec().map_err(transport);
     }
     let body = answer.body_mut().with_config().limit(MAX_PROBLEM);
