@@ -6,7 +6,7 @@
 //! siblings, all others must follow so, one after the other. At an exception of an addition the slope's
 //! coefficient is zero and the chain ends there.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use ark_ff::{Field as _, UniformRand as _, Zero as _};
 use tacit_protocol::field::{Fr, Scalar, SecretScalar};
@@ -20,8 +20,17 @@ use crate::relation::{Nonce, Rule, SealingWitness};
 
 type Terms = [(Fr, usize)];
 
-/// How many variables nothing determines, and the rules of the constraints that still hold one.
-fn undetermined<const D: usize>((filled, siblings): &(Filled, Vec<usize>)) -> (usize, Vec<Rule>) {
+/// Where the chain leads.
+struct Chain {
+    /// How many variables nothing determines.
+    free: usize,
+    /// The rules of the constraints that hold one of them.
+    open: Vec<Rule>,
+    /// The constraints that determine nothing: each checks what others have determined.
+    checks: BTreeMap<Rule, usize>,
+}
+
+fn chain<const D: usize>((filled, siblings): &(Filled, Vec<usize>)) -> Chain {
     let matrices = &filled.matrices;
     let rows: Vec<[&Terms; 3]> = (0..matrices.constraints())
         .map(|i| [&matrices.a[i][..], &matrices.b[i][..], &matrices.c[i][..]])
@@ -54,6 +63,7 @@ fn undetermined<const D: usize>((filled, siblings): &(Filled, Vec<usize>)) -> (u
             .sum::<Fr>()
     };
     let mut open: Vec<usize> = (0..rows.len()).collect();
+    let mut checks = BTreeMap::new();
     loop {
         let before = known.len();
         open.retain(|row| {
@@ -65,7 +75,10 @@ fn undetermined<const D: usize>((filled, siblings): &(Filled, Vec<usize>)) -> (u
                 .collect();
             let mut unknown = unknown.into_iter();
             match (unknown.next(), unknown.next()) {
-                (None, _) => false,
+                (None, _) => {
+                    *checks.entry(filled.rows[*row]).or_default() += 1;
+                    false
+                }
                 (Some(x), None) => {
                     let [alpha, beta, gamma] = terms.map(|terms| {
                         terms
@@ -88,10 +101,14 @@ fn undetermined<const D: usize>((filled, siblings): &(Filled, Vec<usize>)) -> (u
             break;
         }
     }
-    let mut rules: Vec<Rule> = open.iter().map(|row| filled.rows[*row]).collect();
-    rules.sort();
-    rules.dedup();
-    (filled.assignment.len() - known.len(), rules)
+    let mut open: Vec<Rule> = open.iter().map(|row| filled.rows[*row]).collect();
+    open.sort();
+    open.dedup();
+    Chain {
+        free: filled.assignment.len() - known.len(),
+        open,
+        checks,
+    }
 }
 
 /// A filled circuit, and which of its witness variables are siblings.
@@ -121,24 +138,40 @@ fn given_bits_and_siblings_nothing_else_is_free_in_the_production_circuit() {
         (Scalar::from(2u64).pow([250]), alone()),
     ] {
         let filled = filled::<MAX_DEPTH>(s, Nonce::random(&mut rng), path);
-        assert_eq!(undetermined::<MAX_DEPTH>(&filled), (0, vec![]));
+        let chain = chain::<MAX_DEPTH>(&filled);
+        assert_eq!((chain.free, chain.open), (0, vec![]));
+        // Every other constraint determines one variable, so without it that variable is free (a guard
+        // determines an inverse: forgeries without the guard are elsewhere). These check what others
+        // determined, and each of them is forged elsewhere too.
+        let checks = [
+            (Rule::SecretBits, SCALAR_BITS),
+            // Ten selectors, nine chunks that are equal, the chosen gap and its 27 bits.
+            (Rule::SecretRange, 10 + 9 + 1 + 27),
+            (Rule::Depth, MAX_DEPTH + 1),
+            (Rule::PathBits, MAX_DEPTH),
+            (Rule::Root, 1),
+            (Rule::Nullifier, 1),
+            (Rule::NonceBits, SCALAR_BITS),
+            (Rule::Ct, 1),
+        ];
+        assert_eq!(chain.checks, BTreeMap::from(checks));
     }
 }
 
 #[test]
 fn at_the_exceptions_of_the_last_additions_the_slope_is_free_which_is_why_they_are_guarded() {
     let s = Scalar::from(2u64).pow([249]) - Scalar::from(1u64);
-    let (free, rules) = undetermined::<1>(&filled::<1>(s, nonce(77), alone()));
+    let Chain { free, open, .. } = chain::<1>(&filled::<1>(s, nonce(77), alone()));
     assert!(
-        free > 0 && rules.contains(&Rule::PublicKey) && rules.contains(&Rule::SecretExcluded),
-        "{rules:?}"
+        free > 0 && open.contains(&Rule::PublicKey) && open.contains(&Rule::SecretExcluded),
+        "{open:?}"
     );
 
     let r = Scalar::from(9u64) * Scalar::from(2u64).pow([250]);
     let excluded = Nonce::encode(&SecretScalar::new(r));
-    let (free, rules) = undetermined::<1>(&filled::<1>(Scalar::from(77u64), excluded, alone()));
+    let Chain { free, open, .. } = chain::<1>(&filled::<1>(Scalar::from(77u64), excluded, alone()));
     assert!(
-        free > 0 && rules.contains(&Rule::CommitmentPoint) && rules.contains(&Rule::NonceExcluded),
-        "{rules:?}"
+        free > 0 && open.contains(&Rule::CommitmentPoint) && open.contains(&Rule::NonceExcluded),
+        "{open:?}"
     );
 }
