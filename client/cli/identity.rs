@@ -1,6 +1,7 @@
 //! `tacit identity`: what makes a person a member. Secrets lie in one encrypted file in --home, and
 //! nothing here prints them.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -32,6 +33,10 @@ pub struct NewArgs {
     /// Take over an identity of Semaphore v4: a file with the text that its export() gives
     #[arg(long, value_name = "FILE")]
     semaphore_key_file: Option<PathBuf>,
+    /// Make a random passphrase and write it to this new file: for scripts and agents, who give it back
+    /// with --passphrase-file
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_file")]
+    new_passphrase_file: Option<PathBuf>,
 }
 
 pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
@@ -117,8 +122,12 @@ fn new(args: &NewArgs, cx: &Context) -> Result<(), Failure> {
         Some(file) => semaphore_key(file)?,
         None => identity_file::generate()?,
     };
-    let passphrase = cx.new_passphrase()?;
-    let unlocked = identity_file::create(&path, &passphrase, secret, Cost::PERSON)?;
+    let (passphrase, cost) = match &args.new_passphrase_file {
+        // Nobody guesses 256 random bits, so there is no need to make guessing dear.
+        Some(file) => (random_passphrase(file)?, Cost::RANDOM),
+        None => (cx.new_passphrase()?, Cost::PERSON),
+    };
+    let unlocked = identity_file::create(&path, &passphrase, secret, cost)?;
     let view = view(&unlocked, path);
     cx.out.result(&view, |out| {
         out.line(format!("Your identity is in {}", view.file.display()));
@@ -131,6 +140,19 @@ fn new(args: &NewArgs, cx: &Context) -> Result<(), Failure> {
         out.line("Whoever has both can sign as you, and see what you have signed.");
     });
     Ok(())
+}
+
+/// Makes a passphrase of 256 random bits and writes it to a file that doesn't exist yet.
+fn random_passphrase(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let failed = |e: io::Error| Failure::file("write", path, &e);
+    if path.try_exists().map_err(failed)? {
+        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+    }
+    let mut random = Zeroizing::new([0u8; 32]);
+    getrandom::fill(&mut random[..]).map_err(IdentityFileError::Randomness)?;
+    let passphrase = Zeroizing::new(hex::encode(&random[..]));
+    files::replace(path, passphrase.as_bytes()).map_err(failed)?;
+    Ok(passphrase)
 }
 
 /// Reads what Semaphore's `identity.export()` gave: the private key in base64.
