@@ -10,23 +10,16 @@ use axum::{
 
 use super::{Api, ApiError};
 
-/// Bounds requests in number and time. Submissions, which wait, and reads don't take each other's
-/// places. Nobody is told apart by address.
+/// Bounds reads in number and time. Submissions have places of their own, which they take once
+/// their body is here. Nobody is told apart by address.
 pub(super) async fn admit(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let submits = request.method() == Method::POST;
-    let places = if submits {
-        api.submission_places()
-    } else {
-        api.read_places()
-    };
-    let Ok(_place) = places.try_acquire() else {
+    if request.method() == Method::POST {
+        return next.run(request).await;
+    }
+    let Ok(_place) = api.read_places().try_acquire() else {
         return ApiError::Busy.into_response();
     };
     let answer = next.run(request);
-    if submits {
-        // Its parts have their own bounds.
-        return answer.await;
-    }
     match tokio::time::timeout(api.limits().read_time, answer).await {
         Ok(response) => response,
         Err(_) => ApiError::TimedOut.into_response(),

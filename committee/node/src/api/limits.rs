@@ -15,7 +15,7 @@ pub const RECENT_BLOCKS: usize = 16;
 /// Bounds of what the API does.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Submissions that are worked on or waited for at once; further ones are told to come back.
+    /// Submissions that are judged or waited for at once; further ones are told to come back.
     pub submissions: usize,
     /// Other requests that are worked on at once; further ones are told to come back.
     pub reads: usize,

@@ -20,6 +20,7 @@ use hyper_util::{
 };
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
+use tacit_vault::{PermissionError, check_permissions};
 use thiserror::Error;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -80,12 +81,15 @@ pub enum TlsError {
         /// Why it isn't.
         error: rustls_pki_types::pem::Error,
     },
+    /// Others of this machine may read the key.
+    #[error(transparent)]
+    Permissions(#[from] PermissionError),
     /// Certificate and key don't fit.
     #[error("the certificate and the key can't be used: {0}")]
     Unusable(#[from] rustls::Error),
 }
 
-/// TLS 1.2 and 1.3 with a certificate chain and its key, both PEM files.
+/// TLS 1.2 and 1.3 with a certificate chain and its key, both PEM files. The key's is its owner's alone.
 pub fn tls(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     let file = |path: &Path, what| {
         let path = path.to_path_buf();
@@ -98,6 +102,7 @@ pub fn tls(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError
     if chain.is_empty() {
         return Err(missing(rustls_pki_types::pem::Error::NoItemsFound));
     }
+    check_permissions(key)?;
     let key = PrivateKeyDer::from_pem_file(key).map_err(file(key, "private key"))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)

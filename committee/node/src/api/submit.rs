@@ -116,6 +116,9 @@ impl Api {
     pub(super) async fn submit(&self, route: Route, request: Request) -> Result<Bytes, ApiError> {
         check_media_type(request.headers())?;
         let body = self.receive(route, request).await?;
+        // Taken only now: a body that trickles in takes a connection and nobody's place.
+        let places = self.submission_places();
+        let _place = places.try_acquire().map_err(|_| ApiError::Busy)?;
         let submission = Submission::from_bytes(&body).map_err(malformed)?;
         let entry = Entry::parse(&submission.entry).map_err(|error| match error {
             EntryError::Decode(error) => malformed(error),

@@ -136,7 +136,7 @@ fn good_proofs_hold_alone_and_together_and_a_bad_one_is_named() {
     let log = TestLog::new();
     let (_, id) = collecting(&log);
     let claims: Vec<_> = (0..3)
-        .map(|i| admitted(&log, &sign(&log, id, i, i, 1)).0)
+        .map(|i| admitted(&log, &sign(&log, id, i, i + 1, 1)).0)
         .collect();
     let verifier = verifier();
     let nothing: [usize; 0] = [];

@@ -178,6 +178,20 @@ async fn a_body_that_does_not_arrive_is_not_waited_for() {
     let answer = client.post("/v1/groups", Body::from_stream(never)).await;
     assert_eq!(answer.status, StatusCode::REQUEST_TIMEOUT);
     assert_eq!(answer.problem(), "slow-body");
+    // It takes a connection, not a place: with one place, somebody else gets through meanwhile.
+    let limits = tacit_node::api::Limits {
+        submissions: 1,
+        ..quick()
+    };
+    let log = TestLog::new();
+    let narrow = Client::with(&log, limits);
+    let never = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+    let (slow, other) = tokio::join!(
+        narrow.post("/v1/groups", Body::from_stream(never)),
+        narrow.post("/v1/groups", plain(create_group(1))),
+    );
+    assert_eq!(slow.problem(), "slow-body");
+    other.ok();
     let broken = futures::stream::iter([Err::<Vec<u8>, _>(std::io::Error::other("gone"))]);
     let answer = client.post("/v1/groups", Body::from_stream(broken)).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
@@ -402,7 +416,7 @@ async fn each_refusal_of_a_signature_has_its_name() {
 
     for i in 1..3 {
         client
-            .post(&route, people::sign(&log, id, i, 20 + i, 1).to_bytes())
+            .post(&route, people::sign(&log, id, i, i + 1, 1).to_bytes())
             .await
             .ok();
     }

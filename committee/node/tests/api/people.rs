@@ -1,5 +1,7 @@
 //! The people of the tests: a group of six with two senators, its registrars, and statements.
 
+use std::{collections::BTreeMap, sync::Mutex};
+
 use tacit_circuits::{Nonce, SealingPublic, SealingWitness, prove, seal_point, seeded_rng};
 use tacit_protocol::{
     codec::Encode as _,
@@ -157,6 +159,17 @@ fn tree(leaves: impl IntoIterator<Item = u8>) -> LeanImt {
 /// A member's sealed signature with its body, sealed with the nonce that `nonce` seeds and proven
 /// with the randomness that `proof` seeds.
 pub fn sign(log: &TestLog, id: StatementId, i: u8, nonce: u8, proof: u8) -> Submission {
+    type Made = BTreeMap<(StatementId, u8, u8, u8), Submission>;
+    static MADE: Mutex<Made> = Mutex::new(BTreeMap::new());
+    // A statement's key is the same in every test, so a proof is made once.
+    let mut made = MADE.lock().unwrap();
+    let submission = made.entry((id, i, nonce, proof));
+    submission
+        .or_insert_with(|| seal(log, id, i, nonce, proof))
+        .clone()
+}
+
+fn seal(log: &TestLog, id: StatementId, i: u8, nonce: u8, proof: u8) -> Submission {
     let opening = log.with(|m| m.ledger().statement(&id).unwrap().unwrap().opening.unwrap());
     let tree = tree(0..MEMBERS);
     let path = tree.proof(u64::from(i)).unwrap();

@@ -147,7 +147,7 @@ async fn statements_are_shown_and_their_signatures_listed_whole() {
 
     let mut listed = Vec::new();
     for i in 0..2u8 {
-        let signature = people::sign(&log, id, i, i, 1);
+        let signature = people::sign(&log, id, i, i + 1, 1);
         let entry = tacit_protocol::entry::Entry::parse(&signature.entry).unwrap();
         let tacit_protocol::entry::Entry::Sign(sign) = entry else {
             unreachable!()
@@ -295,7 +295,9 @@ async fn a_bundle_holds_a_statements_whole_life_at_any_time() {
     let preparing = bundle().await;
     log.make_key(&id);
     let collecting = bundle().await;
-    let signatures: Vec<_> = (0..3).map(|i| people::sign(&log, id, i, i, 1)).collect();
+    let signatures: Vec<_> = (0..3)
+        .map(|i| people::sign(&log, id, i, i + 1, 1))
+        .collect();
     log.block(&[signatures[0].entry.clone()]);
     let signed = bundle().await;
     assert!(preparing < collecting && collecting < signed);
@@ -307,7 +309,9 @@ async fn an_open_list_is_served_with_all_its_bodies_or_not_at_all() {
     let (_, id) = collecting(&log);
     let client = Client::new(&log);
     let path = format!("/v1/statements/{id}/bundle");
-    let signatures: Vec<_> = (0..3).map(|i| people::sign(&log, id, i, i, 1)).collect();
+    let signatures: Vec<_> = (0..3)
+        .map(|i| people::sign(&log, id, i, i + 1, 1))
+        .collect();
     let entries: Vec<_> = signatures.iter().map(|s| s.entry.clone()).collect();
     log.block(&entries);
     let bodies: Vec<_> = signatures.into_iter().filter_map(|s| s.body).collect();

@@ -2,7 +2,9 @@
 //! slow, and a stop lets open requests finish.
 
 use std::{
+    fs::{self, Permissions},
     net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -10,6 +12,8 @@ use std::{
 
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use tacit_node::api::{self, ListenError, Listener, ServerLimits, TlsError, Transport, serve, tls};
+use tacit_vault::PermissionError;
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -99,7 +103,7 @@ async fn clear_text_is_refused_beyond_loopback() {
     }
     let any = "0.0.0.0:0".parse().unwrap();
     assert!(Listener::bind(any, Transport::BehindProxy).await.is_ok());
-    let config = tls(&file("certificate.pem"), &file("key.pem")).unwrap();
+    let config = Files::new().tls();
     assert!(Listener::bind(any, Transport::Tls(config)).await.is_ok());
     assert!(
         Listener::bind(LOOPBACK.parse().unwrap(), Transport::Plain)
@@ -294,21 +298,47 @@ async fn a_stop_does_not_wait_for_ever() {
     assert_eq!(read_all(&mut stream).await, "");
 }
 
-fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/api/tls")
-        .join(name)
+/// Certificate and key, made for these tests, in a folder of their own: what a repository checks
+/// out is open to others of the machine.
+struct Files {
+    folder: TempDir,
+}
+
+impl Files {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/tls");
+        for name in ["certificate.pem", "key.pem"] {
+            fs::copy(source.join(name), folder.path().join(name)).unwrap();
+        }
+        let files = Self { folder };
+        files.permit(0o600);
+        files
+    }
+
+    fn permit(&self, mode: u32) {
+        fs::set_permissions(self.path("key.pem"), Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn tls(&self) -> Arc<rustls::ServerConfig> {
+        tls(&self.path("certificate.pem"), &self.path("key.pem")).unwrap()
+    }
 }
 
 #[tokio::test]
 async fn tls_carries_the_same_answers() {
-    let config = tls(&file("certificate.pem"), &file("key.pem")).unwrap();
+    let files = Files::new();
+    let config = files.tls();
     let client = Client::new(&TestLog::new());
     let running = run(client.router, Transport::Tls(config), limits()).await;
 
     let mut roots = rustls::RootCertStore::empty();
     roots
-        .add(CertificateDer::from_pem_file(file("certificate.pem")).unwrap())
+        .add(CertificateDer::from_pem_file(files.path("certificate.pem")).unwrap())
         .unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
@@ -333,19 +363,36 @@ async fn tls_carries_the_same_answers() {
 
 #[test]
 fn files_that_are_no_certificate_or_key_are_named() {
-    let (certificate, key) = (file("certificate.pem"), file("key.pem"));
-    let missing = file("none.pem");
+    let files = Files::new();
+    let (certificate, key) = (files.path("certificate.pem"), files.path("key.pem"));
+    let missing = files.path("none.pem");
+    let no_key = files.path("no-key.pem");
+    fs::write(&no_key, "nothing").unwrap();
+    fs::set_permissions(&no_key, Permissions::from_mode(0o600)).unwrap();
     for (result, path) in [
         (tls(&missing, &key), &missing),
-        (tls(&certificate, &missing), &missing),
         (tls(&key, &key), &key),
-        (tls(&certificate, &certificate), &certificate),
+        (tls(&certificate, &no_key), &no_key),
     ] {
         match result {
             Err(TlsError::File { path: named, .. }) => assert_eq!(&named, path),
             other => panic!("{:?}", other.map(|_| ())),
         }
     }
+}
+
+#[test]
+fn a_tls_key_that_others_may_read_is_refused() {
+    let files = Files::new();
+    files.permit(0o640);
+    let refused = tls(&files.path("certificate.pem"), &files.path("key.pem"));
+    assert!(matches!(
+        refused,
+        Err(TlsError::Permissions(PermissionError::TooOpen {
+            mode: 0o640,
+            ..
+        }))
+    ));
 }
 
 #[tokio::test]
