@@ -60,7 +60,11 @@ fn a_committee_counts_in_secret_opens_at_the_trigger_and_erases_at_the_deadline(
         "--dir",
         dir.to_str().unwrap(),
     ]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let told = json(&output);
     let fingerprint = told["fingerprint"].as_str().unwrap();
     let [revealed, erased] = told["statements"].as_array().unwrap().as_slice() else {
@@ -108,7 +112,10 @@ fn a_committee_counts_in_secret_opens_at_the_trigger_and_erases_at_the_deadline(
     assert!(!contains(&revealed_bytes, b"example.org"));
 
     // The demo leaves its two bundles and nothing else.
-    let left: Vec<_> = fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let left: Vec<_> = fs::read_dir(&dir)
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
     assert_eq!(left.len(), 2, "{left:?}");
 }
 
@@ -128,7 +135,10 @@ fn what_cannot_be_demonstrated_is_refused_with_a_problem_and_advice() {
     let cases: Vec<(Vec<String>, &str)> = vec![
         (vec!["--nodes".into(), "3".into()], "nodes"),
         (vec!["--trigger".into(), "count < 3".into()], "trigger"),
-        (vec!["--trigger".into(), "count(judges) >= 1".into()], "trigger"),
+        (
+            vec!["--trigger".into(), "count(judges) >= 1".into()],
+            "trigger",
+        ),
         (vec!["--trigger".into(), "count >= 31".into()], "trigger"),
         (vec!["--signers".into(), "31".into()], "too-many-signers"),
         (vec!["--signers".into(), "2".into()], "too-few-signers"),
@@ -146,6 +156,9 @@ fn what_cannot_be_demonstrated_is_refused_with_a_problem_and_advice() {
         let error = &json(&output)["error"];
         assert_eq!(error["code"], code, "{args:?}: {error}");
         assert!(!error["problem"].as_str().unwrap().is_empty());
-        assert!(!error["advice"].as_str().unwrap().is_empty(), "{args:?}: {error}");
+        assert!(
+            !error["advice"].as_str().unwrap().is_empty(),
+            "{args:?}: {error}"
+        );
     }
 }

@@ -208,12 +208,12 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
         info!("stopping");
         // Those who wait for finality are told; requests under way get their answers first.
         api.stop();
-        drop(stop.send(()));
+        let _ = stop.send(());
         drop(server.await);
         outcome
     });
     // The reconcilers wait on the runtime's clock, so they go first.
-    drop(stop_reconciling.send(()));
+    let _ = stop_reconciling.send(());
     let reconciled = reconciling.join();
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     let node = running.stop();
@@ -237,7 +237,7 @@ async fn told_to_stop(with_stdin: bool) {
         thread::spawn(move || {
             let mut sink = [0u8; 64];
             while std::io::stdin().read(&mut sink).is_ok_and(|n| n > 0) {}
-            drop(closed.send(()));
+            let _ = closed.send(());
         });
         drop(wait.await);
     };

@@ -25,7 +25,7 @@ use tacit_vault::{Vault, VaultError};
 use thiserror::Error;
 use tracing::{debug, error, info, warn};
 
-pub use duty::{Duty, due};
+pub use duty::{Duty, due, secrets};
 pub use host::{Host, SimulatedHost, TokioHost};
 pub use snapshot::{Snapshot, snapshot};
 
