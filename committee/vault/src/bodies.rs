@@ -135,7 +135,7 @@ fn associated_data(statement: &StatementId, offset: u64, prefix: &[u8; PREFIX]) 
 /// Makes records of one statement.
 struct Sealer<'a> {
     key: SealingKey,
-    random: &'a mut dyn Random,
+    random: &'a Random,
     statement: &'a StatementId,
     /// Where in the file `content` will go.
     start: u64,
@@ -146,7 +146,7 @@ impl<'a> Sealer<'a> {
     /// A sealer with room for `size` bytes, so that growing leaves no copy of a body behind in memory.
     fn new(
         key: &LockedKey,
-        random: &'a mut dyn Random,
+        random: &'a Random,
         statement: &'a StatementId,
         start: u64,
         size: usize,
@@ -336,7 +336,7 @@ impl Bodies {
         &mut self,
         files: &Files,
         key: &LockedKey,
-        random: &mut dyn Random,
+        random: &Random,
         statement: &StatementId,
         batch: &[(Ct, &[u8])],
         limits: &Limits,
@@ -386,7 +386,7 @@ impl Bodies {
         &mut self,
         files: &Files,
         key: &LockedKey,
-        random: &mut dyn Random,
+        random: &Random,
         statement: &StatementId,
         ct: &Ct,
     ) -> Result<bool, VaultError> {

@@ -31,7 +31,7 @@ pub struct Erasure {
 /// Erases whatever is left of a statement's slot; `known` are caveats that hold for this process.
 pub(crate) fn run(
     files: &Files,
-    random: &mut dyn Random,
+    random: &Random,
     statement: &StatementId,
     known: Caveats,
 ) -> Result<Caveats, VaultError> {
@@ -42,7 +42,7 @@ pub(crate) fn run(
         layout.key_erasing(statement),
     );
     // A key that was never given its name has sealed nothing.
-    files.remove_if_there(steps::SLOT_REMOVE_STALE, &layout.key_new(statement))?;
+    files.remove_if_there(steps::ERASE_REMOVE_STALE, &layout.key_new(statement))?;
 
     let mut tombstone = find_tombstone(files, statement)?;
     let mut caveats = known.union(tombstone.unwrap_or_default());
@@ -85,12 +85,7 @@ pub(crate) fn run(
 }
 
 /// Overwrites the key file and makes sure that it took.
-fn overwrite(
-    files: &Files,
-    random: &mut dyn Random,
-    path: &Path,
-    len: u64,
-) -> Result<Caveats, VaultError> {
+fn overwrite(files: &Files, random: &Random, path: &Path, len: u64) -> Result<Caveats, VaultError> {
     let Some(len) = usize::try_from(len).ok().filter(|len| *len > 0) else {
         return Ok(Caveats::NONE);
     };

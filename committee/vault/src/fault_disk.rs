@@ -8,14 +8,16 @@
 //! something is written over it, which here never happens: so [`platter`](FaultDisk::platter) shows the
 //! worst that a thief could find.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod state;
+
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::{Discard, Disk, Held, PermissionError, ReadBack, Step};
+use state::{Change, Coins, Inode, Kept, Node, State};
 
-const SECTOR: usize = 512;
+use crate::{Discard, Disk, Held, PermissionError, ReadBack, Step};
 
 /// When a planned crash strikes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,65 +48,6 @@ pub enum Restart {
 #[derive(Clone)]
 pub struct FaultDisk {
     state: Arc<Mutex<State>>,
-}
-
-#[derive(Default, Clone)]
-struct State {
-    inodes: Vec<Inode>,
-    /// Names as the running system sees them.
-    names: BTreeMap<PathBuf, Node>,
-    /// Names that survive a power cut for sure.
-    durable: BTreeMap<PathBuf, Node>,
-    /// Changes of names since their folder's last sync, in order.
-    pending: Vec<(PathBuf, Change)>,
-    locks: BTreeSet<PathBuf>,
-    boots: u64,
-    down: bool,
-    journal: Vec<Step>,
-    crash: Option<(Step, usize, Moment)>,
-    failure: Option<(Step, usize, io::ErrorKind)>,
-    stuck: Option<PathBuf>,
-    no_discard: bool,
-    cached_read_back: bool,
-}
-
-#[derive(Default, Clone)]
-struct Inode {
-    durable: Vec<u8>,
-    cached: Vec<u8>,
-    /// Bytes that the file no longer has and the platter still does.
-    freed: Vec<Vec<u8>>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Node {
-    Folder,
-    File(usize),
-}
-
-#[derive(Clone)]
-enum Change {
-    Set(PathBuf, Node),
-    Unset(PathBuf),
-    Rename(PathBuf, PathBuf),
-}
-
-impl Change {
-    fn apply(&self, names: &mut BTreeMap<PathBuf, Node>) {
-        match self {
-            Self::Set(path, node) => {
-                names.insert(path.clone(), *node);
-            }
-            Self::Unset(path) => {
-                names.remove(path);
-            }
-            Self::Rename(from, to) => {
-                if let Some(node) = names.remove(from) {
-                    names.insert(to.clone(), node);
-                }
-            }
-        }
-    }
 }
 
 impl FaultDisk {
@@ -141,9 +84,10 @@ impl FaultDisk {
         self.lock_state().crash = Some((step, nth, moment));
     }
 
-    /// Lets the `nth` time from now that `step` is reached fail, without doing anything.
+    /// Lets the `nth` time from now that `step` is reached fail, without doing anything. Several can be
+    /// planned.
     pub fn fail_at(&self, step: Step, nth: usize, kind: io::ErrorKind) {
-        self.lock_state().failure = Some((step, nth, kind));
+        self.lock_state().failures.push((step, nth, kind));
     }
 
     /// From now on the platter ignores what is written to this file, and says that it doesn't.
@@ -154,7 +98,8 @@ impl FaultDisk {
     /// Forgets [`stick`](Self::stick) and planned faults that haven't struck.
     pub fn heal(&self) {
         let mut state = self.lock_state();
-        (state.stuck, state.failure, state.crash) = (None, None, None);
+        (state.stuck, state.crash) = (None, None);
+        state.failures.clear();
     }
 
     /// Whether sectors can be discarded (at first: yes).
@@ -177,15 +122,16 @@ impl FaultDisk {
     pub fn restart(&self, how: Restart) {
         let mut state = self.lock_state();
         state.boots += 1;
-        (state.down, state.crash, state.failure) = (false, None, None);
+        (state.down, state.crash) = (false, None);
+        state.failures.clear();
         state.locks.clear();
         match how {
             Restart::Process => {}
-            Restart::PowerLost => state.lose_power(|_| Kept::Nothing),
-            Restart::PowerKept => state.lose_power(|_| Kept::All),
+            Restart::PowerLost => state.lose_power(|| Kept::Nothing),
+            Restart::PowerKept => state.lose_power(|| Kept::All),
             Restart::PowerTorn(seed) => {
                 let mut coins = Coins(seed);
-                state.lose_power(|_| Kept::Some(coins.next()));
+                state.lose_power(|| Kept::Some(coins.next()));
             }
         }
     }
@@ -255,9 +201,18 @@ impl FaultDisk {
     ) -> io::Result<T> {
         let mut state = self.reading()?;
         state.journal.push(step);
-        // Both are counted at every arrival, so that a test can plan both.
-        let failure = strikes(&mut state.failure, step);
-        match (strikes(&mut state.crash, step), failure) {
+        // All plans are counted at every arrival, so that a test can combine them.
+        let mut failure = None;
+        state.failures.retain_mut(|plan| {
+            let now = strikes(plan, step);
+            if now {
+                failure = Some(plan.2);
+            }
+            !now
+        });
+        let moment = state.crash.map(|(_, _, moment)| moment);
+        let crash = moment.filter(|_| state.crash.as_mut().is_some_and(|plan| strikes(plan, step)));
+        match (crash, failure) {
             (None, Some(kind)) => Err(kind.into()),
             (None, None) => change(&mut state, Extent::Whole),
             (Some(moment), _) => {
@@ -279,153 +234,19 @@ enum Extent {
     Whole,
 }
 
-/// Counts a plan down; the answer is what it planned, once it strikes.
-fn strikes<T: Copy>(plan: &mut Option<(Step, usize, T)>, step: Step) -> Option<T> {
-    match plan {
-        Some((planned, 0, what)) if *planned == step => {
-            let what = *what;
-            *plan = None;
-            Some(what)
-        }
-        Some((planned, nth, _)) if *planned == step => {
-            *nth -= 1;
-            None
-        }
-        _ => None,
+/// Counts a plan down; the answer is whether it strikes now.
+fn strikes<T>(plan: &mut (Step, usize, T), step: Step) -> bool {
+    let (planned, nth, _) = plan;
+    if *planned != step {
+        return false;
     }
+    let now = *nth == 0;
+    *nth = nth.saturating_sub(1);
+    now
 }
 
 fn machine_is_down() -> io::Error {
     io::Error::other("the machine is down")
-}
-
-/// What a power cut leaves of something that wasn't synced.
-enum Kept {
-    Nothing,
-    All,
-    Some(u64),
-}
-
-impl State {
-    fn node(&self, path: &Path) -> io::Result<Node> {
-        self.names
-            .get(path)
-            .copied()
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn inode(&self, path: &Path) -> io::Result<&Inode> {
-        match self.node(path)? {
-            Node::File(i) => self
-                .inodes
-                .get(i)
-                .ok_or_else(|| io::ErrorKind::NotFound.into()),
-            Node::Folder => Err(io::ErrorKind::InvalidInput.into()),
-        }
-    }
-
-    fn inode_mut(&mut self, path: &Path) -> io::Result<&mut Inode> {
-        match self.node(path)? {
-            Node::File(i) => self
-                .inodes
-                .get_mut(i)
-                .ok_or_else(|| io::ErrorKind::NotFound.into()),
-            Node::Folder => Err(io::ErrorKind::InvalidInput.into()),
-        }
-    }
-
-    fn change_name(&mut self, folder: Option<&Path>, change: Change) -> io::Result<()> {
-        let folder = folder.ok_or(io::ErrorKind::InvalidInput)?;
-        if self.node(folder)? != Node::Folder {
-            return Err(io::ErrorKind::NotADirectory.into());
-        }
-        change.apply(&mut self.names);
-        self.pending.push((folder.to_owned(), change));
-        Ok(())
-    }
-
-    fn lose_power(&mut self, mut kept: impl FnMut(()) -> Kept) {
-        let folders: BTreeSet<PathBuf> = self.pending.iter().map(|(f, _)| f.clone()).collect();
-        for folder in folders {
-            let changes: Vec<_> = self.pending.iter().filter(|(f, _)| *f == folder).collect();
-            let lived = match kept(()) {
-                Kept::Nothing => 0,
-                Kept::All => changes.len(),
-                Kept::Some(coin) => (coin % (changes.len() as u64 + 1)) as usize,
-            };
-            changes
-                .iter()
-                .take(lived)
-                .for_each(|(_, change)| change.apply(&mut self.durable));
-        }
-        self.pending.clear();
-        // What lies in a folder whose own name was lost is lost with it.
-        let folders: BTreeSet<PathBuf> = self
-            .durable
-            .iter()
-            .filter_map(|(path, node)| (*node == Node::Folder).then(|| path.clone()))
-            .collect();
-        self.durable
-            .retain(|path, _| path.ancestors().skip(1).all(|a| folders.contains(a)));
-        self.names = self.durable.clone();
-        let stuck = self.stuck_inode();
-        for (i, inode) in self.inodes.iter_mut().enumerate() {
-            if stuck != Some(i) {
-                inode.settle(kept(()));
-            }
-            inode.cached = inode.durable.clone();
-        }
-    }
-
-    fn stuck_inode(&self) -> Option<usize> {
-        match self.names.get(self.stuck.as_ref()?) {
-            Some(Node::File(i)) => Some(*i),
-            _ => None,
-        }
-    }
-}
-
-impl Inode {
-    /// Lets part of what is cached become durable.
-    fn settle(&mut self, kept: Kept) {
-        match kept {
-            Kept::Nothing => {}
-            Kept::All => self.persist(|_| true, self.cached.len()),
-            Kept::Some(coin) => {
-                let mut coins = Coins(coin);
-                let (old, new) = (self.durable.len(), self.cached.len());
-                let len = match coins.next() % 3 {
-                    0 => old,
-                    1 => new,
-                    _ => old.min(new) + (coins.next() % (old.abs_diff(new) as u64 + 1)) as usize,
-                };
-                self.persist(|_| coins.next() % 2 == 0, len);
-            }
-        }
-    }
-
-    /// Makes the chosen sectors durable, and the length `len`; what is chosen beyond it is lost, what
-    /// isn't chosen up to it keeps its old bytes, or zeros.
-    fn persist(&mut self, mut chosen: impl FnMut(usize) -> bool, len: usize) {
-        if let Some(cut) = self.durable.get(len..).filter(|cut| !cut.is_empty()) {
-            self.freed.push(cut.to_vec());
-        }
-        self.durable.resize(len, 0);
-        let sectors = self
-            .durable
-            .chunks_mut(SECTOR)
-            .zip(self.cached.chunks(SECTOR))
-            .enumerate();
-        for (i, (old, new)) in sectors {
-            let common = old.len().min(new.len());
-            if let (Some(old), Some(new)) = (old.get_mut(..common), new.get(..common))
-                && old != new
-                && chosen(i)
-            {
-                old.copy_from_slice(new);
-            }
-        }
-    }
 }
 
 impl Disk for FaultDisk {
@@ -660,135 +481,5 @@ fn copy_out(content: &[u8], offset: u64, buffer: &mut [u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the coins of a torn write.
-struct Coins(u64);
-
-impl Coins {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const STEP: Step = Step::new("test/step");
-    const OTHER: Step = Step::new("test/other");
-
-    fn disk_with_file(content: &[u8]) -> (FaultDisk, PathBuf) {
-        let disk = FaultDisk::new("/base");
-        let path = PathBuf::from("/base/file");
-        disk.create(STEP, &path, 0).unwrap();
-        disk.write_at(STEP, &path, 0, content).unwrap();
-        disk.sync_data(STEP, &path).unwrap();
-        disk.sync_dir(STEP, Path::new("/base")).unwrap();
-        (disk, path)
-    }
-
-    fn content(disk: &FaultDisk, path: &Path) -> Option<Vec<u8>> {
-        disk.files().remove(path)
-    }
-
-    #[test]
-    fn a_power_cut_takes_what_was_not_synced_and_only_that() {
-        let (disk, path) = disk_with_file(b"old");
-        disk.write_at(STEP, &path, 0, b"newer").unwrap();
-        disk.create(STEP, Path::new("/base/second"), 0).unwrap();
-        disk.restart(Restart::Process);
-        assert_eq!(content(&disk, &path).unwrap(), b"newer");
-        disk.restart(Restart::PowerLost);
-        assert_eq!(content(&disk, &path).unwrap(), b"old");
-        assert_eq!(content(&disk, Path::new("/base/second")), None);
-    }
-
-    #[test]
-    fn synced_content_without_a_synced_name_is_lost_too() {
-        let disk = FaultDisk::new("/base");
-        let path = Path::new("/base/file");
-        disk.create(STEP, path, 0).unwrap();
-        disk.write_at(STEP, path, 0, b"content").unwrap();
-        disk.sync_data(STEP, path).unwrap();
-        disk.restart(Restart::PowerLost);
-        assert_eq!(content(&disk, path), None);
-        assert!(
-            disk.platter().contains(&b"content".to_vec()),
-            "but the platter has it"
-        );
-    }
-
-    #[test]
-    fn a_torn_write_leaves_old_and_new_sectors_mixed() {
-        let mixed = (0..50).filter(|seed| {
-            let (disk, path) = disk_with_file(&[1; 8 * SECTOR]);
-            disk.write_at(STEP, &path, 0, &[2; 8 * SECTOR]).unwrap();
-            disk.restart(Restart::PowerTorn(*seed));
-            let after = content(&disk, &path).unwrap();
-            assert!(
-                after
-                    .chunks(SECTOR)
-                    .all(|s| s == [1; SECTOR] || s == [2; SECTOR])
-            );
-            after.contains(&1) && after.contains(&2)
-        });
-        assert!(mixed.count() > 30);
-    }
-
-    #[test]
-    fn a_crash_strikes_at_its_step_and_time_and_stops_everything() {
-        let (disk, path) = disk_with_file(b"old");
-        disk.crash_at(OTHER, 1, Moment::During);
-        disk.write_at(STEP, &path, 0, b"a").unwrap();
-        disk.write_at(OTHER, &path, 0, b"b").unwrap();
-        disk.write_at(OTHER, &path, 0, b"cdef").unwrap_err();
-        assert!(disk.is_down());
-        disk.len(&path).unwrap_err();
-        disk.restart(Restart::Process);
-        assert_eq!(content(&disk, &path).unwrap(), b"cdd");
-    }
-
-    #[test]
-    fn removed_and_cut_off_bytes_stay_on_the_platter_until_overwritten() {
-        let (disk, path) = disk_with_file(b"secret");
-        disk.truncate(STEP, &path, 3).unwrap();
-        disk.sync_data(STEP, &path).unwrap();
-        disk.remove(STEP, &path).unwrap();
-        disk.sync_dir(STEP, Path::new("/base")).unwrap();
-        assert!(disk.files().is_empty());
-        assert_eq!(disk.platter(), [b"sec".to_vec(), b"ret".to_vec()]);
-
-        let (disk, path) = disk_with_file(b"secret");
-        disk.write_at(STEP, &path, 0, b"public").unwrap();
-        disk.sync_data(STEP, &path).unwrap();
-        assert_eq!(disk.platter(), [b"public".to_vec()]);
-    }
-
-    #[test]
-    fn a_rename_is_whole_or_not_at_all() {
-        for how in [
-            Restart::PowerLost,
-            Restart::PowerKept,
-            Restart::PowerTorn(3),
-        ] {
-            let (disk, path) = disk_with_file(b"x");
-            disk.rename(STEP, &path, Path::new("/base/new")).unwrap();
-            disk.restart(how);
-            assert_eq!(disk.files().len(), 1);
-        }
-    }
-
-    #[test]
-    fn a_lock_is_free_after_a_restart_and_the_old_holder_cannot_free_the_new_one() {
-        let disk = FaultDisk::new("/base");
-        let lock = Path::new("/base/lock");
-        let old = disk.lock(lock).unwrap();
-        assert!(disk.lock(lock).is_err());
-        disk.restart(Restart::Process);
-        let _new = disk.lock(lock).unwrap();
-        drop(old);
-        assert!(disk.lock(lock).is_err());
-    }
-}
+mod tests;

@@ -30,7 +30,7 @@ const MAGIC: [u8; 32] = *b"tacit wrapping key, version 1   ";
 /// Makes a wrapping key and its file, durably. The file appears under its name only when it is whole.
 pub(crate) fn create(
     files: &Files,
-    random: &mut dyn Random,
+    random: &Random,
     statement: &StatementId,
 ) -> Result<LockedKey, VaultError> {
     let Files { layout, disk } = files;

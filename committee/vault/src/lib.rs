@@ -41,6 +41,7 @@ pub mod limits;
 mod memory;
 mod permissions;
 mod random;
+mod recover;
 mod seal;
 mod secrets;
 pub mod steps;

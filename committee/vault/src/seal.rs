@@ -45,7 +45,7 @@ impl Purpose {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unauthentic;
 
-/// A key derived from a statement's wrapping key, for one purpose.
+/// A key derived from a statement's wrapping key, for one purpose. Made for one operation, then dropped.
 pub(crate) struct SealingKey(Zeroizing<[u8; 32]>);
 
 impl SealingKey {
@@ -53,7 +53,6 @@ impl SealingKey {
     pub fn derive(wrapping: &LockedKey, statement: &StatementId, purpose: Purpose) -> Self {
         let mut key = Self(Zeroizing::new([0; 32]));
         derive_into(wrapping.bytes(), statement, purpose, &mut key.0);
-        wipe_stack();
         key
     }
 
@@ -64,9 +63,7 @@ impl SealingKey {
 
     /// Encrypts `message` in place; the answer is the tag.
     pub fn seal(&self, nonce: &[u8; NONCE], aad: &[u8], message: &mut [u8]) -> [u8; TAG] {
-        let tag = seal_inner(&self.0, nonce, aad, message);
-        wipe_stack();
-        tag
+        seal_inner(&self.0, nonce, aad, message)
     }
 
     /// Decrypts `message` in place if it and `aad` authenticate; leaves it alone otherwise.
@@ -77,9 +74,14 @@ impl SealingKey {
         message: &mut [u8],
         tag: &[u8; TAG],
     ) -> Result<(), Unauthentic> {
-        let opened = open_inner(&self.0, nonce, aad, message, tag);
+        open_inner(&self.0, nonce, aad, message, tag)
+    }
+}
+
+/// Whoever has used the key drops it last, so this wipes what deriving and using it left on the stack.
+impl Drop for SealingKey {
+    fn drop(&mut self) {
         wipe_stack();
-        opened
     }
 }
 

@@ -97,7 +97,7 @@ impl Secrets {
         &mut self,
         files: &Files,
         key: &LockedKey,
-        random: &mut dyn Random,
+        random: &Random,
         statement: &StatementId,
         name: &SecretName,
         value: &[u8],

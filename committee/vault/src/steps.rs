@@ -116,6 +116,8 @@ steps! {
     }
     /// Steps of erasing a slot.
     ERASE {
+        /// Removes the key file of a creation that failed.
+        ERASE_REMOVE_STALE = "erase/remove-stale",
         /// Renames the key file: from here on the slot can only be erased.
         ERASE_RENAME_KEY = "erase/rename-key",
         /// Makes that durable.

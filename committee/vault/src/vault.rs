@@ -1,8 +1,7 @@
 //! The vault: one slot per statement, from its creation to its tombstone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,12 +13,14 @@ use tracing::warn;
 use crate::bodies::{Bodies, Ct};
 use crate::error::AtPath as _;
 use crate::files::Files;
-use crate::layout::{self, KeyEntry, Layout, SecretName};
+use crate::layout::{Layout, SecretName};
 use crate::limits::{Limits, MAX_BATCH, MAX_BODY, MAX_SECRET};
 use crate::memory::LockedKey;
 use crate::random::Random;
 use crate::secrets::Secrets;
-use crate::{Caveats, Disk, Erasure, Held, SecretBytes, VaultError, erase, key_file, steps};
+use crate::{
+    Caveats, Disk, Erasure, Held, SecretBytes, VaultError, erase, key_file, recover, steps,
+};
 
 /// What a statement has in the vault.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,7 +38,7 @@ pub enum SlotState {
 }
 
 /// A slot as it is held in memory.
-enum Slot {
+pub(crate) enum Slot {
     Absent,
     Live(Box<Live>),
     Damaged,
@@ -46,10 +47,10 @@ enum Slot {
 }
 
 /// Dropping this zeroes the wrapping key.
-struct Live {
-    key: LockedKey,
-    secrets: Secrets,
-    bodies: Bodies,
+pub(crate) struct Live {
+    pub key: LockedKey,
+    pub secrets: Secrets,
+    pub bodies: Bodies,
 }
 
 /// Everything of a node that can be erased.
@@ -62,7 +63,7 @@ struct Live {
 /// What a call has returned `Ok` for is durable.
 pub struct Vault {
     files: Files,
-    random: Mutex<Box<dyn Random>>,
+    random: Random,
     limits: Limits,
     slots: Mutex<BTreeMap<StatementId, Arc<Mutex<Slot>>>>,
     /// Slots that aren't absent or erased.
@@ -93,25 +94,25 @@ impl Vault {
         disk: Arc<dyn Disk>,
         random: impl TryCryptoRng + Send + 'static,
     ) -> Result<Self, VaultError> {
-        Self::open_with(dir.into(), disk, Box::new(random), Limits::default())
+        Self::open_with(dir.into(), disk, Random::new(random), Limits::default())
     }
 
     pub(crate) fn open_with(
         dir: PathBuf,
         disk: Arc<dyn Disk>,
-        random: Box<dyn Random>,
+        random: Random,
         limits: Limits,
     ) -> Result<Self, VaultError> {
         let files = Files {
             layout: Layout::new(dir),
             disk,
         };
-        let lock = prepare_folders(&files)?;
-        let slots = recover(&files)?;
+        let lock = recover::prepare_folders(&files)?;
+        let slots = recover::slots(&files)?;
         let in_use = slots.values().filter(|s| is_in_use(s)).count();
         let vault = Self {
             files,
-            random: Mutex::new(random),
+            random,
             limits,
             slots: Mutex::default(),
             in_use: AtomicUsize::new(in_use),
@@ -194,7 +195,7 @@ impl Vault {
         }
         disk.sync_dir(steps::SLOT_SYNC_BODIES, &sealed)
             .at(&sealed)?;
-        let key = key_file::create(&self.files, &mut **lock_of(&self.random), statement)?;
+        let key = key_file::create(&self.files, &self.random, statement)?;
         self.note_memory(&key);
         Ok(Live {
             key,
@@ -230,8 +231,7 @@ impl Vault {
             if secrets.count() >= self.limits.secrets {
                 return Err(VaultError::TooManySecrets(*statement));
             }
-            let random = &mut **lock_of(&self.random);
-            secrets.create(&self.files, key, random, statement, &name, value)?;
+            secrets.create(&self.files, key, &self.random, statement, &name, value)?;
             Ok(SecretBytes::new(value.to_vec().into()))
         })
     }
@@ -280,8 +280,14 @@ impl Vault {
             return Err(VaultError::BodyTooLarge(body.len()));
         }
         self.with_live(statement, |Live { key, bodies, .. }| {
-            let random = &mut **lock_of(&self.random);
-            bodies.put(&self.files, key, random, statement, &batch, &self.limits)
+            bodies.put(
+                &self.files,
+                key,
+                &self.random,
+                statement,
+                &batch,
+                &self.limits,
+            )
         })
     }
 
@@ -319,8 +325,7 @@ impl Vault {
     /// As [`put_bodies`](Self::put_bodies).
     pub fn drop_body(&self, statement: &StatementId, ct: &[u8; 32]) -> Result<bool, VaultError> {
         self.with_live(statement, |Live { key, bodies, .. }| {
-            let random = &mut **lock_of(&self.random);
-            bodies.drop_body(&self.files, key, random, statement, ct)
+            bodies.drop_body(&self.files, key, &self.random, statement, ct)
         })
     }
 
@@ -348,7 +353,7 @@ impl Vault {
         } else {
             Caveats::NONE
         };
-        let caveats = erase::run(&self.files, &mut **lock_of(&self.random), statement, known)?;
+        let caveats = erase::run(&self.files, &self.random, statement, known)?;
         *slot = Slot::Erased(caveats);
         self.in_use.fetch_sub(1, Ordering::SeqCst);
         Ok(Erasure { caveats })
@@ -408,415 +413,5 @@ fn lock_of<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Creates what folders are missing, refuses ones that others may enter, and takes the lock.
-fn prepare_folders(files: &Files) -> Result<Box<dyn Held>, VaultError> {
-    let Files { layout, disk } = files;
-    let root = layout.root();
-    disk.create_dir(steps::OPEN_CREATE_FOLDER, root).at(root)?;
-    disk.check_private(root)?;
-    let lock = layout.lock();
-    let held = match disk.lock(&lock) {
-        Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-            return Err(VaultError::AlreadyOpen { path: lock });
-        }
-        other => other.at(&lock)?,
-    };
-    for part in layout.parts() {
-        disk.create_dir(steps::OPEN_CREATE_FOLDER, &part)
-            .at(&part)?;
-        disk.check_private(&part)?;
-    }
-    disk.sync_dir(steps::OPEN_SYNC_FOLDER, root).at(root)?;
-    if let Some(parent) = root.parent().filter(|p| !p.as_os_str().is_empty()) {
-        disk.sync_dir(steps::OPEN_SYNC_FOLDER, parent).at(parent)?;
-    }
-    Ok(held)
-}
-
-/// The names found in the four folders.
-#[derive(Default)]
-struct Found {
-    keys: BTreeSet<StatementId>,
-    erasing: BTreeSet<StatementId>,
-    secrets: BTreeMap<StatementId, BTreeSet<SecretName>>,
-    bodies: BTreeSet<StatementId>,
-    tombstones: BTreeMap<StatementId, Caveats>,
-    /// Left by interrupted creations, of which nothing was acknowledged.
-    leftovers: Vec<PathBuf>,
-}
-
-/// Reads what there is, removes what was never finished, and loads the live slots.
-fn recover(files: &Files) -> Result<BTreeMap<StatementId, Slot>, VaultError> {
-    let Files { layout, disk } = files;
-    // A process that died may have left names in the cache only; what follows relies on them.
-    for part in layout.parts() {
-        disk.sync_dir(steps::OPEN_SYNC_NAMES, &part).at(&part)?;
-    }
-    let mut found = find(files)?;
-    if !found.leftovers.is_empty() {
-        for path in &found.leftovers {
-            disk.remove(steps::OPEN_REMOVE_LEFTOVER, path).at(path)?;
-        }
-        for part in layout.parts() {
-            disk.sync_dir(steps::OPEN_SYNC_REMOVED, &part).at(&part)?;
-        }
-    }
-    let mut slots = BTreeMap::new();
-    for statement in &found.keys {
-        let secrets = found.secrets.remove(statement).unwrap_or_default();
-        // A key beside its own tombstone was put back from a copy: it must go again.
-        let slot = if found.erasing.contains(statement) || found.tombstones.contains_key(statement)
-        {
-            Slot::Erasing
-        } else {
-            load(files, statement, secrets, found.bodies.contains(statement))?
-        };
-        slots.insert(*statement, slot);
-    }
-    for statement in &found.erasing {
-        slots.insert(*statement, Slot::Erasing);
-    }
-    for (statement, caveats) in found.tombstones {
-        slots.entry(statement).or_insert(Slot::Erased(caveats));
-    }
-    Ok(slots)
-}
-
-fn find(files: &Files) -> Result<Found, VaultError> {
-    let Files { layout, disk } = files;
-    let mut found = Found::default();
-    let names = |dir: &PathBuf| disk.list(dir).at(dir);
-    let unknown = |path: PathBuf| Err(VaultError::UnknownFile { path });
-
-    let dir = layout.keys();
-    for name in names(&dir)? {
-        match layout::parse_key(&name) {
-            Some(KeyEntry::Key(id)) => drop(found.keys.insert(id)),
-            Some(KeyEntry::Erasing(id)) => drop(found.erasing.insert(id)),
-            Some(KeyEntry::New(_)) => found.leftovers.push(dir.join(name)),
-            None => return unknown(dir.join(name)),
-        }
-    }
-    let dir = layout.erased();
-    for name in names(&dir)? {
-        let Some((id, caveats)) = layout::parse_tombstone(&name) else {
-            return unknown(dir.join(name));
-        };
-        found.tombstones.insert(id, caveats);
-    }
-    // Without its key, a secret or a body is left over from a creation or an erasure.
-    let has_key =
-        |found: &Found, id: &StatementId| found.keys.contains(id) || found.erasing.contains(id);
-    let dir = layout.secrets();
-    for name in names(&dir)? {
-        let Some(entry) = layout::parse_secret(&name) else {
-            return unknown(dir.join(name));
-        };
-        if entry.unfinished || !has_key(&found, &entry.statement) {
-            found.leftovers.push(dir.join(name));
-        } else {
-            found
-                .secrets
-                .entry(entry.statement)
-                .or_default()
-                .insert(entry.name);
-        }
-    }
-    let dir = layout.sealed();
-    for name in names(&dir)? {
-        let Some(id) = layout::parse_bodies(&name) else {
-            return unknown(dir.join(name));
-        };
-        if has_key(&found, &id) {
-            found.bodies.insert(id);
-        } else {
-            found.leftovers.push(dir.join(name));
-        }
-    }
-    Ok(found)
-}
-
-/// Loads a live slot.
-fn load(
-    files: &Files,
-    statement: &StatementId,
-    secrets: BTreeSet<SecretName>,
-    has_bodies: bool,
-) -> Result<Slot, VaultError> {
-    let key = match key_file::load(files, statement) {
-        Err(VaultError::KeyDamaged(_)) => {
-            warn!(%statement, "the wrapping key is damaged: what it protects is lost on this node");
-            return Ok(Slot::Damaged);
-        }
-        other => other?,
-    };
-    if !has_bodies {
-        let (path, sealed) = (files.layout.bodies(statement), files.layout.sealed());
-        warn!(%statement, "the sealed bodies are gone and count as missing");
-        files
-            .disk
-            .create(steps::OPEN_CREATE_BODIES, &path, 0)
-            .at(&path)?;
-        files
-            .disk
-            .sync_dir(steps::OPEN_SYNC_CREATED, &sealed)
-            .at(&sealed)?;
-    }
-    let bodies = Bodies::load(files, &key, statement)?;
-    Ok(Slot::Live(Box::new(Live {
-        key,
-        secrets: Secrets::found(secrets),
-        bodies,
-    })))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{FaultDisk, OsRandom};
-    use tacit_protocol::hash::Digest;
-
-    fn statement(n: u8) -> StatementId {
-        StatementId(Digest([n; 32]))
-    }
-
-    fn vault_with(limits: Limits) -> Vault {
-        let disk = Arc::new(FaultDisk::new("/node"));
-        Vault::open_with("/node/erasable".into(), disk, Box::new(OsRandom), limits).unwrap()
-    }
-
-    #[test]
-    fn bodies_and_secrets_beyond_their_size_are_refused() {
-        let vault = vault_with(Limits::default());
-        let id = statement(1);
-        vault.ensure_slot(&id).unwrap();
-        vault
-            .put_bodies(&id, &[([1; 32], vec![0; MAX_BODY])])
-            .unwrap();
-        let refused = vault.put_bodies(&id, &[([2; 32], vec![]), ([3; 32], vec![0; MAX_BODY + 1])]);
-        assert!(matches!(refused, Err(VaultError::BodyTooLarge(n)) if n == MAX_BODY + 1));
-        assert_eq!(
-            vault.cts(&id),
-            [[1; 32]],
-            "none of a refused batch is stored"
-        );
-
-        vault.put_secret(&id, "largest", &[0; MAX_SECRET]).unwrap();
-        assert_eq!(
-            vault
-                .get_secret(&id, "largest")
-                .unwrap()
-                .unwrap()
-                .expose()
-                .len(),
-            MAX_SECRET
-        );
-        let refused = vault.put_secret(&id, "larger", &[0; MAX_SECRET + 1]);
-        assert!(matches!(refused, Err(VaultError::SecretTooLarge(n)) if n == MAX_SECRET + 1));
-        vault.put_secret(&id, "empty", b"").unwrap();
-        assert!(
-            vault
-                .get_secret(&id, "empty")
-                .unwrap()
-                .unwrap()
-                .expose()
-                .is_empty()
-        );
-        for name in ["", "Upper", "under_score", "../escape"] {
-            let refused = vault.put_secret(&id, name, b"x");
-            assert!(matches!(refused, Err(VaultError::BadSecretName)), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_batch_beyond_its_bound_is_refused() {
-        let vault = vault_with(Limits::default());
-        let id = statement(1);
-        vault.ensure_slot(&id).unwrap();
-        let ct = |n: usize| std::array::from_fn(|i| n.to_le_bytes().get(i).copied().unwrap_or(0));
-        let batch: Vec<([u8; 32], [u8; 1])> = (0..=MAX_BATCH).map(|n| (ct(n), [0])).collect();
-        let refused = vault.put_bodies(&id, &batch);
-        assert!(matches!(refused, Err(VaultError::BatchTooLarge(n)) if n == MAX_BATCH + 1));
-        vault.put_bodies(&id, &batch[..MAX_BATCH]).unwrap();
-        assert_eq!(vault.cts(&id).len(), MAX_BATCH);
-    }
-
-    #[test]
-    fn bodies_beyond_their_number_are_refused_and_dropping_makes_room() {
-        let vault = vault_with(Limits {
-            bodies: 2,
-            bodies_written: 4,
-            ..Limits::default()
-        });
-        let id = statement(1);
-        vault.ensure_slot(&id).unwrap();
-        let put = |n: u8| vault.put_bodies(&id, &[([n; 32], [n])]);
-        let is_full = |r: Result<(), _>| matches!(r, Err(VaultError::TooManyBodies(s)) if s == id);
-        put(1).unwrap();
-        put(2).unwrap();
-        assert!(is_full(put(3)));
-        put(1).unwrap();
-        vault.drop_body(&id, &[1; 32]).unwrap();
-        put(3).unwrap();
-        vault.drop_body(&id, &[3; 32]).unwrap();
-        put(4).unwrap();
-        vault.drop_body(&id, &[4; 32]).unwrap();
-        assert!(is_full(put(5)), "there is a bound on what was ever written");
-    }
-
-    #[test]
-    fn secrets_beyond_their_number_are_refused() {
-        let vault = vault_with(Limits {
-            secrets: 1,
-            ..Limits::default()
-        });
-        let id = statement(1);
-        vault.ensure_slot(&id).unwrap();
-        vault.put_secret(&id, "one", b"1").unwrap();
-        let refused = vault.put_secret(&id, "two", b"2");
-        assert!(matches!(refused, Err(VaultError::TooManySecrets(s)) if s == id));
-        assert_eq!(
-            vault.put_secret(&id, "one", b"again").unwrap().expose(),
-            b"1"
-        );
-    }
-
-    #[test]
-    fn slots_beyond_their_number_are_refused_and_erasing_makes_room() {
-        let vault = vault_with(Limits {
-            live_slots: 1,
-            ..Limits::default()
-        });
-        vault.ensure_slot(&statement(1)).unwrap();
-        vault.ensure_slot(&statement(1)).unwrap();
-        assert!(matches!(
-            vault.ensure_slot(&statement(2)),
-            Err(VaultError::TooManySlots)
-        ));
-        assert_eq!(vault.state(&statement(2)), SlotState::Absent);
-        vault.erase(&statement(3)).unwrap();
-        assert!(matches!(
-            vault.ensure_slot(&statement(2)),
-            Err(VaultError::TooManySlots)
-        ));
-        vault.erase(&statement(1)).unwrap();
-        vault.ensure_slot(&statement(2)).unwrap();
-    }
-
-    #[test]
-    fn a_generator_that_fails_stores_nothing() {
-        struct NoRandomness;
-        impl Random for NoRandomness {
-            fn fill(&mut self, _: &mut [u8]) -> Result<(), VaultError> {
-                Err(VaultError::Randomness("none".to_owned()))
-            }
-        }
-        let disk = Arc::new(FaultDisk::new("/node"));
-        let random = Box::new(NoRandomness);
-        let vault =
-            Vault::open_with("/node/erasable".into(), disk, random, Limits::default()).unwrap();
-        let refused = vault.ensure_slot(&statement(1));
-        assert!(
-            matches!(refused, Err(VaultError::Randomness(_))),
-            "{refused:?}"
-        );
-        assert_eq!(vault.state(&statement(1)), SlotState::Absent);
-    }
-
-    #[test]
-    fn debug_output_shows_no_content() {
-        let vault = vault_with(Limits::default());
-        vault.ensure_slot(&statement(1)).unwrap();
-        vault.put_secret(&statement(1), "name", b"secret").unwrap();
-        assert_eq!(format!("{vault:?}"), "Vault(/node/erasable)");
-    }
-
-    /// Reads the process's own memory, which Linux lets it do.
-    #[cfg(target_os = "linux")]
-    mod memory {
-        use super::*;
-        use crate::antiforensic::{self, REGION};
-        use crate::seal::wipe_stack;
-        use std::fs::File;
-        use std::os::unix::fs::FileExt as _;
-        use zeroize::{Zeroize as _, Zeroizing};
-
-        const MASK: u8 = 0xa5;
-
-        /// The wrapping key of a slot, masked so that this test itself leaves no copy of it.
-        #[inline(never)]
-        fn masked_key(disk: &FaultDisk, statement: &StatementId) -> [u8; 32] {
-            let path = PathBuf::from(format!("/node/erasable/keys/{statement}.key"));
-            let mut region = Zeroizing::new(vec![0; REGION]);
-            disk.read_at(&path, 0, &mut region).unwrap();
-            let mut key = LockedKey::zeroed().unwrap();
-            assert!(antiforensic::merge(&region, key.bytes_mut()));
-            let masked = key.bytes().map(|b| b ^ MASK);
-            wipe_stack();
-            masked
-        }
-
-        /// How many times the key occurs in the process's writable memory.
-        fn occurrences(masked: &[u8; 32]) -> usize {
-            let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-            let memory = File::open("/proc/self/mem").unwrap();
-            let mut found = 0;
-            for line in maps.lines() {
-                let mut fields = line.split(' ');
-                let (range, rights) = (fields.next().unwrap(), fields.next().unwrap());
-                if !rights.starts_with("rw") {
-                    continue;
-                }
-                let (start, end) = range.split_once('-').unwrap();
-                let start = u64::from_str_radix(start, 16).unwrap();
-                let end = u64::from_str_radix(end, 16).unwrap();
-                let mut content = Zeroizing::new(vec![0u8; 1 << 20]);
-                let mut at = start;
-                while at < end {
-                    let len = content.len().min((end - at) as usize);
-                    // A mapping may go while this reads: other tests run beside it.
-                    let Ok(n @ 1..) = memory.read_at(&mut content[..len], at) else {
-                        break;
-                    };
-                    let first = masked[0] ^ MASK;
-                    found += (0..n.saturating_sub(31))
-                        .filter(|i| content[*i] == first)
-                        .filter(|i| {
-                            content[*i..*i + 32]
-                                .iter()
-                                .zip(masked)
-                                .all(|(a, b)| a ^ b == MASK)
-                        })
-                        .count();
-                    content.zeroize();
-                    // Pieces overlap, so that no key is missed across a border.
-                    at += if at + n as u64 == end {
-                        n as u64
-                    } else {
-                        (n as u64 - 31).max(1)
-                    };
-                }
-            }
-            found
-        }
-
-        #[test]
-        fn after_erasing_the_wrapping_key_is_nowhere_in_the_process() {
-            let disk = FaultDisk::new("/node");
-            let vault = Vault::open("/node/erasable", Arc::new(disk.clone()), OsRandom).unwrap();
-            let id = statement(1);
-            vault.ensure_slot(&id).unwrap();
-            vault.put_secret(&id, "share", b"some share").unwrap();
-            vault.put_bodies(&id, &[([1; 32], b"some body")]).unwrap();
-            vault.get_body(&id, &[1; 32]).unwrap();
-            let masked = masked_key(&disk, &id);
-            assert_eq!(
-                occurrences(&masked),
-                1,
-                "before, it is in its page and nowhere else"
-            );
-            vault.erase(&id).unwrap();
-            assert_eq!(occurrences(&masked), 0);
-        }
-    }
-}
+mod tests;

@@ -212,7 +212,9 @@ fn a_disk_that_does_not_take_the_overwriting_is_found_out() {
 
 #[test]
 fn erasing_that_failed_for_a_while_goes_on_when_called_again() {
-    for step in steps::ERASE.iter().filter(|s| **s != steps::ERASE_DISCARD) {
+    // A discard that fails is a caveat, and here there is no half-made key file to remove.
+    let others = [steps::ERASE_DISCARD, steps::ERASE_REMOVE_STALE];
+    for step in steps::ERASE.iter().filter(|s| !others.contains(s)) {
         let disk = furnished_disk();
         let vault = open(&disk);
         disk.fail_at(*step, 0, io::ErrorKind::Other);
