@@ -68,7 +68,7 @@ impl From<PointError> for OpeningError {
     }
 }
 
-/// Digest of one chunk's entries, each with its position in the log.
+/// Digest of one chunk's entries, each with its position in the statement's list.
 pub fn chunk_digest(chunk: u32, entries: &[(u64, Ciphertext)]) -> Digest {
     let mut hasher = Hasher::new(domain::OPENING_SET)
         .chain_var("chunk")
@@ -180,7 +180,7 @@ impl Chunk {
 
     /// The transcript of a node's partial decryptions: protocol tag, fingerprint, statement, attempt,
     /// trigger position, set and K (in `binding`), node, its key, the chunk's range, and all points.
-    fn transcript(&self, node: NodeIndex, key: &Point, points: &[Point]) -> Digest {
+    pub(crate) fn transcript(&self, node: NodeIndex, key: &Point, points: &[Point]) -> Digest {
         let mut hasher = Hasher::new(domain::PARTIAL)
             .chain_var("transcript")
             .chain(self.binding)

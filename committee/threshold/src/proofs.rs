@@ -306,6 +306,41 @@ mod tests {
     }
 
     #[test]
+    fn every_part_of_a_statement_is_in_its_hash() {
+        let (a, b) = (pair(5).public, pair(6).public);
+        let purposes = [
+            Purpose::Key { node: 1 },
+            Purpose::Possession { dealer: 1 },
+            Purpose::Ephemeral {
+                dealer: 1,
+                recipient: 1,
+            },
+            Purpose::Ephemeral {
+                dealer: 1,
+                recipient: 2,
+            },
+            Purpose::Ephemeral {
+                dealer: 2,
+                recipient: 1,
+            },
+        ];
+        let schnorr = |purpose| schnorr_statement(&ctx(), purpose, &a).finish();
+        let mut digests: Vec<Digest> = purposes.into_iter().map(schnorr).collect();
+        digests.push(schnorr_statement(&ctx(), purposes[0], &b).finish());
+        let complaint = |dealer, complainer, key, ephemeral, ecdh| {
+            complaint_statement(&ctx(), dealer, complainer, key, ephemeral, ecdh).finish()
+        };
+        digests.push(complaint(1, 2, &a, &a, &a));
+        digests.push(complaint(2, 2, &a, &a, &a));
+        digests.push(complaint(1, 1, &a, &a, &a));
+        digests.push(complaint(1, 2, &b, &a, &a));
+        digests.push(complaint(1, 2, &a, &b, &a));
+        digests.push(complaint(1, 2, &a, &a, &b));
+        let distinct: std::collections::BTreeSet<_> = digests.iter().collect();
+        assert_eq!(distinct.len(), digests.len());
+    }
+
+    #[test]
     fn a_proof_holds_for_its_own_purpose_point_and_attempt_only() {
         let (purpose, point, proof) = items()[0];
         assert!(verify_exponent(&ctx(), purpose, &point, &proof));

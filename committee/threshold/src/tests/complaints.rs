@@ -151,6 +151,28 @@ fn a_false_complaint_names_the_complainer_and_excludes_nobody() {
 }
 
 #[test]
+fn a_false_complaint_does_not_count_towards_those_who_are_content() {
+    // One down and one lying are more than one of four.
+    let (world, rogue) = world_and_rogue();
+    let state = world.play(|state, from, honest| match (from, state.stage()) {
+        (ROGUE, Stage::Running(Phase::Complain)) => {
+            let complaints = vec![rogue.complaint(&state.deals()[&0])];
+            let at = world.ctx.at;
+            Some(DkgComplain { at, complaints }.into())
+        }
+        (ROGUE, _) => rogue.act(state, |_, _| {}),
+        (3, Stage::Running(Phase::Complain)) => None,
+        _ => honest,
+    });
+    let failure = Failure::TooFew {
+        phase: Phase::Complain,
+        have: 2,
+        need: 3,
+    };
+    assert_eq!(state.stage(), Stage::Failed(failure));
+}
+
+#[test]
 fn a_complaint_needs_a_proof_of_its_point() {
     let (world, rogue) = world_and_rogue();
     let mut state = None;

@@ -150,6 +150,31 @@ fn a_node_whose_key_was_in_time_gets_a_share_and_joins_the_holders_late() {
 }
 
 #[test]
+fn a_node_that_comes_back_is_waited_for_again() {
+    let world = World::new(4);
+    let mut awaited = Vec::new();
+    let state = world.play(|state, from, honest| {
+        let Stage::Running(phase) = state.stage() else {
+            return None;
+        };
+        if from == 0 {
+            awaited.push((phase, state.awaited().contains(&2)));
+        }
+        honest.filter(|_| from != 2 || !matches!(phase, Phase::Commit | Phase::Deal))
+    });
+    let expected = [
+        (Phase::Keys, true),
+        (Phase::Commit, true),
+        // It didn't commit, so it doesn't deal, and nobody waits for it until it speaks.
+        (Phase::Deal, false),
+        (Phase::Complain, false),
+        (Phase::Confirm, true),
+    ];
+    assert_eq!(awaited, expected);
+    assert!(state.holders().eq(0..4));
+}
+
+#[test]
 fn each_attempt_has_fresh_secrets_even_from_the_same_seed() {
     let (first, second) = (World::new(4), World::at(context(4, 1)));
     let (a, b) = (first.play_honestly(), second.play_honestly());

@@ -11,6 +11,7 @@ use crate::opening::{
     Chunk, OpeningContext, OpeningError, Quorum, VerifiedPartial, chunk_digest, judge_partial,
     partial,
 };
+use crate::proofs::weights;
 use crate::sharing::lagrange;
 
 const TRIGGER: u64 = 77;
@@ -253,6 +254,34 @@ fn errors_that_cancel_and_points_that_are_swapped_are_found() {
 }
 
 #[test]
+fn errors_that_cancel_under_the_weights_of_the_right_points_are_found() {
+    // Were the weights known before the points are fixed, a node could choose its errors by them.
+    let opening = Opening::of(4, 6);
+    let chunk = opening.chunk(0);
+    let good = opening.partial(2, &chunk);
+    let key = opening
+        .state
+        .outcome()
+        .unwrap()
+        .verification_key(2)
+        .unwrap();
+    let w = weights(chunk.transcript(2, &key, &good.points), 6);
+    let shifted = |p: &Point, by: Scalar| {
+        let error = Point::generator().affine() * by;
+        Point::from_subgroup(error + p.affine()).unwrap()
+    };
+    let mut bad = good.clone();
+    bad.points[1] = shifted(&good.points[1], w[4]);
+    bad.points[4] = shifted(&good.points[4], -w[1]);
+    let folded = |p: &Partial| {
+        let points: Vec<_> = p.points.iter().map(Point::affine).collect();
+        msm(&points, &w)
+    };
+    assert_eq!(folded(&bad), folded(&good));
+    assert_eq!(opening.judge(2, &bad), wrong(2));
+}
+
+#[test]
 fn a_proof_by_another_share_names_its_node() {
     // All points and the proof are consistent, but with a share that isn't node 2's.
     let opening = Opening::of(4, 3);
@@ -337,6 +366,32 @@ fn a_proof_is_bound_to_the_trigger_the_set_and_the_chunk() {
     }
 }
 
+#[test]
+fn a_proof_is_bound_to_its_chunk_even_if_another_holds_the_same_points() {
+    let mut opening = Opening::of(4, CHUNK);
+    let again: Vec<_> = opening
+        .entries
+        .iter()
+        .map(|(at, c)| (at + 10_000, *c))
+        .collect();
+    opening.entries.extend(again);
+    opening.ctx = context_of(&opening.state, &opening.entries, TRIGGER);
+    let mut replayed = opening.partial(1, &opening.chunk(0));
+    replayed.chunk = 1;
+    assert_eq!(
+        opening.partial(1, &opening.chunk(1)).points,
+        replayed.points
+    );
+    let verdict = judge_partial(&opening.ctx, &opening.chunk(1), 1, &replayed);
+    assert_eq!(
+        verdict,
+        Err(Fault::PartialProof {
+            culprit: 1,
+            chunk: 1
+        })
+    );
+}
+
 fn alone(
     opening: &Opening,
     entries: &[(u64, Ciphertext)],
@@ -377,6 +432,24 @@ fn a_proof_is_bound_to_the_statement_the_attempt_and_the_committee() {
             );
         }
     }
+}
+
+#[test]
+fn a_transcript_has_the_node_its_key_and_all_points_in_order() {
+    let opening = Opening::of(4, 2);
+    let chunk = opening.chunk(0);
+    let [a, b] = opening.partial(1, &chunk).points[..] else {
+        panic!("two entries")
+    };
+    let transcripts = [
+        chunk.transcript(1, &a, &[a, b]),
+        chunk.transcript(2, &a, &[a, b]),
+        chunk.transcript(1, &b, &[a, b]),
+        chunk.transcript(1, &a, &[b, a]),
+        chunk.transcript(1, &a, &[a, a]),
+    ];
+    let distinct: std::collections::BTreeSet<_> = transcripts.iter().collect();
+    assert_eq!(distinct.len(), transcripts.len());
 }
 
 #[test]

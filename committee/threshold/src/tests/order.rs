@@ -183,6 +183,24 @@ fn a_node_that_restarts_at_any_step_says_the_same_again() {
 }
 
 #[test]
+fn in_another_log_nothing_that_must_be_used_once_is_used_again() {
+    // The same seeds, but node 2 has another key: node 0 must not encrypt to both with one ephemeral.
+    let world = World::new(4);
+    let rogue = Rogue::new(world.ctx, 2);
+    let (a, b) = (world.play_honestly(), world.play_with(&rogue, |_, _| {}));
+    for recipient in [0, 1, 3] {
+        let share = |s: &DkgState| *s.deals()[&0].share(recipient).unwrap();
+        assert_eq!(share(&a), share(&b));
+    }
+    let (x, y) = (
+        *a.deals()[&0].share(2).unwrap(),
+        *b.deals()[&0].share(2).unwrap(),
+    );
+    assert_ne!(x.ephemeral, y.ephemeral);
+    assert_ne!(x.proof.commitment, y.proof.commitment);
+}
+
+#[test]
 fn without_its_seed_a_node_says_nothing_in_its_old_attempt_and_has_no_share() {
     let world = World::new(4);
     let stranger = NodeSecrets::derive(&Seed::new([0; 32]), &world.ctx, 2);
