@@ -444,7 +444,7 @@ fn show(args: &ShowArgs, cx: &Context) -> Result<(), Failure> {
         }
         out.line(format!("created by   {}", view.creator));
         for (i, key) in view.statement_creators.iter().enumerate() {
-            out.line(format!("{:<13}{key}", label(i, "proposes")));
+            out.line(format!("{:<13}{key}", label(i, "may propose")));
         }
         let now = now_ms();
         out.line(format!(
@@ -479,4 +479,69 @@ fn list(cx: &Context, committee: &Committee) -> Result<(), Failure> {
         out.table(&["id", "name", "members", "classes", "registrars"], &rows);
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tacit_protocol::hash::Digest;
+    use tacit_protocol::ids::Fingerprint;
+    use tacit_protocol::keys::SigningKey;
+
+    fn card(n: u8) -> RegistrarCard {
+        RegistrarCard {
+            name: format!("Registrar {n}"),
+            key: SigningKey::from_seed([n; 32]).public(),
+        }
+    }
+
+    fn try_define(
+        name: &str,
+        cards: &[u8],
+        threshold: Option<u8>,
+        classes: &[&str],
+    ) -> Result<GroupDefinition, Failure> {
+        let cards: Vec<_> = cards.iter().map(|n| card(*n)).collect();
+        let classes = classes.iter().map(|c| ClassName::new(c).unwrap()).collect();
+        let by = (Fingerprint(Digest([1; 32])), card(9).key, [2; 16]);
+        define(name.into(), &cards, threshold, classes, Vec::new(), by)
+    }
+
+    #[test]
+    fn a_draft_is_a_definition_that_holds() {
+        let group = try_define(" Town ", &[3, 1, 2], None, &["senators", "board"]).unwrap();
+        assert_eq!(group.check(), Ok(()));
+        assert_eq!((group.name.as_str(), group.threshold), ("Town", 2));
+        assert_eq!(group.creators, [card(9).key]);
+        assert_eq!(
+            try_define("Town", &[1, 2, 3, 4], None, &[])
+                .unwrap()
+                .threshold,
+            3
+        );
+        assert_eq!(try_define("Town", &[1], None, &[]).unwrap().threshold, 1);
+    }
+
+    #[test]
+    fn a_draft_that_could_never_be_a_group_is_refused() {
+        let refused = [
+            try_define("  ", &[1], None, &[]),
+            try_define("To\nwn", &[1], None, &[]),
+            try_define(&"x".repeat(257), &[1], None, &[]),
+            try_define("Town", &[1, 2, 1], None, &[]),
+            try_define("Town", &[1, 2, 3], Some(1), &[]),
+            try_define("Town", &[1, 2, 3], Some(4), &[]),
+            try_define("Town", &[1, 2], Some(1), &[]),
+            try_define("Town", &(1..=17).collect::<Vec<_>>(), None, &[]),
+            try_define("Town", &[1], None, &["board", "board"]),
+        ];
+        for failure in refused {
+            let failure = failure.unwrap_err();
+            assert_eq!(
+                (failure.exit, failure.code),
+                (crate::failure::Exit::Usage, "group")
+            );
+            assert!(!failure.advice.is_empty());
+        }
+    }
 }

@@ -201,6 +201,10 @@ struct InitView {
 
 fn init(args: &InitArgs, cx: &Context) -> Result<(), Failure> {
     let home = cx.home();
+    if let Some(copy) = args.secret_out.as_ref().filter(|path| path.exists()) {
+        // Before anything is made that can't be made twice.
+        return Err(FileError::Exists(copy.clone()).into());
+    }
     let given = args
         .secret_file
         .as_deref()
@@ -483,29 +487,34 @@ fn tell_invitation(out: &Output, view: &InviteView) {
     match (&view.file, view.issued) {
         (_, 0) => out.line("Nobody is new: no code was made."),
         (Some(path), n) => {
-            out.line(format!("{n} new codes are in {}.", path.display()));
+            let codes = plural(n, "new code is", "new codes are");
+            out.line(format!("{codes} in {}.", path.display()));
             out.line(
                 "Send each person theirs, on a way that only they read. There is no other copy.",
             );
         }
-        (None, n) => out.line(format!("{n} new codes. There is no other copy.")),
+        (None, n) => {
+            let codes = plural(n, "new code", "new codes");
+            out.line(format!("{codes}. There is no other copy."));
+        }
     }
     if view.kept > 0 {
+        let people = plural(view.kept, "person has", "people have");
         out.line(format!(
-            "{} have a code already and keep it ({} of them have used it). To replace a lost one: --renew NAME.",
-            view.kept, view.enrolled
+            "{people} a code already and nobody got a second one ({} used so far). To replace a lost one: --renew NAME.",
+            view.enrolled
         ));
     }
     if view.changed > 0 {
+        let people = plural(view.changed, "of them is", "of them are");
         out.line(format!(
-            "{} of them are invited under another name or other classes than before.",
-            view.changed
+            "{people} invited under another name or other classes than before."
         ));
     }
     if view.absent > 0 {
+        let people = plural(view.absent, "person", "people");
         out.line(format!(
-            "{} people of an earlier roster are not on this one. Their codes still work.",
-            view.absent
+            "{people} of an earlier roster missing from this one: their codes still work."
         ));
     }
     for c in view.codes.iter().flatten() {
@@ -513,6 +522,10 @@ fn tell_invitation(out: &Output, view: &InviteView) {
         let whose = format!("{}{}", c.name, contact.unwrap_or_default());
         out.line(format!("{}  {}", c.code, printable_line(&whose)));
     }
+}
+
+fn plural(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 fn read_roster(path: &Path) -> Result<Roster, Failure> {
@@ -550,7 +563,7 @@ impl<'a> CodesFile<'a> {
         let in_use = match codes::parse(&bytes) {
             Ok(read) => {
                 let texts: Vec<_> = read.into_iter().map(|c| c.code).collect();
-                registrar.count_codes(group, &texts)? > 0
+                !registrar.are_dead_codes(group, &texts)?
             }
             Err(_) => true,
         };

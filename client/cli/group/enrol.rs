@@ -332,20 +332,15 @@ fn pair(
     let connector = Connector::new();
     let mut registrars: Vec<Registrar> = Vec::new();
     for (url, code) in urls.iter().zip(codes) {
-        let position = code::registrar_of(&code, &id, &group.registrars)
-            .ok()
-            .and_then(|i| u8::try_from(i).ok());
-        let Some(position) = position else {
-            // The parsed reason: a wrong length and a wrong digit need other words.
-            let why = code::registrar_of(&code, &id, &group.registrars)
-                .err()
-                .map_or_else(String::new, |e| format!(": {e}"));
-            return Err(Failure::usage(
+        let position = code::registrar_of(&code, &id, &group.registrars).map_err(|e| {
+            Failure::usage(
                 "code-mistyped",
-                format!("the code for {url} can't be right{why}"),
+                format!("the code for {url} can't be right: {e}"),
                 "Compare it with your invitation, letter by letter, and check that it is for this group.",
-            ));
-        };
+            )
+        })?;
+        // A group has at most 16 registrars.
+        let position = u8::try_from(position).unwrap_or(u8::MAX);
         if registrars.iter().any(|r| r.position == position) {
             return Err(EnrolmentError::Twice(position).into());
         }
@@ -535,7 +530,7 @@ impl From<EnrolmentError> for Failure {
             E::Disagree(..) => Failure::check(
                 "registrars-disagree",
                 e,
-                "Nothing was signed. Tell the registrars: their rosters must name you alike.",
+                "Nothing was signed. Check that all codes are your own; if they are, tell the registrars: their rosters must name you alike.",
             ),
             E::Binder(_) | E::Classes(_) | E::OtherAttestation(_) | E::BadSignature(_) => {
                 Failure::check(
@@ -549,3 +544,6 @@ impl From<EnrolmentError> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use tacit_protocol::signature::SealedBody;
 use thiserror::Error;
 
 use crate::apply::{Applier, ApplyError, Effects, KeygenCache, Refusal};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, unsigned};
 use crate::{facts, schema};
 
 /// Why the ledger can't go on. Each is about this node, never about others' data.
@@ -45,9 +45,9 @@ pub enum LedgerError {
         /// The applied height.
         applied: u64,
     },
-    /// A finalized block isn't valid: more than f nodes are faulty, or this node runs other code than they.
+    /// A finalized block isn't valid: more than f nodes are faulty, or this node's program or database isn't theirs.
     #[error(
-        "finalized block {height} is not valid here ({refusal}): over f nodes are faulty, or this program differs from theirs"
+        "finalized block {height} is not valid here ({refusal}): over f nodes are faulty, or this node's program or database differs from theirs"
     )]
     Diverged {
         /// Its height.
@@ -194,23 +194,23 @@ impl Ledger {
 
     /// The last applied block.
     pub fn applied(&self) -> Result<Applied, LedgerError> {
-        let (height, digest, time_ms) =
-            self.conn
-                .query_row("SELECT height, digest, time_ms FROM meta", [], |r| {
-                    Ok((
-                        r.get::<_, i64>(0)?,
-                        r.get::<_, Vec<u8>>(1)?,
-                        r.get::<_, i64>(2)?,
-                    ))
-                })?;
-        let digest = digest
-            .try_into()
-            .map(Digest)
-            .map_err(|_| StoreError::Damaged("block digest"))?;
+        use rusqlite::OptionalExtension as _;
+        const DAMAGED: StoreError = StoreError::Damaged("applied block");
+        let row = self
+            .conn
+            .query_row("SELECT height, digest, time_ms FROM meta", [], |r| {
+                Ok((
+                    r.get::<_, i64>(0)?,
+                    r.get::<_, Vec<u8>>(1)?,
+                    r.get::<_, i64>(2)?,
+                ))
+            })
+            .optional()?;
+        let (height, digest, time_ms) = row.ok_or(DAMAGED)?;
         Ok(Applied {
-            height: height as u64,
-            digest,
-            time_ms: time_ms as u64,
+            height: unsigned(height, "applied block")?,
+            digest: digest.try_into().map(Digest).map_err(|_| DAMAGED)?,
+            time_ms: unsigned(time_ms, "applied block")?,
         })
     }
 
@@ -222,11 +222,8 @@ impl Ledger {
         timestamp_ms: u64,
         candidates: &[&[u8]],
     ) -> Result<Built, LedgerError> {
-        let applied = self.applied()?;
-        let (parent, height) = match ancestors.last() {
-            Some(b) => (b.digest(), b.header.height + 1),
-            None => (applied.digest, applied.height + 1),
-        };
+        let parent = parent(self.applied()?, ancestors);
+        let height = parent.height + 1;
         let Self {
             conn,
             founding,
@@ -269,7 +266,7 @@ impl Ledger {
         drop(applier);
         let header = Header {
             height,
-            parent,
+            parent: parent.digest,
             timestamp_ms,
             entries_root: entries_root(&entries),
             state_root,
@@ -285,11 +282,8 @@ impl Ledger {
     /// applied height only the applied block itself is valid.
     pub fn check(&mut self, ancestors: &[&Block], block: &Block) -> Result<Checked, LedgerError> {
         let invalid = |code, detail: &str| Ok(Checked::Invalid(Refusal::new(code, detail)));
-        if block.check_entries().is_err() {
-            return invalid(
-                "entries-root",
-                "the entries are not those that the header commits to",
-            );
+        if let Err(refusal) = check_entries(block) {
+            return Ok(Checked::Invalid(refusal));
         }
         let applied = self.applied()?;
         if block.header.height <= applied.height {
@@ -302,12 +296,12 @@ impl Ledger {
                 invalid("below-applied", "another block is final at this height")
             };
         }
-        let (parent, height) = match ancestors.last() {
-            Some(b) => (b.digest(), b.header.height + 1),
-            None => (applied.digest, applied.height + 1),
-        };
-        if block.header.parent != parent || block.header.height != height {
+        let parent = parent(applied, ancestors);
+        if block.header.parent != parent.digest || block.header.height != parent.height + 1 {
             return invalid("parent", "the block does not follow its parent");
+        }
+        if let Err(refusal) = check_time(block, &parent) {
+            return Ok(Checked::Invalid(refusal));
         }
         let Self {
             conn,
@@ -320,8 +314,8 @@ impl Ledger {
             Ok(root) => root,
             Err((_, refusal)) => return Ok(Checked::Invalid(refusal)),
         };
-        if block.header.state_root != root {
-            return invalid("state-root", "the header commits to another state");
+        if let Err(refusal) = check_state(block, &root) {
+            return Ok(Checked::Invalid(refusal));
         }
         Ok(
             match apply_block(&tx, founding, fingerprint, keygen, block)? {
@@ -393,6 +387,9 @@ impl Ledger {
     }
 
     /// Applies a finalized block durably. At or below the applied height it does nothing.
+    ///
+    /// A quorum has checked it, so what fails here is this node's own: its database or its program is not
+    /// theirs. Nothing is applied then.
     pub fn commit(&mut self, block: &Block) -> Result<Effects, LedgerError> {
         let applied = self.applied()?;
         let height = block.header.height;
@@ -412,7 +409,15 @@ impl Ledger {
             keygen,
         } = self;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let effects = match apply_block(&tx, founding, fingerprint, keygen, block)? {
+        let root = facts::state_root(&Store(&tx))?;
+        let checked = check_entries(block)
+            .and_then(|()| check_time(block, &applied))
+            .and_then(|()| check_state(block, &root));
+        let applied = match checked {
+            Ok(()) => apply_block(&tx, founding, fingerprint, keygen, block)?,
+            Err(refusal) => Err(refusal),
+        };
+        let effects = match applied {
             Ok((effects, _)) => effects,
             Err(refusal) => return Err(LedgerError::Diverged { height, refusal }),
         };
@@ -541,6 +546,47 @@ impl Ledger {
         drop(applier);
         tx.commit()?;
         Ok(outcome)
+    }
+}
+
+/// What the next block follows: the last ancestor, or the applied block.
+fn parent(applied: Applied, ancestors: &[&Block]) -> Applied {
+    ancestors.last().map_or(applied, |block| Applied {
+        height: block.header.height,
+        digest: block.digest(),
+        time_ms: block.header.timestamp_ms,
+    })
+}
+
+fn check_entries(block: &Block) -> Result<(), Refusal> {
+    block.check_entries().map_err(|_| {
+        Refusal::new(
+            "entries-root",
+            "the entries are not those that the header commits to",
+        )
+    })
+}
+
+/// Everything that log time decides (deadlines, spans) needs it to run forward only.
+fn check_time(block: &Block, parent: &Applied) -> Result<(), Refusal> {
+    if block.header.timestamp_ms > parent.time_ms {
+        Ok(())
+    } else {
+        Err(Refusal::new(
+            "time-backwards",
+            "the block's time is not after its parent's",
+        ))
+    }
+}
+
+fn check_state(block: &Block, root: &Digest) -> Result<(), Refusal> {
+    if &block.header.state_root == root {
+        Ok(())
+    } else {
+        Err(Refusal::new(
+            "state-root",
+            "the header commits to another state",
+        ))
     }
 }
 

@@ -24,11 +24,12 @@ impl OpenedBodies {
         }
     }
 
-    /// The encoded body of a signature by its `ct` (32 bytes, little endian), once it is public.
+    /// The encoded body of a signature by its id ([`tacit_protocol::signature::Sign::body_id`]), once it
+    /// is public.
     pub fn get(
         &self,
         statement: &StatementId,
-        ct: &[u8; 32],
+        id: &[u8; 32],
     ) -> Result<Option<Vec<u8>>, StoreError> {
         // Whoever panicked with the connection has left nothing half done: it only reads.
         let mut conn = self.conn.lock().unwrap_or_else(|e| e.into_inner());
@@ -40,12 +41,8 @@ impl OpenedBodies {
             return Ok(None);
         };
         Ok(conn
-            .prepare_cached(
-                "SELECT b.body FROM signatures s JOIN opened_bodies b
-                 ON b.statement = s.statement AND b.position = s.position
-                 WHERE s.statement = ?1 AND s.ct = ?2",
-            )?
-            .query_row(params![statement.as_bytes(), ct], |r| r.get(0))
+            .prepare_cached("SELECT body FROM opened_bodies WHERE statement = ?1 AND id = ?2")?
+            .query_row(params![statement.as_bytes(), id], |r| r.get(0))
             .optional()?)
     }
 }

@@ -143,7 +143,6 @@ CREATE TABLE signatures (
     PRIMARY KEY (statement, nullifier)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX signatures_by_position ON signatures (statement, position);
-CREATE INDEX signatures_by_ct ON signatures (statement, ct);
 
 -- Signatures counted under each class.
 CREATE TABLE class_counts (
@@ -185,7 +184,9 @@ CREATE TABLE erasures (
 CREATE TABLE opened_bodies (
     statement BLOB NOT NULL,
     position INTEGER NOT NULL,
+    id BLOB NOT NULL,
     body BLOB NOT NULL,
     PRIMARY KEY (statement, position)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX opened_bodies_by_id ON opened_bodies (statement, id);
 ";

@@ -47,6 +47,23 @@ fn element(bytes: &[u8], what: &'static str) -> Result<Fr> {
     fr_from_bytes(&bytes).ok_or(StoreError::Damaged(what))
 }
 
+/// An integer that was never written negative.
+pub(crate) fn unsigned(value: i64, what: &'static str) -> Result<u64> {
+    u64::try_from(value).map_err(|_| StoreError::Damaged(what))
+}
+
+/// A count of signatures: at most one for each leaf of the largest tree, so far below what is refused here.
+fn count(value: i64) -> Result<u64> {
+    u32::try_from(value)
+        .map(u64::from)
+        .map_err(|_| StoreError::Damaged("count"))
+}
+
+/// A time or a height as a column: what doesn't fit lies beyond all that can come.
+fn column(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
 /// Column value of "no class": the whole group.
 pub(crate) fn class_column(class: Option<u16>) -> i64 {
     class.map_or(-1, i64::from)
@@ -136,7 +153,7 @@ impl Store<'_> {
                 ord,
                 subject: *subject,
                 head: digest(head, "chain head")?,
-                links: links as u64,
+                links: unsigned(links, "chain")?,
             })
         })
         .transpose()
@@ -234,13 +251,13 @@ impl Store<'_> {
     }
 
     pub fn entry_position(&self, id: &EntryId) -> Result<Option<(u64, u32)>> {
-        Ok(self
+        let row = self
             .0
             .prepare_cached("SELECT height, idx FROM entries WHERE id = ?1")?
-            .query_row([id.as_bytes()], |r| {
-                Ok((r.get::<_, i64>(0)? as u64, r.get(1)?))
-            })
-            .optional()?)
+            .query_row([id.as_bytes()], |r| Ok((r.get::<_, i64>(0)?, r.get(1)?)))
+            .optional()?;
+        row.map(|(height, index)| Ok((unsigned(height, "entry")?, index)))
+            .transpose()
     }
 
     pub fn entries_at(&self, height: u64) -> Result<Vec<Vec<u8>>> {
@@ -322,14 +339,14 @@ impl Store<'_> {
         rows.map(|row| {
             let (position, leaf, binder, classes, height) = row?;
             Ok(MemberRow {
-                position: position as u64,
+                position: unsigned(position, "member")?,
                 leaf: FieldElement(element(&leaf, "leaf")?),
                 binder: Binder(digest(binder, "binder")?),
                 classes: classes
                     .chunks_exact(2)
                     .filter_map(|c| Some(u16::from_be_bytes(c.try_into().ok()?)))
                     .collect(),
-                height: height as u64,
+                height: unsigned(height, "member")?,
             })
         })
         .collect()
@@ -345,7 +362,7 @@ impl Store<'_> {
             .optional()?;
         row.map(|(size, root)| {
             Ok(Tree {
-                size: size as u64,
+                size: unsigned(size, "tree")?,
                 root: root
                     .map(|r| element(&r, "root"))
                     .transpose()?
@@ -395,7 +412,7 @@ impl Store<'_> {
                 row.statement.group.as_bytes(),
                 row.statement.to_bytes(),
                 row.status.code(),
-                row.statement.deadline_ms as i64,
+                column(row.statement.deadline_ms),
                 row.attempt,
                 row.phase as u8,
                 row.phase_height as i64,
@@ -421,7 +438,7 @@ impl Store<'_> {
             params![
                 Status::Preparing.code(),
                 Status::Collecting.code(),
-                time_ms as i64
+                column(time_ms)
             ],
         )
     }
@@ -498,11 +515,11 @@ impl Store<'_> {
                     .ok_or(StoreError::Damaged("status"))?,
                 attempt,
                 phase: Phase::from_code(phase).ok_or(StoreError::Damaged("phase"))?,
-                phase_height: phase_height as u64,
-                phase_ms: phase_ms as u64,
+                phase_height: unsigned(phase_height, "phase")?,
+                phase_ms: unsigned(phase_ms, "phase")?,
                 opening: opening.map(|o| decoded(&o, "opening")).transpose()?,
-                count: count as u64,
-                trigger_height: trigger_height.map(|h| h as u64),
+                count: self::count(count)?,
+                trigger_height: trigger_height.map(|h| unsigned(h, "trigger")).transpose()?,
             })
         })
         .collect()
@@ -667,7 +684,7 @@ impl Store<'_> {
                 r.get(0)
             })
             .optional()?;
-        Ok(n.unwrap_or(0) as u64)
+        count(n.unwrap_or(0))
     }
 
     /// Signatures from position `from`, at most `limit`.
@@ -692,27 +709,29 @@ impl Store<'_> {
         rows.map(|row| signature(row?)).collect()
     }
 
-    /// The bytes of all counted signatures' entries, with position and `ct`.
-    pub fn signature_entries(
-        &self,
-        statement: &StatementId,
-    ) -> Result<Vec<(u64, FieldElement, Vec<u8>)>> {
+    /// The bytes of all counted signatures' entries, with their positions.
+    pub fn signature_entries(&self, statement: &StatementId) -> Result<Vec<(u64, Vec<u8>)>> {
         let mut q = self.0.prepare_cached(
-            "SELECT s.position, s.ct, e.bytes FROM signatures s JOIN entries e ON e.height = s.height AND e.idx = s.idx
+            "SELECT s.position, e.bytes FROM signatures s JOIN entries e ON e.height = s.height AND e.idx = s.idx
              WHERE s.statement = ?1 ORDER BY s.position",
         )?;
         let rows = q.query_map([statement.as_bytes()], |r| {
-            Ok((
-                r.get::<_, i64>(0)?,
-                r.get::<_, Vec<u8>>(1)?,
-                r.get::<_, Vec<u8>>(2)?,
-            ))
+            Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?))
         })?;
         rows.map(|row| {
-            let (position, ct, bytes) = row?;
-            Ok((position as u64, FieldElement(element(&ct, "ct")?), bytes))
+            let (position, bytes) = row?;
+            Ok((unsigned(position, "signature")?, bytes))
         })
         .collect()
+    }
+
+    /// How many chunks of a statement have their ciphertexts in the log.
+    pub fn unsealed_chunks(&self, statement: &StatementId) -> Result<u64> {
+        let n: i64 = self
+            .0
+            .prepare_cached("SELECT count(*) FROM unseals WHERE statement = ?1")?
+            .query_row([statement.as_bytes()], |r| r.get(0))?;
+        Ok(n as u64)
     }
 
     /// The signature that spent a nullifier.
@@ -832,8 +851,8 @@ impl Store<'_> {
         body: &SealedBody,
     ) -> Result<()> {
         self.0
-            .prepare_cached("INSERT INTO opened_bodies (statement, position, body) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
-            .execute(params![statement.as_bytes(), position as i64, body.to_bytes()])?;
+            .prepare_cached("INSERT INTO opened_bodies (statement, position, id, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?
+            .execute(params![statement.as_bytes(), position as i64, body.id().as_bytes(), body.to_bytes()])?;
         Ok(())
     }
 
@@ -846,7 +865,10 @@ impl Store<'_> {
         })?;
         rows.map(|row| {
             let (position, body) = row?;
-            Ok((position as u64, decoded(&body, "opened body")?))
+            Ok((
+                unsigned(position, "opened body")?,
+                decoded(&body, "opened body")?,
+            ))
         })
         .collect()
     }
@@ -904,12 +926,12 @@ fn signature(
     (position, nullifier, class, ct, payload_hash, height, index): RawSignature,
 ) -> Result<SignatureRow> {
     Ok(SignatureRow {
-        position: position as u64,
+        position: unsigned(position, "signature")?,
         nullifier: FieldElement(element(&nullifier, "nullifier")?),
         class: class_of(class),
         ct: FieldElement(element(&ct, "ct")?),
         payload_hash: digest(payload_hash, "payload hash")?,
-        height: height as u64,
+        height: unsigned(height, "signature")?,
         index,
     })
 }

@@ -1,8 +1,10 @@
 //! What others read of the applied state: the API, the reconcilers, the bundle.
 
+use std::sync::Arc;
+
 use tacit_protocol::chain::{Chain, Opening, Phase, Tree};
 use tacit_protocol::codec::Decode as _;
-use tacit_protocol::entry::Subject;
+use tacit_protocol::entry::{Entry, Subject};
 use tacit_protocol::field::FieldElement;
 use tacit_protocol::group::GroupDefinition;
 use tacit_protocol::hash::Digest;
@@ -101,8 +103,8 @@ pub struct SignatureView {
 pub struct SignatureEntry {
     /// From 0, in log order.
     pub position: u64,
-    /// Commitment to its ciphertext.
-    pub ct: FieldElement,
+    /// The body that it stands for ([`Sign::body_id`](tacit_protocol::signature::Sign::body_id)).
+    pub body: Digest,
     /// The entry's bytes.
     pub entry: Vec<u8>,
 }
@@ -244,14 +246,15 @@ impl Ledger {
     /// The entries of all counted signatures, in log order: what their sealed bodies are checked against.
     pub fn signature_entries(&self, id: &StatementId) -> Result<Vec<SignatureEntry>, LedgerError> {
         let rows = self.store().signature_entries(id)?;
-        Ok(rows
-            .into_iter()
-            .map(|(position, ct, entry)| SignatureEntry {
+        let entry = |(position, entry): (u64, Vec<u8>)| match Entry::parse(&entry) {
+            Ok(Entry::Sign(sign)) => Ok(SignatureEntry {
                 position,
-                ct,
+                body: sign.body_id(),
                 entry,
-            })
-            .collect())
+            }),
+            _ => Err(StoreError::Damaged("signature's entry").into()),
+        };
+        rows.into_iter().map(entry).collect()
     }
 
     /// Statements whose erasure a node hasn't attested: all that it may still have to do something about.
@@ -304,7 +307,7 @@ impl Ledger {
     pub fn opening_context(
         &self,
         id: &StatementId,
-    ) -> Result<Option<(OpeningContext, Vec<Chunk>)>, LedgerError> {
+    ) -> Result<Option<Arc<(OpeningContext, Vec<Chunk>)>>, LedgerError> {
         let store = self.store();
         let Some(row) = store.statement(id)? else {
             return Ok(None);
@@ -312,7 +315,7 @@ impl Ledger {
         let Some(state) = self.keygen(id)? else {
             return Ok(None);
         };
-        Ok(opening_context(&store, &row, &state)?)
+        Ok(opening_context(&store, self.keygen_cache(), &row, &state)?)
     }
 
     /// S = k·C1 of every counted signature in order, from the first t good partial decryptions of
@@ -325,22 +328,23 @@ impl Ledger {
         else {
             return Ok(None);
         };
-        let Some((context, chunks)) = self.opening_context(&row.id)? else {
+        let Some(opened) = self.opening_context(&row.id)? else {
             return Ok(None);
         };
+        let (context, chunks) = &*opened;
         let damaged = || StoreError::Damaged("partial decryptions");
         let mut points = Vec::new();
-        for chunk in &chunks {
+        for chunk in chunks {
             let mut verified = Vec::new();
             for (node, good, body) in store.posts(id, PostKind::Partial, chunk.number())? {
                 if good && verified.len() < self.founding().quorum() {
                     let partial = Partial::from_bytes(&body).map_err(|_| damaged())?;
                     verified.push(
-                        judge_partial(&context, chunk, node, &partial).map_err(|_| damaged())?,
+                        judge_partial(context, chunk, node, &partial).map_err(|_| damaged())?,
                     );
                 }
             }
-            let quorum = Quorum::new(&context, chunk, verified).map_err(|_| damaged())?;
+            let quorum = Quorum::new(context, chunk, verified).map_err(|_| damaged())?;
             points.extend(quorum.combine().map_err(|_| damaged())?);
         }
         Ok(Some(points))

@@ -62,6 +62,8 @@ struct Inner {
     receipts: Receipts,
     /// When statements opened: never changes, and stands only in their chains.
     opened: Arc<Mutex<BTreeMap<StatementId, u64>>>,
+    /// When a certificate was last waited for in vain.
+    uncertified: Mutex<Option<Instant>>,
     submissions: Semaphore,
     reads: Semaphore,
     stop: Publisher<bool>,
@@ -80,6 +82,7 @@ impl Api {
             pacer: Pacer::new(limits.pace),
             receipts: Receipts::default(),
             opened: Arc::default(),
+            uncertified: Mutex::default(),
             submissions: Semaphore::new(limits.submissions),
             reads: Semaphore::new(limits.reads),
             stopping: stop.follow(),

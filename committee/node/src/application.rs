@@ -197,10 +197,12 @@ impl LogApplication {
                 "more proofs than a block may have",
             ));
         }
-        self.bodies.hold(bodies).await?;
+        // Before the bodies are kept: a leader could else fill every disk with bodies of signatures
+        // that nobody made.
         if !self.proofs.verify(context, claims).await {
             return Ok(invalid("proof-invalid", "a proof doesn't verify"));
         }
+        self.bodies.hold(bodies).await?;
         Ok(Verdict::Valid)
     }
 

@@ -355,7 +355,7 @@ mod tests {
         }
 
         fn check(&self, need: &BodyNeed, body: &[u8]) -> Result<(), BodyFault> {
-            if body == &need.key.ct[..1] {
+            if body == &need.key.id[..1] {
                 Ok(())
             } else {
                 Err(BodyFault::Mismatch(Refusal::new("body", "another")))
@@ -382,7 +382,7 @@ mod tests {
         BodyNeed {
             key: BodyKey {
                 statement: StatementId(Digest([statement; 32])),
-                ct: [ct; 32],
+                id: [ct; 32],
             },
             entry: Bytes::new(),
         }

@@ -129,7 +129,7 @@ impl Decode for Gossip {
 impl Encode for BodyKey {
     fn encode(&self, w: &mut Writer) {
         self.statement.encode(w);
-        w.raw(&self.ct);
+        w.raw(&self.id);
     }
 }
 
@@ -137,7 +137,7 @@ impl Decode for BodyKey {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             statement: StatementId::decode(r)?,
-            ct: r.array()?,
+            id: r.array()?,
         })
     }
 }
@@ -201,7 +201,7 @@ mod tests {
     fn key(n: u8) -> BodyKey {
         BodyKey {
             statement: StatementId(Digest([n; 32])),
-            ct: [n; 32],
+            id: [n; 32],
         }
     }
 

@@ -102,13 +102,14 @@ impl ProofClaim {
     }
 }
 
-/// Which sealed body: a ciphertext's hash within a statement.
+/// Which sealed body, by everything that is in it: two signatures with the same `ct` and different
+/// payloads stand for different bodies, and nobody's can be kept in another's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BodyKey {
     /// The statement.
     pub statement: StatementId,
-    /// The public input `ct` of the signature, canonical.
-    pub ct: [u8; 32],
+    /// [`Sign::body_id`](tacit_protocol::signature::Sign::body_id).
+    pub id: [u8; 32],
 }
 
 /// A sealed body that an entry stands for.

@@ -49,6 +49,8 @@ pub mod domain {
     pub const CONTEXT: &str = "tacit/context/v1";
     /// Key derivation and associated data of a payload.
     pub const PAYLOAD: &str = "tacit/payload/v1";
+    /// Id of a sealed body.
+    pub const BODY: &str = "tacit/body/v1";
     /// Hash of a payload.
     pub const PAYLOAD_HASH: &str = "tacit/payload-hash/v1";
     /// Schnorr proof of knowledge of an exponent.

@@ -72,6 +72,12 @@ pub struct Sign {
 }
 
 impl Sign {
+    /// The one body that this entry stands for. Its `ct` alone wouldn't do: whoever sees a signature
+    /// could make another body with the same `ct` and other contents, to be kept in its place.
+    pub fn body_id(&self) -> Digest {
+        body_id(&self.ct.to_le_bytes(), &self.payload_hash)
+    }
+
     /// The public input that binds everything else.
     pub fn context(&self) -> Fr {
         context(
@@ -124,6 +130,15 @@ pub struct SealedBody {
     pub payload: Vec<u8>,
 }
 
+/// Id of a sealed body: what it is stored and asked for by. Binds all of its bytes: `ct` the points,
+/// the hash the payload.
+fn body_id(ct: &[u8; 32], payload_hash: &Digest) -> Digest {
+    Hasher::new(domain::BODY)
+        .chain(ct)
+        .chain(payload_hash)
+        .finish()
+}
+
 /// Longest encoding of a body, in bytes.
 pub const MAX_BODY: usize = 32 + 32 + 4 + PAYLOAD_SIZES[2] + TAG_BYTES;
 
@@ -131,6 +146,11 @@ impl SealedBody {
     /// Poseidon3(C1.x, C1.y, c2).
     pub fn ct(&self) -> Fr {
         ct(&self.c1, &self.c2.0)
+    }
+
+    /// What this body is stored and asked for by.
+    pub fn id(&self) -> Digest {
+        body_id(&fr_to_bytes(&self.ct()), &payload_hash(&self.payload))
     }
 
     /// Does this body belong to that entry? (Its `ct` and the hash of its payload.)
@@ -167,5 +187,41 @@ impl Decode for SealedBody {
             return Err(DecodeError::Invalid("a payload's length"));
         }
         Ok(body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(payload: u8) -> SealedBody {
+        SealedBody {
+            c1: Point::generator(),
+            c2: FieldElement(Fr::from(7u8)),
+            payload: vec![payload; PAYLOAD_SIZES[0] + TAG_BYTES],
+        }
+    }
+
+    #[test]
+    fn a_body_with_the_same_ct_and_another_payload_has_another_id() {
+        let (mine, forged) = (body(1), body(2));
+        assert_eq!(mine.ct(), forged.ct());
+        assert_ne!(mine.id(), forged.id());
+    }
+
+    #[test]
+    fn a_body_and_the_entry_that_stands_for_it_agree_on_its_id() {
+        let body = body(1);
+        let sign = Sign {
+            statement: StatementId(Digest::ZERO),
+            class: None,
+            floor: 0,
+            nullifier: FieldElement(Fr::from(1u8)),
+            ct: FieldElement(body.ct()),
+            payload_hash: payload_hash(&body.payload),
+            proof: [0; PROOF_BYTES],
+        };
+        assert!(body.matches(&sign));
+        assert_eq!(body.id(), sign.body_id());
     }
 }

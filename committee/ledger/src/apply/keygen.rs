@@ -3,14 +3,16 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tacit_protocol::chain::{Event, Finding, Opening, Phase};
 use tacit_protocol::dkg::AttemptId;
 use tacit_protocol::entry::{NodeStatement, Subject};
 use tacit_protocol::founding::Founding;
 use tacit_protocol::hash::Digest;
-use tacit_protocol::ids::{Fingerprint, NodeIndex};
+use tacit_protocol::ids::{Fingerprint, NodeIndex, StatementId};
 use tacit_protocol::statement::Status;
+use tacit_threshold::opening::{Chunk, OpeningContext};
 use tacit_threshold::state::{DkgEvent, DkgMessage, DkgState, Stage};
 use tacit_threshold::{Committee, DkgContext, Fault};
 
@@ -26,9 +28,29 @@ const MAX_CACHED: usize = 64;
 /// States of key generations by the running digest of their events. A digest names one history, so
 /// what is cached holds whether that history is applied, proposed or rolled back.
 #[derive(Default)]
-pub(crate) struct KeygenCache(RefCell<HashMap<(AttemptId, Digest), DkgState>>);
+pub(crate) struct KeygenCache(
+    RefCell<HashMap<(AttemptId, Digest), DkgState>>,
+    /// Openings by statement and trigger height. A signature's `ct` fixes its ciphertext, so there is
+    /// one set for these, whoever posted it.
+    RefCell<HashMap<(StatementId, u64), Arc<Opened>>>,
+);
+
+/// What a triggered statement's partial decryptions are made and judged in.
+pub(crate) type Opened = (OpeningContext, Vec<Chunk>);
 
 impl KeygenCache {
+    pub(super) fn opened(&self, key: &(StatementId, u64)) -> Option<Arc<Opened>> {
+        self.1.borrow().get(key).cloned()
+    }
+
+    pub(super) fn put_opened(&self, key: (StatementId, u64), opened: Arc<Opened>) {
+        let mut map = self.1.borrow_mut();
+        if map.len() >= MAX_CACHED {
+            map.clear();
+        }
+        map.insert(key, opened);
+    }
+
     fn get(&self, key: &(AttemptId, Digest)) -> Option<DkgState> {
         self.0.borrow().get(key).cloned()
     }
@@ -110,11 +132,11 @@ pub(crate) fn log_phase(phase: tacit_threshold::Phase) -> Phase {
 /// A node's statement as a key generation's message.
 pub(crate) fn message(body: &NodeStatement) -> Option<DkgMessage> {
     Some(match body {
-        NodeStatement::Keys(m) => DkgMessage::Keys(m.clone()),
-        NodeStatement::Commit(m) => DkgMessage::Commit(m.clone()),
+        NodeStatement::Keys(m) => DkgMessage::Keys(*m),
+        NodeStatement::Commit(m) => DkgMessage::Commit(*m),
         NodeStatement::Deal(m) => DkgMessage::Deal(m.clone()),
         NodeStatement::Complain(m) => DkgMessage::Complain(m.clone()),
-        NodeStatement::Confirm(m) => DkgMessage::Confirm(m.clone()),
+        NodeStatement::Confirm(m) => DkgMessage::Confirm(*m),
         NodeStatement::Unseal(_) | NodeStatement::Partial(_) | NodeStatement::Erased(_) => {
             return None;
         }
@@ -264,5 +286,84 @@ impl Applier<'_> {
         row.status = Status::Failed;
         self.store.update_statement(&row)?;
         self.link(&Subject::Statement(row.id), Event::Failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_has_its_own_word_and_its_culprit() {
+        let phase = tacit_threshold::Phase::Deal;
+        let (culprit, other, chunk) = (3, 1, 7);
+        let named = [
+            (Fault::Absent { culprit, phase }, "absent"),
+            (Fault::Equivocation { culprit, phase }, "equivocation"),
+            (Fault::OtherAttempt { culprit }, "other-attempt"),
+            (Fault::KeyProof { culprit }, "key-proof"),
+            (Fault::RepeatedPoint { culprit }, "repeated-point"),
+            (Fault::CommitmentMismatch { culprit }, "commitment-mismatch"),
+            (
+                Fault::FeldmanLength {
+                    culprit,
+                    found: 2,
+                    expected: 3,
+                },
+                "feldman-length",
+            ),
+            (Fault::Possession { culprit }, "possession"),
+            (Fault::Recipients { culprit }, "recipients"),
+            (
+                Fault::EphemeralProof {
+                    culprit,
+                    recipient: other,
+                },
+                "ephemeral-proof",
+            ),
+            (
+                Fault::WrongShare {
+                    culprit,
+                    victim: other,
+                },
+                "wrong-share",
+            ),
+            (
+                Fault::FalseComplaint {
+                    culprit,
+                    dealer: other,
+                },
+                "false-complaint",
+            ),
+            (
+                Fault::ComplaintProof {
+                    culprit,
+                    dealer: other,
+                },
+                "complaint-proof",
+            ),
+            (
+                Fault::ComplaintTarget {
+                    culprit,
+                    dealer: other,
+                },
+                "complaint-target",
+            ),
+            (Fault::WrongConfirmation { culprit }, "wrong-confirmation"),
+            (Fault::PartialShape { culprit, chunk }, "partial-shape"),
+            (Fault::PartialProof { culprit, chunk }, "partial-proof"),
+        ];
+        for (fault, word) in &named {
+            assert_eq!(
+                finding(fault),
+                Finding {
+                    culprit,
+                    fault: word.to_string()
+                }
+            );
+            assert!(word.len() <= tacit_protocol::chain::MAX_FAULT);
+        }
+        let words: std::collections::BTreeSet<_> = named.iter().map(|(_, word)| word).collect();
+        assert_eq!(words.len(), named.len());
     }
 }

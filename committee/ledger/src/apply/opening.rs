@@ -1,5 +1,7 @@
 //! Opening a triggered statement: ciphertexts first, then partial decryptions.
 
+use std::sync::Arc;
+
 use tacit_protocol::chain::{Event, Finding};
 use tacit_protocol::codec::Encode as _;
 use tacit_protocol::entry::Subject;
@@ -7,9 +9,10 @@ use tacit_protocol::ids::NodeIndex;
 use tacit_protocol::opening::{CHUNK, Ciphertext, Partial, Unseal};
 use tacit_protocol::signature::ct;
 use tacit_protocol::statement::Status;
-use tacit_threshold::opening::{Chunk, OpeningContext, chunk_digest, judge_partial};
+use tacit_threshold::opening::{OpeningContext, chunk_digest, judge_partial};
 use tacit_threshold::state::DkgState;
 
+use super::keygen::{KeygenCache, Opened};
 use super::{Applier, ApplyError, Verdict, keygen, refuse};
 use crate::store::{PostKind, Result as StoreResult, StatementRow, Store, StoreError};
 
@@ -33,12 +36,21 @@ fn chunk_entries(
 /// The opening's context and chunks; `None` until all ciphertexts are in the log.
 pub(crate) fn opening_context(
     store: &Store<'_>,
+    cache: &KeygenCache,
     row: &StatementRow,
     state: &DkgState,
-) -> StoreResult<Option<(OpeningContext, Vec<Chunk>)>> {
+) -> StoreResult<Option<Arc<Opened>>> {
     let (Some(trigger), Some(outcome)) = (row.trigger_height, state.outcome()) else {
         return Ok(None);
     };
+    // What is cached may come from blocks that were rolled back: here, too, all chunks must be there.
+    if store.unsealed_chunks(&row.id)? < u64::from(chunks(row)) {
+        return Ok(None);
+    }
+    let key = (row.id, trigger);
+    if let Some(opened) = cache.opened(&key) {
+        return Ok(Some(opened));
+    }
     let mut entries = Vec::new();
     for chunk in 0..chunks(row) {
         match chunk_entries(store, row, chunk)? {
@@ -58,7 +70,9 @@ pub(crate) fn opening_context(
         .map(|(i, e)| context.chunk(i, e))
         .collect::<Result<_, _>>()
         .map_err(damaged)?;
-    Ok(Some((context, chunks)))
+    let opened = Arc::new((context, chunks));
+    cache.put_opened(key, opened.clone());
+    Ok(Some(opened))
 }
 
 impl Applier<'_> {
@@ -156,13 +170,14 @@ impl Applier<'_> {
 
     pub(super) fn partial(&mut self, row: &StatementRow, node: NodeIndex, m: &Partial) -> Verdict {
         let state = self.dkg_state(&row.at())?;
-        let Some((context, chunks)) = opening_context(&self.store, row, &state)? else {
+        let Some(opened) = opening_context(&self.store, self.keygen, row, &state)? else {
             return refuse("out-of-phase", "not all ciphertexts are in the log yet");
         };
+        let (context, chunks) = &*opened;
         let chunk = chunks
             .get(m.chunk as usize)
             .ok_or(StoreError::Damaged("opened set"))?;
-        let verdict = judge_partial(&context, chunk, node, m);
+        let verdict = judge_partial(context, chunk, node, m);
         if !self.store.add_post(
             &row.id,
             PostKind::Partial,

@@ -37,7 +37,7 @@ impl VaultBodies {
 
     fn opened(&self, key: &BodyKey) -> Result<Option<Bytes>, Fault> {
         match &self.opened {
-            Some(opened) => Ok(opened.get(&key.statement, &key.ct)?.map(Bytes::from)),
+            Some(opened) => Ok(opened.get(&key.statement, &key.id)?.map(Bytes::from)),
             None => Ok(None),
         }
     }
@@ -60,11 +60,11 @@ fn is_closed(error: &VaultError) -> bool {
 
 impl BodyStore for VaultBodies {
     fn has(&self, key: &BodyKey) -> Result<bool, Fault> {
-        Ok(self.vault.has_body(&key.statement, &key.ct))
+        Ok(self.vault.has_body(&key.statement, &key.id))
     }
 
     fn get(&self, key: &BodyKey) -> Result<Option<Bytes>, Fault> {
-        match self.vault.get_body(&key.statement, &key.ct) {
+        match self.vault.get_body(&key.statement, &key.id) {
             Ok(Some(body)) => Ok(Some(Bytes::from_owner(body))),
             Ok(None) => self.opened(key),
             // From here on it counts as missing, and is fetched from the peers again.
@@ -102,7 +102,7 @@ impl BodyStore for VaultBodies {
         let mut by_statement: BTreeMap<StatementId, Vec<([u8; 32], Bytes)>> = BTreeMap::new();
         for (key, body) in bodies {
             let list = by_statement.entry(key.statement).or_default();
-            list.push((key.ct, body.clone()));
+            list.push((key.id, body.clone()));
         }
         let mut held = true;
         for (statement, bodies) in by_statement {

@@ -69,7 +69,7 @@ fn applied(ledger: &ledger::Ledger) -> Result<Applied, ledger::LedgerError> {
 fn need(need: ledger::BodyNeed) -> BodyNeed {
     let key = BodyKey {
         statement: need.sign.statement,
-        ct: need.sign.ct.to_le_bytes(),
+        id: need.sign.body_id().0,
     };
     // The encoding is canonical, so these are the entry's very bytes.
     let entry = Bytes::from(Entry::Sign(need.sign).to_bytes());

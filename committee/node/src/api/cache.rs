@@ -29,6 +29,16 @@ pub(crate) enum Key {
     Bundle(StatementId),
 }
 
+impl Key {
+    /// Whether the answer carries a certificate, which is waited for.
+    pub(crate) fn is_certified(self) -> bool {
+        match self {
+            Self::GroupChain(_) | Self::StatementChain(_) | Self::Bundle(_) => true,
+            Self::Groups | Self::Members(_) | Self::Statements | Self::Signatures(_) => false,
+        }
+    }
+}
+
 /// What an answer was made from: heads or roots. The same token, the same answer.
 pub(crate) type Token = Vec<Digest>;
 

@@ -69,6 +69,8 @@ impl Api {
         missing: impl FnOnce() -> ApiError,
         find: impl FnOnce(&Ledger, Option<Token>) -> Result<Found, LedgerError> + Send + 'static,
     ) -> Result<Bytes, ApiError> {
+        // Whoever waits for another's answer takes it if it is of a moment after they asked.
+        let (asked, wanted) = (Instant::now(), self.0.log.applied().height);
         let make = async |held: Option<Answer>| {
             let applied = self.0.log.applied();
             // A certificate that grows old is no longer good enough, though nothing changed.
@@ -77,8 +79,13 @@ impl Api {
                     applied.timestamp_ms.saturating_sub(ms) <= self.0.limits.refresh_ms
                 })
             });
-            if let Some(answer) = held.as_ref().filter(|a| a.height == applied.height) {
+            if let Some(answer) = held.as_ref().filter(|a| a.height >= wanted) {
                 return Ok(answer.clone());
+            }
+            // What another has just waited for in vain isn't waited for again.
+            let in_vain = lock(&self.0.uncertified).is_some_and(|failed| failed > asked);
+            if in_vain && key.is_certified() {
+                return Err(ApiError::Uncertified);
             }
             let token = held.as_ref().map(|answer| answer.token.clone());
             let read = move |ledger: &Ledger| Ok((find(ledger, token)?, ledger.applied()?.height));
@@ -121,7 +128,10 @@ impl Api {
     async fn certify(&self, proven: Proven) -> Result<CertifiedFacts, ApiError> {
         let deadline = Instant::now() + self.0.limits.certify_time;
         let header = self.certified(proven.height, deadline).await?;
-        let header = header.ok_or(ApiError::Uncertified)?;
+        let Some(header) = header else {
+            *lock(&self.0.uncertified) = Some(Instant::now());
+            return Err(ApiError::Uncertified);
+        };
         let root = header.headers.first().map(|h| h.state_root);
         let holds = |p: &ProvenFacts| p.path.root(&p.facts.leaf()) == root;
         if !proven.facts.iter().all(holds) {

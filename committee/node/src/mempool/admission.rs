@@ -250,7 +250,7 @@ mod tests {
         fn admit(&mut self, entry: &[u8]) -> Result<Admission, Fault> {
             let key = BodyKey {
                 statement: StatementId(Digest::ZERO),
-                ct: [0; 32],
+                id: [0; 32],
             };
             Ok(Admission::Valid {
                 claims: Vec::new(),

@@ -524,7 +524,7 @@ mod tests {
         let pool = pool();
         let key = BodyKey {
             statement: StatementId(Digest([1; 32])),
-            ct: [2; 32],
+            id: [2; 32],
         };
         let body = Bytes::from_static(b"body");
         pool.insert(candidate(b"entry", 1), Some((key, body.clone())), false);

@@ -151,11 +151,11 @@ fn open(
             }
         }
     }
-    let (Some((context, chunks)), Some(secrets)) =
-        (&snapshot.context, secrets(snapshot, me, vault, host)?)
+    let (Some(opened), Some(secrets)) = (&snapshot.context, secrets(snapshot, me, vault, host)?)
     else {
         return Ok(duties);
     };
+    let (context, chunks) = &**opened;
     let unposted: Vec<u32> = opening
         .chunks
         .iter()
@@ -205,7 +205,7 @@ fn body(
     need: &BodyNeed,
     vault: &Vault,
 ) -> Result<Option<(Point, FieldElement)>, VaultError> {
-    let bytes = match vault.get_body(id, &need.key.ct) {
+    let bytes = match vault.get_body(id, &need.key.id) {
         Ok(bytes) => bytes,
         Err(VaultError::BodyDamaged(_) | VaultError::NoSlot(_) | VaultError::SlotErased(_)) => None,
         Err(e) => return Err(e),

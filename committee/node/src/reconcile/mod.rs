@@ -10,7 +10,7 @@ mod duty;
 mod host;
 mod snapshot;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use tacit_protocol::entry::{Entry, Erased, ErasureReason, NodeEntry, NodeStateme
 use tacit_protocol::ids::{Fingerprint, NodeIndex, StatementId};
 use tacit_protocol::keys::SigningKey;
 use tacit_protocol::signature::SealedBody;
+use tacit_protocol::statement::Status;
 use tacit_vault::{Vault, VaultError};
 use thiserror::Error;
 use tracing::{debug, error, info, warn};
@@ -97,6 +98,8 @@ pub struct Reconciler<M> {
     reader: Reader<M>,
     /// Since when a revealed statement waits for bodies, by the runtime's clock.
     waiting: BTreeMap<StatementId, std::time::SystemTime>,
+    /// Statements whose bodies were asked for since the start.
+    asked: BTreeSet<StatementId>,
     /// Since when the log has stood still: height and time.
     still: Option<(u64, std::time::SystemTime)>,
 }
@@ -110,6 +113,7 @@ impl<M: HasLedger> Reconciler<M> {
             node,
             reader,
             waiting: BTreeMap::new(),
+            asked: BTreeSet::new(),
             still: None,
         }
     }
@@ -163,10 +167,29 @@ impl<M: HasLedger> Reconciler<M> {
             if still && self.abandon(&snapshot, now).await? {
                 continue;
             }
+            self.ask_for_bodies(&snapshot).await?;
             for duty in due(&snapshot, me, &self.vault, host)? {
                 self.perform(&id, duty, now).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Once after a start, for each statement that may still open: what this node missed while it was
+    /// down is fetched from its peers.
+    async fn ask_for_bodies(&mut self, snapshot: &Snapshot) -> Result<(), ReconcileError> {
+        let live = matches!(snapshot.status, Status::Collecting | Status::Triggered);
+        if !live || !self.asked.insert(snapshot.id) {
+            return Ok(());
+        }
+        let id = snapshot.id;
+        let needs = self
+            .reader
+            .read(move |m| snapshot::body_needs(m.ledger(), &id))
+            .await??;
+        self.node
+            .bodies
+            .keep(needs.into_iter().map(|(_, need)| need).collect());
         Ok(())
     }
 
@@ -213,7 +236,7 @@ impl<M: HasLedger> Reconciler<M> {
     ) -> Result<(), ReconcileError> {
         let (mut bodies, mut missing) = (Vec::new(), Vec::new());
         for (position, need) in needs {
-            let held = match self.vault.get_body(id, &need.key.ct) {
+            let held = match self.vault.get_body(id, &need.key.id) {
                 Ok(held) => held,
                 Err(
                     VaultError::BodyDamaged(_) | VaultError::NoSlot(_) | VaultError::SlotErased(_),
@@ -223,8 +246,8 @@ impl<M: HasLedger> Reconciler<M> {
             match held.and_then(|b| {
                 <SealedBody as tacit_protocol::codec::Decode>::from_bytes(b.as_ref()).ok()
             }) {
-                Some(body) => bodies.push((position, body)),
-                None => missing.push(need),
+                Some(body) if body.id().0 == need.key.id => bodies.push((position, body)),
+                _ => missing.push(need),
             }
         }
         let statement = *id;

@@ -1,5 +1,7 @@
 //! What a step looks at: one statement as it is applied, read in one go.
 
+use std::sync::Arc;
+
 use tacit_ledger::{Ledger, LedgerError, OpeningView, SignatureEntry};
 use tacit_protocol::ids::StatementId;
 use tacit_protocol::opening::CHUNK;
@@ -23,7 +25,7 @@ pub struct Snapshot {
     /// Its opening, once triggered.
     pub opening: Option<OpeningView>,
     /// What partial decryptions are made in, once all ciphertexts are in the log.
-    pub context: Option<(OpeningContext, Vec<Chunk>)>,
+    pub context: Option<Arc<(OpeningContext, Vec<Chunk>)>>,
     /// The bodies that its counted signatures stand for, once triggered, by position.
     pub bodies: Vec<(u64, BodyNeed)>,
     /// Positions whose bodies are public.
@@ -49,11 +51,23 @@ impl Snapshot {
     }
 }
 
+/// The bodies that a statement's counted signatures stand for, by position.
+pub(super) fn body_needs(
+    ledger: &Ledger,
+    id: &StatementId,
+) -> Result<Vec<(u64, BodyNeed)>, LedgerError> {
+    let entries = ledger.signature_entries(id)?;
+    Ok(entries
+        .into_iter()
+        .map(|s| (s.position, need(id, s)))
+        .collect())
+}
+
 fn need(id: &StatementId, s: SignatureEntry) -> BodyNeed {
     BodyNeed {
         key: BodyKey {
             statement: *id,
-            ct: s.ct.to_le_bytes(),
+            id: s.body.0,
         },
         entry: s.entry.into(),
     }
@@ -70,11 +84,7 @@ pub fn snapshot(ledger: &Ledger, id: &StatementId) -> Result<Option<Snapshot>, L
         _ => None,
     };
     let bodies = match view.status {
-        Status::Triggered | Status::Revealed => ledger
-            .signature_entries(id)?
-            .into_iter()
-            .map(|s| (s.position, need(id, s)))
-            .collect(),
+        Status::Triggered | Status::Revealed => body_needs(ledger, id)?,
         _ => Vec::new(),
     };
     let published = match view.status {

@@ -58,8 +58,11 @@ fn a_signatures_claim_and_need_say_what_stands_on_what() {
     assert_eq!(claim.circuit, operators().founding().circuits[0].circuit.0);
     assert_eq!(claim.public.len(), 7);
     assert_eq!(claim.proof, parsed.proof);
-    let ct = parsed.ct.to_le_bytes();
-    assert_eq!(need.key, BodyKey { statement: id, ct });
+    let key = BodyKey {
+        statement: id,
+        id: parsed.body_id().0,
+    };
+    assert_eq!(need.key, key);
     assert_eq!(need.entry, submission.entry);
 
     // The same from a block, proposed and committed; then the entry is final where it is.
@@ -231,7 +234,7 @@ fn bodies_are_kept_until_their_statement_is_closed() {
     let statement = |n| StatementId(Digest([n; 32]));
     let key = |s, ct| BodyKey {
         statement: statement(s),
-        ct: [ct; 32],
+        id: [ct; 32],
     };
     let batch = [
         (key(1, 1), Bytes::from_static(b"one")),
@@ -267,9 +270,9 @@ fn more_bodies_than_one_write_takes_are_kept_all_the_same() {
     let log = TestLog::new();
     let statement = StatementId(Digest([1; 32]));
     let key = |n: u16| {
-        let mut ct = [0; 32];
-        ct[..2].copy_from_slice(&n.to_be_bytes());
-        BodyKey { statement, ct }
+        let mut id = [0; 32];
+        id[..2].copy_from_slice(&n.to_be_bytes());
+        BodyKey { statement, id }
     };
     let many = tacit_vault::limits::MAX_BATCH as u16 + 1;
     let batch: Vec<_> = (0..many)

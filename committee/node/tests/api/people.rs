@@ -71,11 +71,16 @@ fn attest(namespace: &str, message: &[u8], count: usize) -> Vec<RegistrarSignatu
 }
 
 pub fn create_group(nonce: u8) -> Entry {
+    create_group_by(2, nonce)
+}
+
+/// A group's creation, signed by so many registrars: another number, another entry.
+pub fn create_group_by(registrars: usize, nonce: u8) -> Entry {
     let definition = definition(nonce);
     let id = definition.id();
     Entry::GroupCreate(GroupCreate {
         creator: creator().sign(domain::SIGN_GROUP, id.as_bytes()),
-        registrars: attest(domain::SIGN_GROUP, id.as_bytes(), 2),
+        registrars: attest(domain::SIGN_GROUP, id.as_bytes(), registrars),
         definition,
     })
 }

@@ -379,6 +379,37 @@ async fn an_answer_is_kept_while_it_is_true_and_its_certificate_is_fresh() {
 }
 
 #[tokio::test]
+async fn those_who_ask_together_wait_for_one_answer() {
+    let log = TestLog::new();
+    let group = found_group(&log, 1);
+    let client = Client::new(&log);
+    let path = format!("/v1/groups/{group}/chain");
+    let reads = log.reads.load(Ordering::SeqCst);
+    let beating = log.heartbeat();
+    let asked = futures::future::join_all((0..20).map(|_| client.get(&path))).await;
+    beating.abort();
+    let mut answers: Vec<_> = asked.into_iter().map(|answer| answer.ok()).collect();
+    answers.dedup();
+    assert_eq!(answers.len(), 1);
+    assert_eq!(log.reads.load(Ordering::SeqCst), reads + 1);
+}
+
+#[tokio::test]
+async fn what_one_waits_for_in_vain_the_others_do_not_wait_for_again() {
+    let log = TestLog::new();
+    let group = found_group(&log, 1);
+    let client = Client::new(&log);
+    let path = format!("/v1/groups/{group}/chain");
+    let start = std::time::Instant::now();
+    let asked = futures::future::join_all((0..20).map(|_| client.get(&path))).await;
+    assert!(asked.iter().all(|answer| answer.problem() == "uncertified"));
+    assert!(start.elapsed() < 3 * quick().certify_time);
+    // Who asks later isn't told so because of them.
+    log.beat();
+    client.get(&path).await.ok();
+}
+
+#[tokio::test]
 async fn health_says_which_committee_and_version() {
     let health = Client::new(&TestLog::new()).get("/v1/health").await.json();
     assert_eq!(

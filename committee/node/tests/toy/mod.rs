@@ -184,7 +184,7 @@ fn parts(entry: &[u8]) -> Result<(Vec<ProofClaim>, Option<BodyNeed>), Refusal> {
             ct.copy_from_slice(&entry[9..]);
             let key = BodyKey {
                 statement: STATEMENT,
-                ct,
+                id: ct,
             };
             let entry = Bytes::copy_from_slice(entry);
             Ok((Vec::new(), Some(BodyNeed { key, entry })))
@@ -348,7 +348,7 @@ impl ToyBodies {
     pub fn holds(&self, body: &[u8]) -> bool {
         let key = BodyKey {
             statement: STATEMENT,
-            ct: hash(body).0,
+            id: hash(body).0,
         };
         self.held.lock().expect("not poisoned").contains_key(&key)
     }
