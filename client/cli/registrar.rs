@@ -514,7 +514,7 @@ fn tell_invitation(out: &Output, view: &InviteView) {
     if view.absent > 0 {
         let people = plural(view.absent, "person", "people");
         out.line(format!(
-            "{people} of an earlier roster missing from this one: their codes still work."
+            "Not on this roster, but on an earlier one: {people}. Their codes still work."
         ));
     }
     for c in view.codes.iter().flatten() {

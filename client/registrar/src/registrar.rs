@@ -266,18 +266,20 @@ impl Registrar {
         })
     }
 
-    /// How many of these texts are codes that work or worked in this group.
-    pub fn count_codes(
+    /// Are all of these texts codes of this registrar for this group, and none of them somebody's? So are
+    /// those of a run that was interrupted before they counted, and those that were replaced since.
+    pub fn are_dead_codes(
         &self,
         group: &GroupId,
         texts: &[impl AsRef<str>],
-    ) -> Result<usize, RegistrarError> {
-        let codes: Vec<_> = texts
-            .iter()
-            .filter_map(|t| Code::parse(t.as_ref(), group, &self.key()).ok())
-            .map(|c| c.hash(group))
-            .collect();
-        self.store.count_codes(group, &codes)
+    ) -> Result<bool, RegistrarError> {
+        let parse = |text| Code::parse(text, group, &self.key()).map(|code| code.hash(group));
+        let hashes: Result<Vec<_>, _> = texts.iter().map(|text| parse(text.as_ref())).collect();
+        match hashes {
+            Ok(hashes) => Ok(self.store.count_codes(group, &hashes)? == 0),
+            // Another registrar's or another group's: perhaps their only copy.
+            Err(_) => Ok(false),
+        }
     }
 
     /// People on a group's roster, and how many of them have enrolled.
