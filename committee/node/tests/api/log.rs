@@ -230,7 +230,8 @@ impl TestLog {
         say(0, NodeStatement::Unseal(unseal));
         let dkg = self.with(|m| m.ledger().keygen(statement).unwrap().unwrap());
         let opening = self.with(|m| m.ledger().opening_context(statement).unwrap());
-        let (context, chunks) = opening.unwrap();
+        let opening = opening.unwrap();
+        let (context, chunks) = &*opening;
         for node in 0..3u16 {
             let seed = Seed::new([node as u8 + 1; 32]);
             let secrets = NodeSecrets::derive(&seed, dkg.context(), node);

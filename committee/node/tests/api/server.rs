@@ -3,10 +3,11 @@
 
 use std::{
     fs::{self, Permissions},
+    io,
     net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -145,6 +146,67 @@ async fn an_answer_tells_nothing_about_the_server_or_the_client_and_is_not_kept(
         ] {
             assert!(head.contains(kept), "{head}");
         }
+    }
+}
+
+/// Everything that is logged on this thread.
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_log_holds_a_clients_address_or_what_it_sent() {
+    let captured = Captured::default();
+    let writer = captured.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let client = Client::new(&TestLog::new());
+    let secure = run(
+        client.router.clone(),
+        Transport::Tls(Files::new().tls()),
+        limits(),
+    )
+    .await;
+    let open = run(client.router, Transport::Plain, limits()).await;
+    let mut ports = Vec::new();
+    for request in [
+        "GET /v1/statements/0badc0de?mine=5eC12e7 HTTP/1.1\r\nhost: x\r\n\
+         x-forwarded-for: 203.0.113.9\r\nconnection: close\r\n\r\n",
+        "GET /5eC12e7 HTTP/9.9\r\n\r\n",
+        "5eC12e7",
+    ] {
+        for address in [open.address, secure.address] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            ports.push(stream.local_addr().unwrap().port().to_string());
+            stream.write_all(request.as_bytes()).await.unwrap();
+            read_all(&mut stream).await;
+        }
+    }
+    let logged = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("a TLS handshake failed"), "{logged}");
+    let leaks = ["127.0.0.1", "203.0.113.9", "5eC12e7", "0badc0de"].map(String::from);
+    for leak in ports.iter().chain(&leaks) {
+        let mut lines = logged
+            .lines()
+            .map(|line| line.split_once("tacit_node").map_or(line, |l| l.1));
+        assert!(
+            !lines.any(|line| line.contains(leak.as_str())),
+            "{leak}: {logged}"
+        );
     }
 }
 
