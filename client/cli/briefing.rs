@@ -91,7 +91,15 @@ impl Briefing {
                 distance(statement.deadline_ms, now)
             ),
         ));
-        facts.push(("Fingerprint", committee.pinned.fingerprint.to_string()));
+        let origin = match committee.pinned.origin {
+            Origin::Given => "as you gave it",
+            Origin::Invitation => "from your invitation",
+            Origin::Node => "from a node",
+        };
+        facts.push((
+            "The committee's fingerprint",
+            format!("{} ({origin})", committee.pinned.fingerprint),
+        ));
 
         let mut warnings = crowd_warnings(crowd, frozen.most_enrolled_within(class, ONE_GO_MS));
         if smallest < TINY_CROWD as u64 {
@@ -105,10 +113,10 @@ impl Briefing {
         match committee.pinned.origin {
             Origin::Given => {}
             Origin::Invitation => warnings.push(
-                "The committee's fingerprint came with your invitation: whoever invited you chose the committee. Compare it with what you know from elsewhere (--fingerprint).".into(),
+                "The committee's fingerprint came with your invitation: whoever invited you chose the committee. If you know it from elsewhere, say so with --fingerprint.".into(),
             ),
             Origin::Node => warnings.push(
-                "The committee's fingerprint came from a node: whoever runs it chose the committee. Compare it with what you know from elsewhere (--fingerprint).".into(),
+                "The committee's fingerprint came from a node: whoever runs it chose the committee. If you know it from elsewhere, say so with --fingerprint.".into(),
             ),
         }
         if holders < n {
@@ -135,7 +143,7 @@ impl Briefing {
         }
         out.note("");
         for (label, value) in &self.facts {
-            out.note(printable_line(&format!("{label:<26} {value}")));
+            out.note(printable_line(&format!("{label:<27} {value}")));
         }
         if let Some(testimony) = testimony {
             out.note("With your name the world will read:");

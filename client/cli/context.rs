@@ -64,6 +64,20 @@ pub struct Network {
     /// The committee's fingerprint, as you know it from elsewhere than its nodes or your invitation
     #[arg(long, value_name = "HEX", value_parser = parse_fingerprint)]
     pub fingerprint: Option<Fingerprint>,
+    /// That fingerprint stood in your invitation: whoever invited you chose the committee
+    #[arg(long, requires = "fingerprint")]
+    pub from_invitation: bool,
+}
+
+impl Network {
+    /// How a fingerprint that was given came here.
+    fn origin(&self) -> Origin {
+        if self.from_invitation {
+            Origin::Invitation
+        } else {
+            Origin::Given
+        }
+    }
 }
 
 /// Reads a fingerprint: 64 lowercase hex digits.
@@ -71,16 +85,16 @@ pub fn parse_fingerprint(text: &str) -> Result<Fingerprint, String> {
     Fingerprint::from_hex(text).ok_or_else(|| "a fingerprint has 64 lowercase hex digits".into())
 }
 
-/// How a pinned fingerprint came here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// How a pinned fingerprint came here, the weakest way first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
-    /// The person gave it (`--fingerprint`).
-    Given,
-    /// It stood in an invitation: who invites could name a committee of their own.
-    Invitation,
     /// A node said so: who runs the node could name a committee of their own.
     Node,
+    /// It stood in an invitation: who invites could name a committee of their own.
+    Invitation,
+    /// The person knows it from elsewhere.
+    Given,
 }
 
 /// A committee that this folder is bound to.
@@ -163,9 +177,7 @@ pub fn pin(
         if before.fingerprint != found {
             return Err(other_committee(&before.fingerprint, fingerprint));
         }
-        if before.origin == Origin::Given {
-            origin = Origin::Given;
-        }
+        origin = origin.max(before.origin);
     }
     let note = PinFile {
         fingerprint: fingerprint.to_string(),
@@ -272,6 +284,7 @@ impl Context {
         let pinned = load_founding(&self.home)?;
         let api = self.api(network)?;
         let given = network.fingerprint.as_ref();
+        let first_time = pinned.is_none();
         let pinned = match (pinned, given) {
             (Some(pinned), None) => pinned,
             (Some(pinned), Some(given))
@@ -279,10 +292,10 @@ impl Context {
             {
                 pinned
             }
-            (Some(pinned), Some(given)) => pin(&self.home, &pinned.file, given, Origin::Given)?,
+            (Some(pinned), Some(given)) => pin(&self.home, &pinned.file, given, network.origin())?,
             (None, Some(given)) => {
                 let (file, fingerprint) = api.founding(Some(given))?;
-                pin(&self.home, &file, &fingerprint, Origin::Given)?
+                pin(&self.home, &file, &fingerprint, network.origin())?
             }
             (None, None) => {
                 let (file, fingerprint) = api.founding(None)?;
@@ -300,7 +313,26 @@ impl Context {
                 pin(&self.home, &file, &fingerprint, Origin::Node)?
             }
         };
+        if first_time {
+            self.learn_nodes(&api)?;
+        }
         Ok(Committee { pinned, api })
+    }
+
+    /// Remembers the other nodes that a node names, so that it isn't the only one that can be asked.
+    /// Addresses are one node's word; whatever comes from them is checked like everything else.
+    fn learn_nodes(&self, api: &Api) -> Result<(), Failure> {
+        let Ok(epoch) = api.epoch() else {
+            return Ok(());
+        };
+        let mut nodes = self.remembered_nodes()?;
+        let named = epoch.nodes.into_iter().filter_map(|n| n.api);
+        for url in named.filter_map(|url| ServiceUrl::parse(&url).ok()) {
+            if !nodes.contains(&url) {
+                nodes.push(url);
+            }
+        }
+        self.remember_nodes(&nodes)
     }
 
     /// The nodes of earlier commands.
@@ -531,3 +563,6 @@ fn data_folder() -> Option<PathBuf> {
         variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|h| h.join(".local/share")))
     }
 }
+
+#[cfg(test)]
+mod tests;

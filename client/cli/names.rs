@@ -84,7 +84,7 @@ pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
     let evidence = evidence::fetch(cx, &committee, &command.statement, Freshness::Any)?;
     let certified = &evidence.verified.certified;
     let Some(names) = &evidence.verified.names else {
-        return Err(no_list(certified.facts.status));
+        return Err(no_list(certified.facts.status, &certified.id));
     };
     let definition = &certified.roster.definition;
     let view = View {
@@ -120,7 +120,7 @@ pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
 }
 
 /// Why there is no list.
-fn no_list(status: Status) -> Failure {
+fn no_list(status: Status, id: &StatementId) -> Failure {
     let problem = format!("there is no list: the statement is {status}");
     match status {
         Status::Expired | Status::Erased | Status::Failed => Failure::usage(
@@ -128,7 +128,11 @@ fn no_list(status: Status) -> Failure {
             problem,
             "Nobody can open it any more: that is what its signers were promised.",
         ),
-        _ => Failure::not_yet("not-open", problem, "Watch it: tacit statement watch ID"),
+        _ => Failure::not_yet(
+            "not-open",
+            problem,
+            format!("Watch it: tacit statement watch {id}"),
+        ),
     }
 }
 

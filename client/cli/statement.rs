@@ -434,7 +434,7 @@ fn watch(args: &WatchArgs, cx: &Context) -> Result<(), Failure> {
     };
     bar.finish_and_clear();
     cx.out.result(&last, |out| match last.status.as_str() {
-        "revealed" => out.line("The list is open. See it: tacit names ID"),
+        "revealed" => out.line(format!("The list is open. See it: tacit names {}", args.statement)),
         "erased" => out.line("The deadline passed. Enough nodes attest that they erased their shares: the list can never be opened."),
         _ => out.line("The committee could not make a key for it: nobody signed, nothing opens."),
     });

@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use committee::{Committee, Person};
 use tacit_client::api::{Api, ApiError, Connector, ServiceError, ServiceUrl};
@@ -200,7 +201,7 @@ fn a_redirect_is_not_followed() {
 fn an_answer_over_the_limit_is_cut_off() {
     let server = Server::ok(&vec![b'x'; 5000]);
     let get = |limit| {
-        let patience = std::time::Duration::from_secs(10);
+        let patience = Duration::from_secs(10);
         Connector::new().get(&server.url, "/v1/founding", limit, patience)
     };
     assert_eq!(get(5000).unwrap().len(), 5000);
@@ -211,11 +212,32 @@ fn an_answer_over_the_limit_is_cut_off() {
 fn a_node_that_never_answers_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = ServiceUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-    let patience = std::time::Duration::from_millis(300);
-    let start = std::time::Instant::now();
+    let patience = Duration::from_millis(300);
+    let start = Instant::now();
     let given_up = Connector::new().get(&url, "/v1/groups", 100, patience);
     assert!(matches!(given_up, Err(ServiceError::Transport(_))));
-    assert!(start.elapsed() < std::time::Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_node_that_stops_in_the_middle_is_given_up_however_long_the_answer_may_take() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = ServiceUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_request(&mut stream);
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nsome";
+        let _ = stream.write_all(head);
+        thread::sleep(Duration::from_secs(20));
+    });
+    let connector = Connector::with_stall(Duration::from_millis(300));
+    let start = Instant::now();
+    let given_up = connector.get(&url, "/v1/groups", 1000, Duration::from_secs(600));
+    assert!(
+        matches!(given_up, Err(ServiceError::Transport(_))),
+        "{given_up:?}"
+    );
+    assert!(start.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

@@ -13,6 +13,8 @@ use ureq::http::Uri;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long a service may say nothing at all while it is asked for something.
+const STALL: Duration = Duration::from_secs(30);
 /// Longest problem document, in bytes.
 const MAX_PROBLEM: u64 = 64 * 1024;
 
@@ -128,6 +130,7 @@ pub enum ServiceError {
 #[derive(Clone)]
 pub struct Connector {
     agent: ureq::Agent,
+    stall: Duration,
 }
 
 impl Default for Connector {
@@ -145,6 +148,11 @@ impl fmt::Debug for Connector {
 impl Connector {
     /// A connector straight to the network.
     pub fn new() -> Self {
+        Self::with_stall(STALL)
+    }
+
+    /// As [`Connector::new`], but a service that is asked for something may say nothing for `stall` only.
+    pub fn with_stall(stall: Duration) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -156,10 +164,12 @@ impl Connector {
             .build();
         Self {
             agent: config.new_agent(),
+            stall,
         }
     }
 
-    /// GET `path` (with its leading slash): at most `limit` bytes within `patience`.
+    /// GET `path` (with its leading slash): at most `limit` bytes within `patience`, and sooner given up
+    /// when nothing comes.
     pub fn get(
         &self,
         service: &ServiceUrl,
@@ -171,6 +181,7 @@ impl Connector {
         let answer = request
             .config()
             .timeout_global(Some(patience))
+            .timeout_per_read(Some(self.stall))
             .build()
             .call();
         read(answer, limit)
