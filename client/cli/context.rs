@@ -38,20 +38,24 @@ const MAX_SECRET: u64 = 4096;
 /// Most nodes that are remembered.
 const MAX_REMEMBERED: usize = 200;
 
+/// Headings in `--help`.
+const EVERYWHERE: &str = "Options of every command";
+const COMMITTEE: &str = "The committee";
+
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Globals {
     /// Folder of all your state [default: tacit in your data folder, such as ~/.local/share/tacit]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
     pub home: Option<PathBuf>,
     /// Print one JSON value on stdout
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
     /// Answer every question with yes
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub yes: bool,
     /// Read the passphrase of your identity from this file ("-": stdin)
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
 }
 
@@ -59,13 +63,13 @@ pub struct Globals {
 #[derive(Debug, Clone, Default, Args)]
 pub struct Network {
     /// URL of a node's API; repeat it for several. They are remembered
-    #[arg(long = "node", value_name = "URL")]
+    #[arg(long = "node", help_heading = COMMITTEE, value_name = "URL")]
     pub nodes: Vec<String>,
     /// The committee's fingerprint, as you know it from elsewhere than its nodes or your invitation
-    #[arg(long, value_name = "HEX", value_parser = parse_fingerprint)]
+    #[arg(long, help_heading = COMMITTEE, value_name = "HEX", value_parser = parse_fingerprint)]
     pub fingerprint: Option<Fingerprint>,
     /// That fingerprint stood in your invitation: whoever invited you chose the committee
-    #[arg(long, requires = "fingerprint")]
+    #[arg(long, help_heading = COMMITTEE, requires = "fingerprint")]
     pub from_invitation: bool,
 }
 
