@@ -11,6 +11,7 @@ use tacit_protocol::ids::StatementId;
 use crate::context::{Context, Network};
 use crate::evidence::{self, Freshness, parse_statement};
 use crate::failure::Failure;
+use crate::output::counted;
 
 #[derive(Debug, Args)]
 pub struct Command {
@@ -50,8 +51,10 @@ pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
     cx.out.result(&view, |out| {
         let file = view.file.display();
         out.line(format!(
-            "{} bytes in {file}: the statement is {}, with {} signatures.",
-            view.bytes, view.status, view.count
+            "{} bytes in {file}: the statement is {}, with {}.",
+            view.bytes,
+            view.status,
+            counted(view.count, "signature")
         ));
         out.line("Anybody can check it, without a connection:");
         out.line(format!(

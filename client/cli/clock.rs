@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Duration, OffsetDateTime, PrimitiveDateTime, UtcOffset};
@@ -55,6 +56,18 @@ pub fn local(ms: u64) -> String {
     let format = format_description!(
         "[year]-[month]-[day] [hour]:[minute]:[second] [offset_hour sign:mandatory]:[offset_minute]"
     );
+    on_local_clock(ms, format)
+}
+
+/// The same to the minute and without the zone, such as `2026-12-01 13:00`: for tables.
+pub fn local_short(ms: u64) -> String {
+    on_local_clock(
+        ms,
+        format_description!("[year]-[month]-[day] [hour]:[minute]"),
+    )
+}
+
+fn on_local_clock(ms: u64, format: &[BorrowedFormatItem<'_>]) -> String {
     let local = at(ms).map(|t| {
         let offset = UtcOffset::local_offset_at(t).unwrap_or(UtcOffset::UTC);
         t.to_offset(offset)

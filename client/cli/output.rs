@@ -88,6 +88,7 @@ impl Output {
     /// A spinner on stderr; invisible unless stderr is a terminal.
     pub fn spinner(&self, message: &str) -> ProgressBar {
         let bar = ProgressBar::with_draw_target(None, target());
+        bar.set_style(ProgressStyle::default_spinner());
         bar.set_message(message.to_string());
         bar.enable_steady_tick(Duration::from_millis(120));
         bar
@@ -126,6 +127,14 @@ fn width() -> Option<usize> {
         return Some(usize::from(size.ws_col));
     }
     Some(80)
+}
+
+/// A number with its noun: "1 signature", "2 signatures".
+pub fn counted(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
 }
 
 /// Text from others, safe for a terminal: control and direction-changing characters become "\u{fffd}".

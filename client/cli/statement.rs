@@ -19,11 +19,11 @@ use tacit_protocol::statement::{
 };
 use tacit_protocol::trigger::{Trigger, TriggerError};
 
-use crate::clock::{distance, local, now_ms, parse_deadline, utc};
+use crate::clock::{distance, local, local_short, now_ms, parse_deadline, utc};
 use crate::context::{Committee, Context, Network};
 use crate::evidence::parse_statement;
 use crate::failure::Failure;
-use crate::output::{Output, printable, printable_line};
+use crate::output::{Output, counted, printable, printable_line};
 
 /// How often a statement is looked at while it is watched.
 const LOOK_EVERY: Duration = Duration::from_millis(700);
@@ -295,7 +295,7 @@ fn list(args: &ListArgs, cx: &Context) -> Result<(), Failure> {
                 s.id.clone(),
                 s.status.clone(),
                 s.count.to_string(),
-                local(s.deadline_ms),
+                local_short(s.deadline_ms),
                 first.to_string(),
             ]
         };
@@ -403,7 +403,7 @@ fn watch(args: &WatchArgs, cx: &Context) -> Result<(), Failure> {
                 bar.set_message(printable_line(&view.status));
                 if shown != view.status {
                     shown.clone_from(&view.status);
-                    let line = format!("{}: {} signatures", view.status, view.count);
+                    let line = format!("{}: {}", view.status, counted(view.count, "signature"));
                     bar.suspend(|| cx.out.line(printable_line(&line)));
                 }
                 if status.is_final() {
