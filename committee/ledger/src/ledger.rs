@@ -19,7 +19,7 @@ use tacit_protocol::signature::SealedBody;
 use thiserror::Error;
 
 use crate::apply::{Applier, ApplyError, Effects, KeygenCache, Refusal};
-use crate::store::{Store, StoreError, unsigned};
+use crate::store::{Store, StoreError, column, unsigned};
 use crate::{facts, schema};
 
 /// Why the ledger can't go on. Each is about this node, never about others' data.
@@ -544,6 +544,11 @@ impl Ledger {
             Err(ApplyError::Store(e)) => return Err(e.into()),
         };
         drop(applier);
+        // What is replayed was certified: it is as final as what a node has applied.
+        tx.execute(
+            "UPDATE meta SET height = ?1, time_ms = ?2",
+            params![column(height), column(time_ms)],
+        )?;
         tx.commit()?;
         Ok(outcome)
     }

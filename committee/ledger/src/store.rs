@@ -60,7 +60,7 @@ fn count(value: i64) -> Result<u64> {
 }
 
 /// A time or a height as a column: what doesn't fit lies beyond all that can come.
-fn column(value: u64) -> i64 {
+pub(crate) fn column(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
@@ -133,6 +133,15 @@ pub(crate) struct MemberRow {
 pub(crate) struct Store<'c>(pub &'c Connection);
 
 impl Store<'_> {
+    /// Height of the last block that is applied for good, whatever is being tried above it.
+    pub fn applied_height(&self) -> Result<u64> {
+        let height = self
+            .0
+            .prepare_cached("SELECT height FROM meta")?
+            .query_row([], |r| r.get(0))?;
+        unsigned(height, "applied block")
+    }
+
     // --- objects and links
 
     pub fn object(&self, subject: &Subject) -> Result<Option<Object>> {

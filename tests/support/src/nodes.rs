@@ -135,8 +135,9 @@ impl Log {
             .recover(&state)
             .expect("the node has a share");
         let opening = self.proposer.opening_context(statement).expect("readable");
-        let (context, chunks) = opening.expect("the ciphertexts are in the log");
-        partial(&share, &context, &chunks[0]).expect("a partial decryption")
+        let opening = opening.expect("the ciphertexts are in the log");
+        let (context, chunks) = &*opening;
+        partial(&share, context, &chunks[0]).expect("a partial decryption")
     }
 
     /// Opens a triggered list by these nodes; bodies are published as a node does.

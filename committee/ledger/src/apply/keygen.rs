@@ -30,8 +30,8 @@ const MAX_CACHED: usize = 64;
 #[derive(Default)]
 pub(crate) struct KeygenCache(
     RefCell<HashMap<(AttemptId, Digest), DkgState>>,
-    /// Openings by statement and trigger height. A signature's `ct` fixes its ciphertext, so there is
-    /// one set for these, whoever posted it.
+    /// Openings by statement and trigger height, of triggers that are final. A signature's `ct` fixes its
+    /// ciphertext, so there is one set for these, whoever posted it.
     RefCell<HashMap<(StatementId, u64), Arc<Opened>>>,
 );
 

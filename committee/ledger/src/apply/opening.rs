@@ -48,7 +48,9 @@ pub(crate) fn opening_context(
         return Ok(None);
     }
     let key = (row.id, trigger);
-    if let Some(opened) = cache.opened(&key) {
+    // Two branches may trigger at one height with different signatures. Only what is final has one set.
+    let is_final = trigger <= store.applied_height()?;
+    if let Some(opened) = cache.opened(&key).filter(|_| is_final) {
         return Ok(Some(opened));
     }
     let mut entries = Vec::new();
@@ -71,7 +73,9 @@ pub(crate) fn opening_context(
         .collect::<Result<_, _>>()
         .map_err(damaged)?;
     let opened = Arc::new((context, chunks));
-    cache.put_opened(key, opened.clone());
+    if is_final {
+        cache.put_opened(key, opened.clone());
+    }
     Ok(Some(opened))
 }
 
