@@ -56,7 +56,7 @@ fn a_committee_counts_in_secret_opens_at_the_trigger_and_erases_at_the_deadline(
         "--trigger",
         "count >= 4 and count(senators) >= 2",
         "--deadline",
-        "12",
+        "45",
         "--dir",
         dir.to_str().unwrap(),
     ]);
@@ -79,7 +79,9 @@ fn a_committee_counts_in_secret_opens_at_the_trigger_and_erases_at_the_deadline(
 
     // The other one stayed one short: it was counted, and nobody will ever learn who signed.
     assert_eq!(erased["status"], "erased");
-    assert_eq!(erased["count"], 3);
+    let signed = erased["signers"].as_array().unwrap().len();
+    assert!((1..=3).contains(&signed), "{erased}");
+    assert_eq!(erased["count"], signed);
     assert_eq!(erased["names"].as_array().unwrap().len(), 0);
 
     // Both hold offline, with nothing but the file and the fingerprint.

@@ -364,7 +364,7 @@ impl BodyStore for ToyBodies {
     }
 
     fn check(&self, need: &BodyNeed, body: &[u8]) -> Result<(), BodyFault> {
-        if self.refuses.load(Ordering::Relaxed) || hash(body).0 != need.key.ct {
+        if self.refuses.load(Ordering::Relaxed) || hash(body).0 != need.key.id {
             return Err(BodyFault::Mismatch(Refusal::new("body", "another body")));
         }
         Ok(())
