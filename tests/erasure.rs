@@ -216,7 +216,7 @@ fn after_the_deadline_a_thief_of_everything_can_open_nothing() {
     let node = Home::new(home(0));
     let founding = node.open().unwrap().founding.founding;
     let (seed, share, body, wrapping_key) = {
-        let vault = Vault::open(&node.erasable(), Arc::new(HostDisk), Box::new(OsRandom)).unwrap();
+        let vault = Vault::open(node.erasable(), Arc::new(HostDisk), Box::new(OsRandom)).unwrap();
         let ledger = Ledger::open(&node.database(), founding.clone()).unwrap();
         let share = recover(&node, &ledger, &vault, &statement)
             .expect("before the erasure the share is there");
@@ -280,7 +280,7 @@ fn after_the_deadline_a_thief_of_everything_can_open_nothing() {
         assert_eq!(found(&home(0), secret), Vec::<PathBuf>::new(), "{what}");
     }
     // And the product's own way back, with the whole log and the long-term key, leads nowhere.
-    let vault = Vault::open(&node.erasable(), Arc::new(HostDisk), Box::new(OsRandom)).unwrap();
+    let vault = Vault::open(node.erasable(), Arc::new(HostDisk), Box::new(OsRandom)).unwrap();
     let ledger = Ledger::open(&node.database(), founding).unwrap();
     assert!(matches!(vault.state(&statement), SlotState::Erased(_)));
     assert_eq!(recover(&node, &ledger, &vault, &statement), None);

@@ -224,10 +224,10 @@ impl Api {
     pub fn key<T>(
         &self,
         hash: &Digest,
-        mut load: impl FnMut(Vec<u8>) -> Result<T, String>,
+        load: impl FnMut(Vec<u8>) -> Result<T, String>,
     ) -> Result<T, ApiError> {
         let path = format!("/v1/keys/{hash}");
-        self.download(&path, MAX_KEY, DOWNLOAD_PATIENCE, |bytes| load(bytes))
+        self.download(&path, MAX_KEY, DOWNLOAD_PATIENCE, load)
     }
 
     /// All groups.

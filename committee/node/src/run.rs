@@ -109,7 +109,7 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
         warn!("{DEVELOPMENT_KEYS_WARNING}");
     }
     let vault = Arc::new(Vault::open(
-        &home.erasable(),
+        home.erasable(),
         Arc::new(HostDisk),
         Box::new(OsRandom),
     )?);

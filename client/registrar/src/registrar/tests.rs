@@ -711,7 +711,8 @@ fn init_never_replaces_a_registrar_and_finishes_one_that_was_interrupted() {
     assert_ne!(second.key(), first.key);
 
     // A registrar that has approved something has lost its key: a new one can't stand in for it.
-    let mut group = approval::draft(definition(&[second.key.clone()]), &seed(100)).unwrap();
+    let mut group =
+        approval::draft(definition(std::slice::from_ref(&second.key)), &seed(100)).unwrap();
     second.approve(&mut group).unwrap();
     drop(second);
     fs::remove_file(home.join(KEY_FILE)).unwrap();

@@ -141,14 +141,15 @@ fn open(
     };
     let mut duties = Vec::new();
     for chunk in &opening.chunks {
-        if chunk.items.is_none() && !chunk.unsealers.contains(&me) {
-            if let Some(items) = ciphertexts(snapshot, chunk.chunk, vault)? {
-                duties.push(Duty::Say(NodeStatement::Unseal(Unseal {
-                    statement: snapshot.id,
-                    chunk: chunk.chunk,
-                    items,
-                })));
-            }
+        if chunk.items.is_none()
+            && !chunk.unsealers.contains(&me)
+            && let Some(items) = ciphertexts(snapshot, chunk.chunk, vault)?
+        {
+            duties.push(Duty::Say(NodeStatement::Unseal(Unseal {
+                statement: snapshot.id,
+                chunk: chunk.chunk,
+                items,
+            })));
         }
     }
     let (Some(opened), Some(secrets)) = (&snapshot.context, secrets(snapshot, me, vault, host)?)

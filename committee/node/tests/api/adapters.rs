@@ -81,7 +81,7 @@ fn a_signatures_claim_and_need_say_what_stands_on_what() {
         let time = machine.applied().timestamp_ms + 1;
         let built = machine.build(&[], time, &candidates).unwrap();
         assert_eq!(built.refused, [entry_id(b"junk")]);
-        assert_eq!(built.bodies, [need.clone()]);
+        assert_eq!(built.bodies, std::slice::from_ref(&need));
         let block = LogBlock::new(built.block);
         let Checked::Valid { claims, bodies } = machine.check(&[], &block).unwrap() else {
             panic!("valid")
@@ -113,14 +113,16 @@ fn blocks_are_built_and_checked_on_ancestors_that_are_not_applied() {
     };
     let time = machine.applied().timestamp_ms;
     let group = candidate(people::bytes(create_group(1)));
-    let first = machine.build(&[], time + 1, &[group.clone()]).unwrap();
+    let first = machine
+        .build(&[], time + 1, std::slice::from_ref(&group))
+        .unwrap();
     let first = std::sync::Arc::new(LogBlock::new(first.block));
     let id = people::definition(1).id();
     let member = candidate(people::bytes(people::enrol(id, 0)));
     // The group is in the ancestor, so its member is valid there, and a second group isn't.
     let candidates = [group.clone(), member.clone()];
     let second = machine
-        .build(&[first.clone()], time + 2, &candidates)
+        .build(std::slice::from_ref(&first), time + 2, &candidates)
         .unwrap();
     assert_eq!(second.refused, [group.id]);
     assert_eq!(second.block.entries, [member.entry.to_vec()]);

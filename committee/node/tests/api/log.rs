@@ -238,7 +238,7 @@ impl TestLog {
             let share = secrets.recover(&dkg).unwrap();
             say(
                 node,
-                NodeStatement::Partial(partial(&share, &context, &chunks[0]).unwrap()),
+                NodeStatement::Partial(partial(&share, context, &chunks[0]).unwrap()),
             );
         }
     }

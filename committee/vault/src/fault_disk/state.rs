@@ -133,7 +133,8 @@ impl State {
         let folders: BTreeSet<PathBuf> = self
             .durable
             .iter()
-            .filter_map(|(path, node)| (*node == Node::Folder).then(|| path.clone()))
+            .filter(|(_, node)| **node == Node::Folder)
+            .map(|(path, _)| path.clone())
             .collect();
         self.durable
             .retain(|path, _| path.ancestors().skip(1).all(|a| folders.contains(a)));
@@ -169,7 +170,7 @@ impl Inode {
                     1 => new,
                     _ => old.min(new) + (coins.next() % (old.abs_diff(new) as u64 + 1)) as usize,
                 };
-                self.persist(|_| coins.next() % 2 == 0, len);
+                self.persist(|_| coins.next().is_multiple_of(2), len);
             }
         }
     }
