@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tacit_protocol::ids::StatementId;
 use tracing::warn;
@@ -35,7 +35,10 @@ pub(crate) fn prepare_folders(files: &Files) -> Result<Box<dyn Held>, VaultError
         disk.check_private(&part)?;
     }
     disk.sync_dir(steps::OPEN_SYNC_FOLDER, root).at(root)?;
-    if let Some(parent) = root.parent().filter(|p| !p.as_os_str().is_empty()) {
+    if let Some(parent) = root.parent() {
+        // The parent of a bare name is the working folder.
+        let bare = parent.as_os_str().is_empty();
+        let parent = if bare { Path::new(".") } else { parent };
         disk.sync_dir(steps::OPEN_SYNC_FOLDER, parent).at(parent)?;
     }
     Ok(held)
