@@ -1,6 +1,6 @@
 //! Running a node: everything put together, in the order in which each part may rely on those before.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
@@ -10,7 +10,7 @@ use commonware_codec::DecodeExt as _;
 use commonware_p2p::Address;
 use tacit_ledger::{Ledger, LedgerError, OpenedBodies};
 use tacit_protocol::block::Block;
-use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, Timing as FoundedTiming};
+use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, Founding, Timing as FoundedTiming};
 use tacit_vault::{HostDisk, OsRandom, Vault, VaultError, harden_process};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
@@ -23,6 +23,7 @@ use crate::api::{
 };
 use crate::block::LogBlock;
 use crate::engine::{PrivateKey, PublicKey};
+use crate::evidence::{Evidence, OnEvidence};
 use crate::home::{Home, HomeError, Opened};
 use crate::limits::{Profile, Timing};
 use crate::production::{self, NodeError};
@@ -139,7 +140,13 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
     ));
     let bodies =
         Arc::new(VaultBodies::new(vault.clone()).with_opened(OpenedBodies::new(&home.database())));
-    let (running, reader) = production::start(config, machine, verifier, bodies, Arc::new(|_| {}))?;
+    let (running, reader) = production::start(
+        config,
+        machine,
+        verifier,
+        bodies,
+        keep_evidence(home, &founding)?,
+    )?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -222,6 +229,50 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
     reconciled.map_err(|_| RunError::Ended("a reconciler"))?;
     info!("stopped");
     Ok(())
+}
+
+/// Evidence of nodes that voted twice goes into `evidence.jsonl`, a line each: the log can't hold it,
+/// since it is about the log.
+fn keep_evidence(home: &Home, founding: &Founding) -> Result<OnEvidence, RunError> {
+    let path = home.path().join("evidence.jsonl");
+    let operators: Vec<(Vec<u8>, String)> = founding
+        .operators
+        .iter()
+        .map(|o| (o.key.0.to_vec(), o.name.clone()))
+        .collect();
+    let (tell, told) = std::sync::mpsc::channel::<Evidence>();
+    thread::Builder::new()
+        .name("evidence".into())
+        .spawn(move || {
+            let mut seen = std::collections::BTreeSet::new();
+            for evidence in told {
+                if !seen.insert((evidence.view, evidence.votes.to_vec())) {
+                    continue;
+                }
+                let key = evidence.node.as_ref();
+                let name = operators.iter().find(|(k, _)| k == key).map(|(_, n)| n);
+                let line = serde_json::json!({
+                    "key": hex::encode(key),
+                    "operator": name,
+                    "offence": evidence.offence.to_string(),
+                    "view": evidence.view,
+                    "votes": hex::encode(&evidence.votes),
+                });
+                let file = std::fs::File::options()
+                    .create(true)
+                    .append(true)
+                    .open(&path);
+                let kept = file.and_then(|mut file| {
+                    writeln!(file, "{line}")?;
+                    file.sync_all()
+                });
+                if let Err(error) = kept {
+                    warn!(path = %path.display(), %error, "evidence can't be kept");
+                }
+            }
+        })
+        .map_err(|e| RunError::System("a thread", e))?;
+    Ok(Arc::new(move |evidence| drop(tell.send(evidence))))
 }
 
 /// Resolves at SIGTERM or SIGINT, or when stdin closes.
