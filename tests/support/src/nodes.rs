@@ -3,7 +3,7 @@
 use tacit_protocol::dkg::AttemptId;
 use tacit_protocol::entry::{Entry, Erased, ErasureReason, NodeEntry, NodeStatement};
 use tacit_protocol::ids::{NodeIndex, StatementId};
-use tacit_protocol::opening::{Ciphertext, Partial, Unseal};
+use tacit_protocol::opening::{CHUNK, Ciphertext, Partial, Unseal};
 use tacit_protocol::statement::Status;
 use tacit_threshold::node::{NodeSecrets, Seed};
 use tacit_threshold::opening::partial;
@@ -109,10 +109,16 @@ impl Log {
 
     // --- opening
 
-    /// The ciphertexts of a chunk, from the bodies.
+    /// The ciphertexts of the first chunk, from the bodies.
     pub fn unseal(&self, statement: &StatementId) -> Unseal {
+        self.unseal_chunk(statement, 0)
+    }
+
+    /// The ciphertexts of a chunk, from the bodies.
+    pub fn unseal_chunk(&self, statement: &StatementId, chunk: u32) -> Unseal {
         let signatures = self.proposer.signatures(statement).expect("readable");
-        let items = signatures.iter().map(|s| {
+        let of_chunk = signatures.chunks(CHUNK).nth(chunk as usize);
+        let items = of_chunk.unwrap_or_default().iter().map(|s| {
             let body = &self.bodies[&s.ct.to_le_bytes()];
             Ciphertext {
                 c1: body.c1,
@@ -121,14 +127,20 @@ impl Log {
         });
         Unseal {
             statement: *statement,
-            chunk: 0,
+            chunk,
             items: items.collect(),
         }
     }
 
-    /// A node's partial decryptions of the only chunk.
+    /// A node's partial decryptions of the first chunk.
     #[track_caller]
     pub fn partial(&self, statement: &StatementId, node: NodeIndex) -> Partial {
+        self.partial_chunk(statement, node, 0)
+    }
+
+    /// A node's partial decryptions of a chunk.
+    #[track_caller]
+    pub fn partial_chunk(&self, statement: &StatementId, node: NodeIndex, chunk: u32) -> Partial {
         let state = self.keygen(statement);
         let share = self
             .secrets(statement, node)
@@ -137,7 +149,7 @@ impl Log {
         let opening = self.proposer.opening_context(statement).expect("readable");
         let opening = opening.expect("the ciphertexts are in the log");
         let (context, chunks) = &*opening;
-        partial(&share, context, &chunks[0]).expect("a partial decryption")
+        partial(&share, context, &chunks[chunk as usize]).expect("a partial decryption")
     }
 
     /// Opens a triggered list by these nodes; bodies are published as a node does.

@@ -1,9 +1,17 @@
 //! Whole lives, as the ledger sees them.
 
-use tacit_protocol::chain::Event;
-use tacit_protocol::entry::ErasureReason;
-use tacit_protocol::field::FieldElement;
+use tacit_circuits::{Nonce, seal_point, seeded_rng};
+use tacit_ledger::replay;
+use tacit_protocol::block::MAX_BLOCK_PROOFS;
+use tacit_protocol::chain::{Event, Finding};
+use tacit_protocol::entry::{Entry, ErasureReason, NodeStatement, Subject};
+use tacit_protocol::field::{FieldElement, Fr};
+use tacit_protocol::group::GroupDefinition;
+use tacit_protocol::hash::Digest;
+use tacit_protocol::ids::StatementId;
 use tacit_protocol::lean_imt::LeanImt;
+use tacit_protocol::opening::{CHUNK, Unseal};
+use tacit_protocol::signature::{PROOF_BYTES, SealedBody, Sign};
 use tacit_protocol::statement::Status;
 use tacit_test_world::{Committee, Log, Member, Registrars};
 
@@ -211,7 +219,7 @@ fn a_committee_of_seven_opens_with_two_silent_nodes() {
     log.sign_on_paper(&id, &[ada]);
     log.reveal(&id, &[0, 2, 3, 5]);
     assert_eq!(log.status(&id), Status::Triggered, "four are one too few");
-    let last = tacit_protocol::entry::NodeStatement::Partial(log.partial(&id, 6));
+    let last = NodeStatement::Partial(log.partial(&id, 6));
     log.next([log.node(6, last)]);
     assert_eq!(log.status(&id), Status::Revealed);
 }
@@ -228,13 +236,9 @@ fn receipts_and_facts_are_certified_by_the_header_that_commits_to_them() {
                 .verify(committee.founding(), &committee.fingerprint)
                 .unwrap();
             assert_eq!((h, i), (height, u64::from(index)));
-            assert_eq!(
-                entry.id(),
-                tacit_protocol::entry::Entry::id_of(&receipt.entry)
-            );
+            assert_eq!(entry.id(), Entry::id_of(&receipt.entry));
         }
     }
-    use tacit_protocol::entry::Subject;
     let subjects = [
         Subject::Group(story.group),
         Subject::Statement(story.open),
@@ -246,4 +250,168 @@ fn receipts_and_facts_are_certified_by_the_header_that_commits_to_them() {
             .verify(committee.founding(), &committee.fingerprint)
             .is_ok()
     );
+}
+
+#[test]
+fn a_list_of_two_chunks_opens_chunk_by_chunk() {
+    const SIGNERS: u64 = CHUNK as u64 + 6;
+    let story = story();
+    // A group large enough, without the time that it takes to enrol it.
+    let (_folder, mut log) = crate::damage::on_disk(story.enrolled, |db| {
+        db.execute("UPDATE trees SET size = 5000 WHERE class = -1", [])
+            .unwrap();
+    });
+    let trigger = format!("count >= {SIGNERS}");
+    let id = log.propose(log.statement(story.group, "By many", &trigger));
+    log.make_keys(&[id], &[0, 1, 2, 3]);
+    let k = log.view(&id).opening.unwrap().k;
+    let mut rng = seeded_rng([3; 32]);
+    let mut signs = Vec::new();
+    for i in 1..=SIGNERS {
+        let sealed = seal_point(&Nonce::random(&mut rng), &k, Fr::from(i)).unwrap();
+        let (c1, c2) = (sealed.c1, FieldElement(sealed.c2));
+        let payload = Vec::new();
+        let ct = FieldElement(sealed.ct);
+        log.bodies
+            .insert(ct.to_le_bytes(), SealedBody { c1, c2, payload });
+        signs.push(Entry::Sign(Sign {
+            statement: id,
+            class: None,
+            floor: 0,
+            nullifier: FieldElement(Fr::from(i)),
+            ct,
+            payload_hash: Digest::ZERO,
+            proof: [0; PROOF_BYTES],
+        }));
+    }
+    for block in signs.chunks(MAX_BLOCK_PROOFS) {
+        log.next(block.to_vec());
+    }
+    assert_eq!(log.status(&id), Status::Triggered);
+    assert_eq!(log.view(&id).count, SIGNERS);
+
+    let [first, second] = [0, 1].map(|chunk| log.unseal_chunk(&id, chunk));
+    assert_eq!((first.items.len(), second.items.len()), (CHUNK, 6));
+    let misplaced = Unseal {
+        chunk: 0,
+        ..second.clone()
+    };
+    log.next([log.node(1, NodeStatement::Unseal(misplaced))]);
+    let finding = Finding {
+        culprit: 1,
+        fault: "unseal-mismatch".into(),
+    };
+    assert_eq!(log.findings(&id), [finding]);
+    log.next([log.node(1, NodeStatement::Unseal(second))]);
+    assert!(log.proposer.opening_context(&id).unwrap().is_none());
+    log.next([log.node(0, NodeStatement::Unseal(first))]);
+
+    let partial = |log: &Log, node, chunk| {
+        log.node(
+            node,
+            NodeStatement::Partial(log.partial_chunk(&id, node, chunk)),
+        )
+    };
+    // A chunk's partial decryptions are no other chunk's.
+    let mut other = log.partial_chunk(&id, 3, 1);
+    other.chunk = 0;
+    let other = log.node(3, NodeStatement::Partial(other));
+    log.next([
+        other,
+        partial(&log, 0, 0),
+        partial(&log, 1, 0),
+        partial(&log, 2, 0),
+    ]);
+    let finding = Finding {
+        culprit: 3,
+        fault: "partial-shape".into(),
+    };
+    assert_eq!(log.findings(&id).last(), Some(&finding));
+    assert_eq!(
+        log.status(&id),
+        Status::Triggered,
+        "half of a list is no list"
+    );
+    assert_eq!(log.proposer.opened_points(&id).unwrap(), None);
+    log.next([partial(&log, 0, 1), partial(&log, 2, 1)]);
+    assert_eq!(log.status(&id), Status::Triggered);
+    log.next([partial(&log, 3, 1)]);
+    assert_eq!(log.status(&id), Status::Revealed);
+
+    let points = log.proposer.opened_points(&id).unwrap().unwrap();
+    assert_eq!(points.len() as u64, SIGNERS);
+    let signatures = log.proposer.signatures(&id).unwrap();
+    for ((signature, point), i) in signatures.iter().zip(&points).zip(1u64..) {
+        let body = &log.bodies[&signature.ct.to_le_bytes()];
+        assert_eq!(tacit_circuits::unmask(body.c2.0, point), Fr::from(i));
+    }
+}
+
+#[test]
+fn a_roster_that_outgrows_a_trigger_while_the_key_is_made_fails_the_statement() {
+    let story = story();
+    let mut log = story.at(story.enrolled);
+    let trigger = "count(senators) >= 30% of members";
+    let id = log.propose(log.statement(story.group, "By senators", trigger));
+    log.keygen_step(&[id], &[0, 1, 2, 3]);
+    // Two senators are 30% of six, but not of eight.
+    log.enrol(
+        &story.registrars,
+        &[story.stranger("Gus"), story.stranger("Hal")],
+    );
+    log.make_keys(&[id], &[0, 1, 2, 3]);
+    let view = log.view(&id);
+    assert_eq!(
+        (view.status, view.attempt, view.opening),
+        (Status::Failed, 0, None)
+    );
+    replays(&log, id);
+}
+
+#[test]
+fn a_group_its_members_and_their_statement_may_come_in_one_block() {
+    let story = story();
+    let mut log = story.at(0);
+    let create = |definition: &GroupDefinition| {
+        let creator = &story.committee.creator;
+        Entry::GroupCreate(
+            story
+                .registrars
+                .create(creator, definition.clone(), &[0, 1]),
+        )
+    };
+    let other = story
+        .registrars
+        .define(&story.committee, "Other village", &[]);
+    let enrol = |member: &Member| Entry::Enrol(story.registrars.enrol(member));
+    let statement = log.statement(story.group, "At once", "count >= 2");
+    let id = statement.id();
+    let proposal = log.proposal(statement);
+    log.next([
+        create(&story.definition),
+        enrol(&story.members[0]),
+        create(&other),
+        enrol(&story.members[1]),
+        proposal,
+        enrol(&story.members[2]),
+    ]);
+    log.make_keys(&[id], &[0, 1, 2, 3]);
+    assert_eq!(log.view(&id).opening.unwrap().group.size, 3);
+    log.sign_on_paper(&id, &story.members[..2]);
+    log.reveal(&id, &[0, 1, 2]);
+    assert_eq!(log.status(&id), Status::Revealed);
+    replays(&log, id);
+}
+
+/// The statement's two chains alone lead to the facts that the log has.
+#[track_caller]
+fn replays(log: &Log, id: StatementId) {
+    let subjects = [
+        Subject::Group(log.view(&id).statement.group),
+        Subject::Statement(id),
+    ];
+    let [group, chain] = subjects.map(|s| log.chain(s));
+    let [group_facts, facts] = subjects.map(|s| log.facts(s));
+    let founding = log.committee.founding();
+    replay::replay(founding, &group, &chain, &group_facts, &facts).unwrap();
 }
