@@ -200,7 +200,7 @@ fn after_the_deadline_a_thief_of_everything_can_open_nothing() {
     );
     let id = made["id"].as_str().unwrap();
     let statement = StatementId::from_hex(id).unwrap();
-    let passphrase = dir.join("people").join("passphrase");
+    let passphrase = dir.join("members").join("0").join("passphrase");
     call(
         &dir.join("members").join("0"),
         &[

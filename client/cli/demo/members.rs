@@ -7,11 +7,6 @@ impl Demo {
         self.story.scene(&format!("{REGISTRARS} registrars, of whom {REGISTRAR_QUORUM} must vouch for a member, invite {} people", self.plan.roster.rows.len()));
         let roster = self.dir.join("people").join("roster.csv");
         write_roster(&roster, &self.plan.roster)?;
-        let passphrase = self.passphrase();
-        let mut secret = [0u8; 16];
-        getrandom::fill(&mut secret).map_err(|e| Failure::usage("randomness", e, "Try again."))?;
-        tacit_client::files::replace(&passphrase, hex::encode(secret).as_bytes())
-            .map_err(|e| Failure::file("write", &passphrase, &e))?;
 
         let registrar = |i: usize| self.dir.join("registrars").join(i.to_string());
         let card = |i: usize| self.dir.join("registrars").join(format!("{i}.card"));
@@ -156,12 +151,12 @@ impl Demo {
     ) -> Result<(), Failure> {
         let members = self.plan.roster.rows.len();
         let bar = self.story.bar(members as u64, "enrolling");
-        let passphrase = self.passphrase();
         in_parallel(&self.plan.roster.rows, workers(), |i, _| {
             let home = self.member_home(i);
+            let passphrase = self.passphrase(i);
             let pass = text(&passphrase)?;
             self.tacit
-                .call(&home, &["identity", "new", "--passphrase-file", pass])?;
+                .call(&home, &["identity", "new", "--new-passphrase-file", pass])?;
             let mut args: Vec<String> = [
                 "group",
                 "enrol",

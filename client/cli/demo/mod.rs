@@ -261,8 +261,8 @@ impl Demo {
         self.dir.join("people").join("creator")
     }
 
-    fn passphrase(&self) -> PathBuf {
-        self.dir.join("people").join("passphrase")
+    fn passphrase(&self, member: usize) -> PathBuf {
+        self.member_home(member).join("passphrase")
     }
 
     fn verify_all(
@@ -318,6 +318,7 @@ fn count(shown: &Value) -> Result<u64, Failure> {
 fn workers() -> usize {
     std::thread::available_parallelism()
         .map_or(2, std::num::NonZero::get)
+        .saturating_mul(2)
         .clamp(2, 8)
 }
 

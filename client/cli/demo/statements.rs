@@ -72,9 +72,9 @@ impl Demo {
         goal: u64,
     ) -> Result<Vec<SignerPlan>, Failure> {
         let bar = self.story.bar(goal, "signed in secret");
-        let passphrase = self.passphrase();
         let in_time = in_parallel(signers, workers(), |_, signer| {
             let home = self.member_home(signer.member);
+            let passphrase = self.passphrase(signer.member);
             let mut args = vec!["sign", id, "--passphrase-file", text(&passphrase)?];
             if let Some(class) = &signer.class {
                 args.extend(["--class", class.as_str()]);

@@ -107,7 +107,7 @@ impl Story {
                 "          tacit --home {}/registrars/0 registrar serve --listen 127.0.0.1:0",
                 dir.display()
             ));
-            self.say(&format!("          and be any member: tacit --home {0}/members/0 --passphrase-file {0}/people/passphrase identity show", dir.display()));
+            self.say(&format!("          and be any member: tacit --home {0}/members/0 --passphrase-file {0}/members/0/passphrase identity show", dir.display()));
         } else {
             self.say("          The nodes' and members' folders are gone; --keep keeps them.");
         }
