@@ -4,6 +4,8 @@
 //! fails. What they establish together: the list that was opened is exactly the list that was counted
 //! (or nothing was opened and the nodes named attest that they erased), and nothing was left out.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use tacit_circuits::{PreparedKey, Proof, SealingPublic, VerifyingKey, seeded_rng, verify_batch};
 use tacit_ledger::replay::{self, Replay};
@@ -391,6 +393,7 @@ fn check_names(
             points.len()
         ));
     }
+    let mut seen = BTreeSet::new();
     let mut names = Vec::with_capacity(count);
     for (i, ((sign, body), shared)) in certified
         .signatures
@@ -407,7 +410,7 @@ fn check_names(
                 "signature {i} opens to a leaf that is not on the frozen roster"
             ));
         }
-        if names.iter().any(|n: &OpenedName| n.leaf == opened.leaf) {
+        if !seen.insert(opened.leaf.to_le_bytes()) {
             return Err(format!(
                 "signature {i} opens to a member who is on the list already"
             ));
