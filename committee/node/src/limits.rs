@@ -147,7 +147,7 @@ pub const MAX_UNAPPLIED: u64 = 64;
 pub const MAX_CERTIFICATE_WALK: usize = MAX_WALK;
 
 // ---------------------------------------------------------------------------------------------
-// Engine internals (COMMONWARE.md, section 4).
+// Engine internals, at the sizes of a small committee.
 
 /// Mailboxes of the engine's actors.
 pub const MAILBOX_SIZE: NonZeroUsize = NZUsize!(1024);

@@ -39,7 +39,7 @@ pub mod domain {
     pub const SALT: &str = "tacit/salt/v1";
     /// What a member signs with their identity to enrol.
     pub const ENROL: &str = "tacit/enrol/v1";
-    /// Statement scope (keccak, section 5 of the design).
+    /// Statement scope (keccak, docs/protocol.md).
     pub const SCOPE: &str = "tacit/statement/v1";
     /// Nonce key of an identity that comes from a bare scalar.
     pub const EDDSA_NONCE: &str = "tacit/eddsa-nonce/v1";

@@ -10,7 +10,7 @@
 //!   the openings.
 //!
 //! Key generation is joint Feldman (Pedersen, Eurocrypt 1991) with commitments before openings and
-//! proofs of possession; section 8 of the design says why each check is there. With n nodes,
+//! proofs of possession; docs/protocol.md says why each check is there. With n nodes,
 //! f = floor((n-1)/3) of them faulty, t = n - f shares open.
 //!
 //! Nothing here does I/O, reads a clock or draws randomness of its own. Seeds, shares and other secret

@@ -72,7 +72,7 @@ pub fn plaintext(member: &Member) -> Plaintext {
     }
 }
 
-/// Encrypts any plaintext, as section 7 of the design says: a second way to what the client does.
+/// Encrypts any plaintext, as docs/protocol.md says: a second way to what the client does.
 pub fn encrypt(plaintext: &Plaintext, keying: &Keying) -> Vec<u8> {
     let mut w = Writer::new();
     plaintext.record.encode(&mut w);
