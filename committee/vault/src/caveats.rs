@@ -22,11 +22,16 @@ impl Caveats {
     /// The wrapping key lay in memory that the operating system may have written to swap.
     pub const MEMORY_NOT_LOCKED: Self = Self(1 << 3);
 
-    const DESCRIBED: [(Self, &'static str); 4] = [
+    /// There was nothing to erase: the node never held anything of the statement, or has lost the
+    /// folder that it lay in.
+    pub const NOTHING_FOUND: Self = Self(1 << 4);
+
+    const DESCRIBED: [(Self, &'static str); 5] = [
         (Self::READ_BACK_CACHED, "read-back possibly from the cache"),
         (Self::NO_DISCARD, "sectors not discarded"),
         (Self::COPY_ON_WRITE, "copy-on-write file system"),
         (Self::MEMORY_NOT_LOCKED, "key was in swappable memory"),
+        (Self::NOTHING_FOUND, "nothing was found to erase"),
     ];
 
     /// The bits, as attestations carry them.
@@ -90,7 +95,7 @@ mod tests {
         let both = Caveats::NO_DISCARD.union(Caveats::COPY_ON_WRITE);
         assert_eq!(Caveats::from_bits(both.bits()), Some(both));
         assert_eq!(Caveats::from_bits(0), Some(Caveats::NONE));
-        assert_eq!(Caveats::from_bits(1 << 4), None);
+        assert_eq!(Caveats::from_bits(1 << 5), None);
         assert_eq!(both.without(Caveats::NO_DISCARD), Caveats::COPY_ON_WRITE);
     }
 

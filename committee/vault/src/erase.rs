@@ -54,6 +54,10 @@ pub(crate) fn run(
     disk.sync_dir(steps::ERASE_SYNC_NAME, &keys).at(&keys)?;
 
     let len = files.len(&erasing)?;
+    if len.is_none() && tombstone.is_none() {
+        // Either this node never held anything, or its folder was lost, and may be somewhere else.
+        caveats = caveats.union(Caveats::NOTHING_FOUND);
+    }
     if let Some(len) = len {
         caveats = caveats
             .union(overwrite(files, random, &erasing, len)?)

@@ -148,10 +148,20 @@ fn an_erased_slot_answers_the_same_for_ever_and_is_never_created_again() {
 fn a_statement_that_never_had_a_slot_can_be_erased_and_then_gets_none() {
     let disk = FaultDisk::new(BASE);
     let vault = open(&disk);
-    vault.erase(&statement(A)).unwrap();
+    // It says so: what was lost may be somewhere else.
+    let caveats = vault.erase(&statement(A)).unwrap().caveats;
+    assert!(caveats.contains(Caveats::NOTHING_FOUND));
     drop(vault);
     disk.restart(Restart::PowerLost);
-    let refused = open(&disk).ensure_slot(&statement(A));
+    let vault = open(&disk);
+    assert!(
+        vault
+            .erase(&statement(A))
+            .unwrap()
+            .caveats
+            .contains(Caveats::NOTHING_FOUND)
+    );
+    let refused = vault.ensure_slot(&statement(A));
     assert!(
         matches!(refused, Err(VaultError::SlotErased(_))),
         "{refused:?}"
@@ -166,6 +176,10 @@ fn caveats_say_what_could_not_be_done() {
     let caveats = open(&disk).erase(&statement(A)).unwrap().caveats;
     let both = Caveats::NO_DISCARD.union(Caveats::READ_BACK_CACHED);
     assert_eq!(caveats.without(Caveats::MEMORY_NOT_LOCKED), both);
+
+    let disk = furnished_disk();
+    let caveats = open(&disk).erase(&statement(A)).unwrap().caveats;
+    assert!(!caveats.contains(Caveats::NOTHING_FOUND));
 
     let disk = furnished_disk();
     disk.fail_at(steps::ERASE_DISCARD, 0, io::ErrorKind::PermissionDenied);
