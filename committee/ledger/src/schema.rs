@@ -1,4 +1,4 @@
-//! The tables. Every row follows from the log, so a lost database is rebuilt from it.
+//! The tables. All rows but those of `opened_bodies` follow from the log, so a lost database is rebuilt from it without them.
 
 use rusqlite::Connection;
 
