@@ -61,6 +61,9 @@ pub enum RunError {
     /// How.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A certificate without its key, or the other way round, must not end in clear text.
+    #[error("node.json names only one of tls_cert and tls_key: give both, or neither")]
+    HalfTls,
     /// The reconcilers.
     #[error(transparent)]
     Reconcile(#[from] ReconcileError),
@@ -196,8 +199,9 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
     let settings = opened.settings;
     let transport = match (&settings.tls_cert, &settings.tls_key, settings.behind_proxy) {
         (Some(cert), Some(key), _) => Transport::Tls(api::tls(cert, key)?),
-        (_, _, true) => Transport::BehindProxy,
-        _ => Transport::Plain,
+        (None, None, true) => Transport::BehindProxy,
+        (None, None, false) => Transport::Plain,
+        _ => return Err(RunError::HalfTls),
     };
     let outcome = runtime.block_on(async {
         let listener = Listener::bind(settings.listen_api, transport).await?;
