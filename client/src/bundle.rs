@@ -223,7 +223,7 @@ fn signatures(chain: &Chain) -> Result<Vec<Sign>, BundleError> {
 
 fn opening(chain: &Chain) -> Option<&Opening> {
     chain.links.iter().find_map(|link| match &link.event {
-        Event::Collecting(opening) => Some(opening),
+        Event::Collecting { opening, .. } => Some(opening),
         _ => None,
     })
 }

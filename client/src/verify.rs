@@ -10,7 +10,6 @@ use serde::Serialize;
 use tacit_circuits::{PreparedKey, Proof, SealingPublic, VerifyingKey, seeded_rng, verify_batch};
 use tacit_ledger::replay::{self, Replay};
 use tacit_ledger::{Claim, StatementView};
-use tacit_protocol::chain::{Event, Finding};
 use tacit_protocol::codec::Decode as _;
 use tacit_protocol::entry::ErasureReason;
 use tacit_protocol::field::fr_from_bytes;
@@ -248,13 +247,11 @@ fn check_statement(replay: &Replay) -> Outcome<StatementView> {
 }
 
 fn check_keygen(bundle: &Bundle, view: &StatementView, founding: &Founding) -> Outcome<()> {
-    let mut found: Vec<&Finding> = Vec::new();
-    for link in &bundle.statement.links {
-        match &link.event {
-            Event::Entry { findings, .. } | Event::Phase { findings, .. } => found.extend(findings),
-            _ => {}
-        }
-    }
+    let found = bundle
+        .statement
+        .links
+        .iter()
+        .flat_map(|link| link.event.findings());
     let name = |node: u16| {
         founding
             .operators
@@ -262,7 +259,6 @@ fn check_keygen(bundle: &Bundle, view: &StatementView, founding: &Founding) -> O
             .map_or("?", |o| o.name.as_str())
     };
     let faults: Vec<String> = found
-        .iter()
         .map(|f| format!("node {} ({}): {}", f.culprit, name(f.culprit), f.fault))
         .collect();
     let faults = if faults.is_empty() {

@@ -200,7 +200,11 @@ fn restart(committee: &mut Committee, first: Entry) {
         entries: vec![],
     };
     append(&mut chain, 20, first);
-    follow(&mut chain, 30, Event::Collecting(committee.opening.clone()));
+    let collecting = Event::Collecting {
+        opening: committee.opening.clone(),
+        findings: Vec::new(),
+    };
+    follow(&mut chain, 30, collecting);
     committee.statement_chain = chain;
 }
 

@@ -108,7 +108,7 @@ fn a_key_that_the_nodes_did_not_make_is_found_out() {
     let ours = Point::mul_generator(&Scalar::from(7u8)).unwrap();
     let change = |b: &mut Bundle| {
         for link in &mut b.statement.links {
-            if let Event::Collecting(opening) = &mut link.event {
+            if let Event::Collecting { opening, .. } = &mut link.event {
                 opening.k = ours;
             }
         }
@@ -133,7 +133,7 @@ fn another_roster_than_the_frozen_one_is_found_out() {
     let root = FieldElement(Fr::from(7u8));
     let change = |b: &mut Bundle| {
         for link in &mut b.statement.links {
-            if let Event::Collecting(opening) = &mut link.event {
+            if let Event::Collecting { opening, .. } = &mut link.event {
                 opening.group.root = Some(root);
             }
         }

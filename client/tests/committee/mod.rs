@@ -234,7 +234,10 @@ impl Committee {
             20,
             Entry::StatementPropose(propose),
         );
-        let collecting = Event::Collecting(self.opening.clone());
+        let collecting = Event::Collecting {
+            opening: self.opening.clone(),
+            findings: Vec::new(),
+        };
         follow(&mut self.statement_chain, 30, collecting);
     }
 

@@ -1,4 +1,5 @@
-//! The tables. All rows but those of `opened_bodies` follow from the log, so a lost database is rebuilt from it without them.
+//! The tables. All rows follow from the log, so a lost database is rebuilt from it; but for those of
+//! `opened_bodies`, which a node fetches from its peers again.
 
 use rusqlite::Connection;
 
@@ -56,6 +57,16 @@ CREATE TABLE links (
     PRIMARY KEY (ord, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- Who was found to be at fault by a link, from 0 in the link's order.
+CREATE TABLE findings (
+    ord INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    idx INTEGER NOT NULL,
+    node INTEGER NOT NULL,
+    fault TEXT NOT NULL,
+    PRIMARY KEY (ord, seq, idx)
+) STRICT, WITHOUT ROWID;
+
 -- Definitions of groups.
 CREATE TABLE groups (
     id BLOB PRIMARY KEY,
@@ -94,7 +105,7 @@ CREATE TABLE trees (
     PRIMARY KEY (grp, class)
 ) STRICT, WITHOUT ROWID;
 
--- Statements. `opening` once they collect; phase_* while their key is made.
+-- Statements. `opening` and its block's time once they collect; phase_* while their key is made.
 CREATE TABLE statements (
     id BLOB PRIMARY KEY,
     grp BLOB NOT NULL,
@@ -106,6 +117,7 @@ CREATE TABLE statements (
     phase_height INTEGER NOT NULL,
     phase_ms INTEGER NOT NULL,
     opening BLOB,
+    opened_ms INTEGER,
     count INTEGER NOT NULL,
     trigger_height INTEGER
 ) STRICT, WITHOUT ROWID;
@@ -180,7 +192,8 @@ CREATE TABLE erasures (
     PRIMARY KEY (statement, node)
 ) STRICT, WITHOUT ROWID;
 
--- Sealed bodies of opened signatures: public once the list is open.
+-- Sealed bodies of opened signatures: public once the list is open. They lie beside the log, so rows
+-- that are missing for an open list are fetched from other nodes, each checked against its signature.
 CREATE TABLE opened_bodies (
     statement BLOB NOT NULL,
     position INTEGER NOT NULL,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tacit_protocol::chain::{Chain, Opening, Phase, Tree};
+use tacit_protocol::chain::{Chain, Finding, Opening, Phase, Tree};
 use tacit_protocol::codec::Decode as _;
 use tacit_protocol::entry::{Entry, Subject};
 use tacit_protocol::field::FieldElement;
@@ -67,6 +67,8 @@ pub struct StatementView {
     pub class_names: Vec<String>,
     /// What signers rely on, once it collects.
     pub opening: Option<Opening>,
+    /// Log time at which it began to collect, Unix milliseconds.
+    pub opened_ms: Option<u64>,
     /// Nodes that hold a share.
     pub holders: Vec<NodeIndex>,
     /// The attempt at a key, from 0.
@@ -75,10 +77,20 @@ pub struct StatementView {
     pub phase: Phase,
     /// Height at which the list was triggered.
     pub trigger_height: Option<u64>,
-    /// The smallest list that the trigger allows.
-    pub smallest_list: u64,
+    /// What the trigger is evaluated on.
+    counts: StatementCounts,
     /// Attestations of erasure: node, code of the reason, caveats.
     pub erasures: Vec<(NodeIndex, u8, u32)>,
+    /// Who was found to be at fault, or absent from a phase of key generation, in log order.
+    pub findings: Vec<Finding>,
+}
+
+impl StatementView {
+    /// The smallest list that the trigger allows. Takes milliseconds for the most contrived triggers, so
+    /// it isn't for the ledger's thread.
+    pub fn smallest_list(&self) -> u64 {
+        self.statement.trigger.smallest_list(&self.counts)
+    }
 }
 
 /// A counted signature.
@@ -196,9 +208,12 @@ impl Ledger {
             .iter()
             .map(|c| counts.count(Some(c)))
             .collect();
-        let smallest_list = row.statement.trigger.smallest_list(&counts);
         let holders = store.holders(&row.id)?;
         let erasures = store.erasures(id)?;
+        let object = store
+            .object(&Subject::Statement(*id))?
+            .ok_or(StoreError::Damaged("chain"))?;
+        let findings = store.findings(&object)?;
         let StatementRow {
             id,
             statement,
@@ -206,6 +221,7 @@ impl Ledger {
             attempt,
             phase,
             opening,
+            opened_ms,
             count,
             trigger_height,
             ..
@@ -218,12 +234,14 @@ impl Ledger {
             class_counts,
             class_names: definition.classes.iter().map(ToString::to_string).collect(),
             opening,
+            opened_ms,
             holders,
             attempt,
             phase,
             trigger_height,
-            smallest_list,
+            counts,
             erasures,
+            findings,
         }))
     }
 
@@ -255,6 +273,17 @@ impl Ledger {
             _ => Err(StoreError::Damaged("signature's entry").into()),
         };
         rows.into_iter().map(entry).collect()
+    }
+
+    /// Statements whose lists are open.
+    pub fn revealed(&self) -> Result<Vec<StatementId>, LedgerError> {
+        Ok(self.store().revealed()?)
+    }
+
+    /// Positions of the signatures whose opened bodies are here, ascending. A database that was rebuilt
+    /// from the log lacks them until they are fetched.
+    pub fn opened_positions(&self, id: &StatementId) -> Result<Vec<u64>, LedgerError> {
+        Ok(self.store().opened_positions(id)?)
     }
 
     /// Statements whose erasure a node hasn't attested: all that it may still have to do something about.

@@ -180,7 +180,12 @@ pub enum Event {
         findings: Vec<Finding>,
     },
     /// The statement opens for signatures.
-    Collecting(Opening),
+    Collecting {
+        /// What signers rely on.
+        opening: Opening,
+        /// Who was absent in the last phase of key generation.
+        findings: Vec<Finding>,
+    },
     /// The trigger holds: `count` signatures are opened.
     Triggered {
         /// How many.
@@ -192,8 +197,25 @@ pub enum Event {
     Expired,
     /// Enough nodes have attested that they erased.
     Erased,
-    /// No key after the last attempt.
-    Failed,
+    /// No key after the last attempt, or none that the roster can use.
+    Failed {
+        /// Who was absent in the phase in which it failed.
+        findings: Vec<Finding>,
+    },
+}
+
+impl Event {
+    /// Who is to blame for what, by this event. Every phase of key generation ends in an event that names
+    /// those who were absent in it: the next phase's beginning, the opening, or the failure.
+    pub fn findings(&self) -> &[Finding] {
+        match self {
+            Event::Entry { findings, .. }
+            | Event::Phase { findings, .. }
+            | Event::Collecting { findings, .. }
+            | Event::Failed { findings } => findings,
+            Event::Triggered { .. } | Event::Revealed | Event::Expired | Event::Erased => &[],
+        }
+    }
 }
 
 /// One link.
@@ -251,9 +273,10 @@ impl Encode for Link {
                 phase.encode(w);
                 w.list(findings);
             }
-            Event::Collecting(opening) => {
+            Event::Collecting { opening, findings } => {
                 w.u8(2);
                 opening.encode(w);
+                w.list(findings);
             }
             Event::Triggered { count } => {
                 w.u8(3);
@@ -262,7 +285,10 @@ impl Encode for Link {
             Event::Revealed => w.u8(4),
             Event::Expired => w.u8(5),
             Event::Erased => w.u8(6),
-            Event::Failed => w.u8(7),
+            Event::Failed { findings } => {
+                w.u8(7);
+                w.list(findings);
+            }
         }
     }
 }
@@ -280,12 +306,17 @@ impl Decode for Link {
                 phase: Decode::decode(r)?,
                 findings: r.list("findings", MAX_NODES)?,
             },
-            2 => Event::Collecting(Decode::decode(r)?),
+            2 => Event::Collecting {
+                opening: Decode::decode(r)?,
+                findings: r.list("findings", MAX_NODES)?,
+            },
             3 => Event::Triggered { count: r.u64()? },
             4 => Event::Revealed,
             5 => Event::Expired,
             6 => Event::Erased,
-            7 => Event::Failed,
+            7 => Event::Failed {
+                findings: r.list("findings", MAX_NODES)?,
+            },
             _ => return Err(DecodeError::Invalid("a link")),
         };
         Ok(Self {

@@ -297,14 +297,10 @@ impl Log {
 
     /// Everything that was found to be wrong, in order.
     pub fn findings(&self, statement: &StatementId) -> Vec<Finding> {
-        let findings = |event| match event {
-            Event::Entry { findings, .. } | Event::Phase { findings, .. } => findings,
-            _ => Vec::new(),
-        };
-        self.events(statement)
-            .into_iter()
-            .flat_map(findings)
-            .collect()
+        let events = self.events(statement);
+        let found = events.iter().flat_map(Event::findings).cloned().collect();
+        assert_eq!(self.view(statement).findings, found, "the view has them too");
+        found
     }
 }
 

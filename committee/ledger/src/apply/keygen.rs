@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tacit_protocol::chain::{Event, Finding, Opening, Phase};
 use tacit_protocol::dkg::AttemptId;
-use tacit_protocol::entry::{NodeStatement, Subject};
+use tacit_protocol::entry::{Kind, NodeStatement, Subject};
 use tacit_protocol::founding::Founding;
 use tacit_protocol::hash::Digest;
 use tacit_protocol::ids::{Fingerprint, NodeIndex, StatementId};
@@ -152,7 +152,7 @@ impl Applier<'_> {
     pub(super) fn keygen_allowed(
         &self,
         row: &StatementRow,
-        body: &NodeStatement,
+        attempt: u8,
     ) -> Result<(), ApplyError> {
         // A confirmation counts whenever it comes while the key is of use.
         if !matches!(
@@ -167,10 +167,31 @@ impl Applier<'_> {
                 ),
             );
         }
-        if message(body).is_none_or(|m| m.at() != row.at()) {
+        if attempt != row.attempt {
             return refuse("out-of-phase", "this attempt at a key is over");
         }
         Ok(())
+    }
+
+    /// Whether some message of this kind from this node could have an effect now; other kinds pass.
+    pub(super) fn keygen_awaits(
+        &self,
+        row: &StatementRow,
+        node: NodeIndex,
+        kind: Kind,
+    ) -> Result<(), ApplyError> {
+        let phase = match kind {
+            Kind::DkgKeys => tacit_threshold::Phase::Keys,
+            Kind::DkgCommit => tacit_threshold::Phase::Commit,
+            Kind::DkgDeal => tacit_threshold::Phase::Deal,
+            Kind::DkgComplain => tacit_threshold::Phase::Complain,
+            Kind::DkgConfirm => tacit_threshold::Phase::Confirm,
+            _ => return Ok(()),
+        };
+        match self.dkg_state(&row.at())?.may_hear(node, phase) {
+            Ok(()) => Ok(()),
+            Err(refusal) => refuse("out-of-phase", refusal.to_string()),
+        }
     }
 
     pub(super) fn keygen_message(
@@ -232,7 +253,7 @@ impl Applier<'_> {
                     },
                 )
             }
-            (Stage::Done, Some(k)) => self.open(row, k, holders),
+            (Stage::Done, Some(k)) => self.open(row, k, holders, absent),
             // `Done` comes with an outcome; without one the attempt is as good as failed.
             (Stage::Failed(_) | Stage::Done, _) if row.attempt < MAX_RETRIES => {
                 row.attempt += 1;
@@ -248,7 +269,7 @@ impl Applier<'_> {
                     },
                 )
             }
-            (Stage::Failed(_) | Stage::Done, _) => self.fail(row),
+            (Stage::Failed(_) | Stage::Done, _) => self.fail(row, absent),
         }
     }
 
@@ -258,6 +279,7 @@ impl Applier<'_> {
         mut row: StatementRow,
         k: tacit_protocol::point::Point,
         holders: Vec<NodeIndex>,
+        findings: Vec<Finding>,
     ) -> Result<(), ApplyError> {
         let definition = self
             .store
@@ -274,18 +296,22 @@ impl Applier<'_> {
         let counts =
             StatementCounts::of(&self.store, &row.statement.group, None, 0, Some(&opening))?;
         if opening.group.root.is_none() || row.statement.trigger.check_reachable(&counts).is_err() {
-            return self.fail(row);
+            return self.fail(row, findings);
         }
         row.status = Status::Collecting;
         row.opening = Some(opening.clone());
+        row.opened_ms = Some(self.time_ms);
         self.store.update_statement(&row)?;
-        self.link(&Subject::Statement(row.id), Event::Collecting(opening))
+        self.link(
+            &Subject::Statement(row.id),
+            Event::Collecting { opening, findings },
+        )
     }
 
-    fn fail(&mut self, mut row: StatementRow) -> Result<(), ApplyError> {
+    fn fail(&mut self, mut row: StatementRow, findings: Vec<Finding>) -> Result<(), ApplyError> {
         row.status = Status::Failed;
         self.store.update_statement(&row)?;
-        self.link(&Subject::Statement(row.id), Event::Failed)
+        self.link(&Subject::Statement(row.id), Event::Failed { findings })
     }
 }
 

@@ -1,10 +1,11 @@
 //! Proposals of statements.
 
+use tacit_protocol::block::MAX_BLOCK_PROPOSALS;
 use tacit_protocol::chain::Phase;
 use tacit_protocol::entry::Subject;
 use tacit_protocol::statement::{StatementPropose, Status};
 
-use super::{Applier, Verdict, refuse};
+use super::{Applier, ApplyError, Verdict, refuse};
 use crate::facts::StatementCounts;
 use crate::store::StatementRow;
 
@@ -55,6 +56,7 @@ impl Applier<'_> {
             phase_height: self.height,
             phase_ms: self.time_ms,
             opening: None,
+            opened_ms: None,
             count: 0,
             trigger_height: None,
         };
@@ -62,6 +64,37 @@ impl Applier<'_> {
             return refuse("statement-exists", format!("statement {id} exists already"));
         }
         self.store.create_object(&Subject::Statement(id))?;
+        self.proposals += 1;
         Ok(Vec::new())
+    }
+
+    /// One entry of a block that no quorum has judged: it may ask for no more keys than nodes make at
+    /// once, those of its ancestors' statements included.
+    ///
+    /// That is a rule of blocks and not of entries, whose verdicts mustn't depend on other statements:
+    /// else a statement's own chains wouldn't suffice to replay it. Only a proposal can break it, since
+    /// what ends a statement comes before a block's entries or after them.
+    pub fn judged_entry(&mut self, index: u32, bytes: &[u8]) -> Result<(), ApplyError> {
+        let before = self.proposals;
+        self.entry(index, bytes)?;
+        let most = u64::from(self.founding.max_open_statements);
+        if self.proposals > before && self.store.open_statements()? > most {
+            return refuse(
+                "too-many-statements",
+                format!("up to {most} statements are open at once: wait until one ends"),
+            );
+        }
+        Ok(())
+    }
+
+    /// The other rule of blocks about proposals: so many and no more.
+    pub fn check_proposals(&self) -> Result<(), ApplyError> {
+        if self.proposals > MAX_BLOCK_PROPOSALS {
+            return refuse(
+                "too-many-proposals",
+                "the block proposes more statements than allowed",
+            );
+        }
+        Ok(())
     }
 }

@@ -105,6 +105,27 @@ fn a_dealer_that_vanishes_after_committing_is_absent() {
 }
 
 #[test]
+fn whoever_is_silent_in_a_phase_is_named_by_the_event_that_ends_it() {
+    for phase in Phase::ALL {
+        let log = rogue_in(phase, |_, _| vec![]);
+        let absent = vec![found(ROGUE, "absent")];
+        let holders: &[NodeIndex] = match phase {
+            // Without a share, or not yet.
+            Phase::Keys | Phase::Confirm => &[0, 2, 3],
+            _ => &[0, 1, 2, 3],
+        };
+        opens_with(&log, &absent, holders);
+        let naming = |event: &Event| !event.findings().is_empty();
+        let ended = log.events(&story().open).into_iter().find(naming);
+        match (phase.next(), ended) {
+            (Some(next), Some(Event::Phase { phase, .. })) => assert_eq!(phase, next),
+            (None, Some(Event::Collecting { .. })) => {}
+            (_, other) => panic!("{phase:?}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_node_that_says_two_things_equivocates() {
     let log = rogue_in(Phase::Keys, |log, due| {
         let other = log
@@ -411,8 +432,13 @@ fn too_few_nodes_make_no_key_and_after_four_attempts_the_statement_fails() {
     let view = log.view(&story.open);
     assert_eq!((view.status, view.attempt), (Status::Failed, 3));
     let absent = [found(1, "absent"), found(3, "absent")];
-    // The last attempt ends in the failure, whose link has no findings.
-    assert_eq!(log.findings(&story.open), [&absent[..]; 3].concat());
+    // Three attempts end in the next one's beginning, the last in the failure.
+    assert_eq!(log.findings(&story.open), [&absent[..]; 4].concat());
+    let last = log.events(&story.open).pop();
+    let failed = Event::Failed {
+        findings: absent.to_vec(),
+    };
+    assert_eq!(last, Some(failed));
     let begun: Vec<(u8, Phase)> = log
         .events(&story.open)
         .into_iter()

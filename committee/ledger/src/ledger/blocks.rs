@@ -1,219 +1,23 @@
-//! The ledger: one database, one block applied after another, and any number tried and rolled back.
-
-use std::path::Path;
-use std::time::Duration;
+//! Blocks: built, judged and applied, all by the one [`Applier`] inside a transaction that is
+//! committed or rolled back.
 
 use rusqlite::{Connection, TransactionBehavior, params};
 use tacit_protocol::block::{
-    Block, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES, MAX_BLOCK_PROOFS, entries_root, entry_leaves,
+    Block, Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES, MAX_BLOCK_PROOFS, MAX_BLOCK_PROPOSALS,
+    entries_root,
 };
-use tacit_protocol::chain::Facts;
-use tacit_protocol::codec::{Decode, Encode};
-use tacit_protocol::entry::{Entry, Subject};
-use tacit_protocol::founding::{Founding, FoundingError};
+use tacit_protocol::codec::Encode as _;
+use tacit_protocol::entry::{Entry, Kind};
+use tacit_protocol::founding::Founding;
 use tacit_protocol::hash::Digest;
-use tacit_protocol::ids::{Fingerprint, StatementId};
-use tacit_protocol::merkle;
-use tacit_protocol::proof::ProvenFacts;
-use tacit_protocol::signature::SealedBody;
-use thiserror::Error;
+use tacit_protocol::ids::Fingerprint;
 
+use super::{Admission, Applied, Built, Checked, Ledger, LedgerError};
 use crate::apply::{Applier, ApplyError, Effects, KeygenCache, Refusal};
-use crate::store::{Store, StoreError, column, unsigned};
-use crate::{facts, schema};
-
-/// Why the ledger can't go on. Each is about this node, never about others' data.
-#[derive(Debug, Error)]
-pub enum LedgerError {
-    /// The database failed or is damaged.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The founding file can't be used.
-    #[error(transparent)]
-    Founding(#[from] FoundingError),
-    /// The database belongs to another committee.
-    #[error("the database belongs to the committee {0}: point the node at its own folder")]
-    OtherCommittee(String),
-    /// The database was written by another version.
-    #[error("the database has version {0}, this program writes version {expected}", expected = schema::VERSION)]
-    Version(i64),
-    /// A finalized block isn't the next one.
-    #[error("block {got} was delivered after block {applied}")]
-    Gap {
-        /// The delivered height.
-        got: u64,
-        /// The applied height.
-        applied: u64,
-    },
-    /// A finalized block isn't valid: more than f nodes are faulty, or this node's program or database isn't theirs.
-    #[error(
-        "finalized block {height} is not valid here ({refusal}): over f nodes are faulty, or this node's program or database differs from theirs"
-    )]
-    Diverged {
-        /// Its height.
-        height: u64,
-        /// Why.
-        refusal: Refusal,
-    },
-}
-
-impl From<rusqlite::Error> for LedgerError {
-    fn from(e: rusqlite::Error) -> Self {
-        StoreError::from(e).into()
-    }
-}
-
-/// The last applied block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Applied {
-    /// Height; 0 for genesis.
-    pub height: u64,
-    /// Digest of its header.
-    pub digest: Digest,
-    /// Its time, Unix milliseconds.
-    pub time_ms: u64,
-}
-
-/// A block built from candidates.
-#[derive(Debug, Clone)]
-pub struct Built {
-    /// The block.
-    pub block: Block,
-    /// What it stands on.
-    pub effects: Effects,
-    /// Candidates that can't be in it, by their position.
-    pub refused: Vec<(usize, Refusal)>,
-}
-
-/// A verdict on a proposed block.
-#[derive(Debug, Clone)]
-pub enum Checked {
-    /// Not valid on these ancestors.
-    Invalid(Refusal),
-    /// Valid if its proofs hold; to be voted for once its bodies are held.
-    Valid(Effects),
-}
-
-/// A verdict on an entry for the next block.
-#[derive(Debug, Clone)]
-pub enum Admission {
-    /// It can be in the next block if its proofs hold.
-    Valid(Effects),
-    /// It, or the same signature with another proof, is in the log.
-    Final {
-        /// Height of the block.
-        height: u64,
-        /// Position in the block.
-        index: u32,
-    },
-    /// It can't be in the next block.
-    Refused(Refusal),
-}
-
-/// The state of one committee's log.
-pub struct Ledger {
-    conn: Connection,
-    founding: Founding,
-    fingerprint: Fingerprint,
-    keygen: KeygenCache,
-}
+use crate::facts;
+use crate::store::{Store, StoreError, column};
 
 impl Ledger {
-    /// Opens or creates the database at `path`.
-    pub fn open(path: &Path, founding: Founding) -> Result<Self, LedgerError> {
-        Self::with(Connection::open(path)?, founding)
-    }
-
-    /// A database in memory: for simulations and for checking bundles.
-    pub fn in_memory(founding: Founding) -> Result<Self, LedgerError> {
-        Self::with(Connection::open_in_memory()?, founding)
-    }
-
-    fn with(conn: Connection, founding: Founding) -> Result<Self, LedgerError> {
-        founding.check()?;
-        let fingerprint = founding.fingerprint();
-        conn.busy_timeout(Duration::from_secs(10))?;
-        // Answers with the mode that holds: in memory there is no write-ahead log.
-        conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-        conn.pragma_update(None, "synchronous", "FULL")?;
-        conn.pragma_update(None, "secure_delete", "ON")?;
-        conn.set_prepared_statement_cache_capacity(128);
-        let mut ledger = Self {
-            conn,
-            founding,
-            fingerprint,
-            keygen: KeygenCache::default(),
-        };
-        let version: i64 = ledger
-            .conn
-            .pragma_query_value(None, "user_version", |r| r.get(0))?;
-        match version {
-            0 => ledger.create()?,
-            schema::VERSION => {
-                let stored: Vec<u8> =
-                    ledger
-                        .conn
-                        .query_row("SELECT fingerprint FROM meta", [], |r| r.get(0))?;
-                if stored != ledger.fingerprint.as_bytes() {
-                    let other: String = stored.iter().map(|b| format!("{b:02x}")).collect();
-                    return Err(LedgerError::OtherCommittee(other));
-                }
-            }
-            other => return Err(LedgerError::Version(other)),
-        }
-        Ok(ledger)
-    }
-
-    fn create(&mut self) -> Result<(), LedgerError> {
-        let genesis = Block::genesis(&self.founding);
-        let tx = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        schema::create(&tx)?;
-        tx.execute(
-            "INSERT INTO meta (one, fingerprint, height, digest, time_ms) VALUES (1, ?1, 0, ?2, ?3)",
-            params![self.fingerprint.as_bytes(), genesis.digest().as_bytes(), genesis.header.timestamp_ms as i64],
-        )?;
-        tx.execute(
-            "INSERT INTO headers (height, header) VALUES (0, ?1)",
-            params![genesis.header.to_bytes()],
-        )?;
-        tx.commit()?;
-        Ok(())
-    }
-
-    /// The founding that this ledger folds over.
-    pub fn founding(&self) -> &Founding {
-        &self.founding
-    }
-
-    /// Its hash.
-    pub fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
-    }
-
-    /// The last applied block.
-    pub fn applied(&self) -> Result<Applied, LedgerError> {
-        use rusqlite::OptionalExtension as _;
-        const DAMAGED: StoreError = StoreError::Damaged("applied block");
-        let row = self
-            .conn
-            .query_row("SELECT height, digest, time_ms FROM meta", [], |r| {
-                Ok((
-                    r.get::<_, i64>(0)?,
-                    r.get::<_, Vec<u8>>(1)?,
-                    r.get::<_, i64>(2)?,
-                ))
-            })
-            .optional()?;
-        let (height, digest, time_ms) = row.ok_or(DAMAGED)?;
-        Ok(Applied {
-            height: unsigned(height, "applied block")?,
-            digest: digest.try_into().map(Digest).map_err(|_| DAMAGED)?,
-            time_ms: unsigned(time_ms, "applied block")?,
-        })
-    }
-
     /// Builds the next block on `ancestors` (unapplied blocks, oldest first) from those candidates
     /// that are valid there, as many as fit.
     pub fn build(
@@ -243,10 +47,15 @@ impl Ledger {
             if entries.len() == MAX_BLOCK_ENTRIES || bytes + candidate.len() > MAX_BLOCK_BYTES {
                 break;
             }
-            let before = (applier.effects.claims.len(), applier.effects.bodies.len());
+            let before = (
+                applier.effects.claims.len(),
+                applier.effects.bodies.len(),
+                applier.proposals,
+            );
             tx.execute_batch("SAVEPOINT candidate")?;
-            let outcome = applier.entry(entries.len() as u32, candidate);
-            let fits = applier.effects.claims.len() <= MAX_BLOCK_PROOFS;
+            let outcome = applier.judged_entry(entries.len() as u32, candidate);
+            let fits = applier.effects.claims.len() <= MAX_BLOCK_PROOFS
+                && applier.proposals <= MAX_BLOCK_PROPOSALS;
             match outcome {
                 Ok(()) if fits => {
                     tx.execute_batch("RELEASE candidate")?;
@@ -261,6 +70,7 @@ impl Ledger {
             tx.execute_batch("ROLLBACK TO candidate; RELEASE candidate")?;
             applier.effects.claims.truncate(before.0);
             applier.effects.bodies.truncate(before.1);
+            applier.proposals = before.2;
         }
         let effects = std::mem::take(&mut applier.effects);
         drop(applier);
@@ -318,7 +128,7 @@ impl Ledger {
             return Ok(Checked::Invalid(refusal));
         }
         Ok(
-            match apply_block(&tx, founding, fingerprint, keygen, block)? {
+            match apply_block(&tx, founding, fingerprint, keygen, block, Bounds::Hold)? {
                 Ok((effects, _)) if effects.claims.len() > MAX_BLOCK_PROOFS => {
                     Checked::Invalid(Refusal::new(
                         "too-many-proofs",
@@ -337,30 +147,20 @@ impl Ledger {
         if let Some((height, index)) = Store(&self.conn).entry_position(&Entry::id_of(bytes))? {
             return Ok(Admission::Final { height, index });
         }
-        if let Ok(entry) = Entry::parse(bytes) {
-            if let Entry::Sign(sign) = &entry {
-                // A re-randomized proof of the signature that is in the log: success, not a second one.
-                let spent = Store(&self.conn).signature_of(&sign.statement, &sign.nullifier)?;
-                let same = spent.filter(|row| {
-                    row.ct == sign.ct
-                        && row.class == sign.class
-                        && row.payload_hash == sign.payload_hash
+        let is_signature = bytes.first() == Some(&(Kind::Sign as u8));
+        if let Some(Entry::Sign(sign)) = is_signature.then(|| Entry::parse(bytes).ok()).flatten() {
+            // A re-randomized proof of the signature that is in the log: success, not a second one.
+            let spent = Store(&self.conn).signature_of(&sign.statement, &sign.nullifier)?;
+            let same = spent.filter(|row| {
+                row.ct == sign.ct
+                    && row.class == sign.class
+                    && row.payload_hash == sign.payload_hash
+            });
+            if let Some(row) = same {
+                return Ok(Admission::Final {
+                    height: row.height,
+                    index: row.index,
                 });
-                if let Some(row) = same {
-                    return Ok(Admission::Final {
-                        height: row.height,
-                        index: row.index,
-                    });
-                }
-            }
-            if matches!(entry, Entry::StatementPropose(_))
-                && Store(&self.conn).open_statements()?
-                    >= u64::from(self.founding.max_open_statements)
-            {
-                return Ok(Admission::Refused(Refusal::new(
-                    "too-many-statements",
-                    "too many statements are open: wait until one ends",
-                )));
             }
         }
         let Self {
@@ -379,7 +179,7 @@ impl Ledger {
             applied.time_ms + 1,
         );
         store_only(applier.begin())?;
-        Ok(match applier.entry(0, bytes) {
+        Ok(match applier.judged_entry(0, bytes) {
             Ok(()) => Admission::Valid(std::mem::take(&mut applier.effects)),
             Err(ApplyError::Refused(refusal)) => Admission::Refused(refusal),
             Err(ApplyError::Store(e)) => return Err(e.into()),
@@ -414,7 +214,7 @@ impl Ledger {
             .and_then(|()| check_time(block, &applied))
             .and_then(|()| check_state(block, &root));
         let applied = match checked {
-            Ok(()) => apply_block(&tx, founding, fingerprint, keygen, block)?,
+            Ok(()) => apply_block(&tx, founding, fingerprint, keygen, block, Bounds::Voted)?,
             Err(refusal) => Err(refusal),
         };
         let effects = match applied {
@@ -433,87 +233,6 @@ impl Ledger {
         ])?;
         tx.commit()?;
         Ok(effects)
-    }
-
-    /// Header of an applied block.
-    pub fn header(&self, height: u64) -> Result<Option<Header>, LedgerError> {
-        use rusqlite::OptionalExtension as _;
-        let row: Option<Vec<u8>> = self
-            .conn
-            .prepare_cached("SELECT header FROM headers WHERE height = ?1")?
-            .query_row([height as i64], |r| r.get(0))
-            .optional()?;
-        row.map(|b| Header::from_bytes(&b).map_err(|_| StoreError::Damaged("header").into()))
-            .transpose()
-    }
-
-    /// The bytes of an applied entry and its Merkle path in its block.
-    pub fn entry_path(
-        &self,
-        height: u64,
-        index: u32,
-    ) -> Result<Option<(Vec<u8>, merkle::Path)>, LedgerError> {
-        let entries = self.store().entries_at(height)?;
-        let path = merkle::Path::of(&entry_leaves(&entries), index as usize);
-        Ok(entries.into_iter().nth(index as usize).zip(path))
-    }
-
-    /// Facts as of the applied block with their paths to the state root, which the *next* header commits to.
-    pub fn prove(&self, subjects: &[Subject]) -> Result<Option<Vec<ProvenFacts>>, LedgerError> {
-        let leaves = self.store().leaves()?;
-        let mut proven = Vec::new();
-        for subject in subjects {
-            let Some(facts) = self.facts(subject)? else {
-                return Ok(None);
-            };
-            let Some(object) = self.store().object(subject)? else {
-                return Ok(None);
-            };
-            let index = self.store().leaf_index(object.ord)?;
-            let Some(path) = merkle::Path::of(&leaves, index) else {
-                return Ok(None);
-            };
-            proven.push(ProvenFacts { facts, path });
-        }
-        Ok(Some(proven))
-    }
-
-    /// Facts as of the applied block.
-    pub fn facts(&self, subject: &Subject) -> Result<Option<Facts>, LedgerError> {
-        let store = self.store();
-        let Some(object) = store.object(subject)? else {
-            return Ok(None);
-        };
-        Ok(Some(facts::facts(&store, &object)?))
-    }
-
-    /// Root of the state as of the applied block.
-    pub fn state_root(&self) -> Result<Digest, LedgerError> {
-        Ok(facts::state_root(&self.store())?)
-    }
-
-    /// Keeps opened bodies as public, durably: the last thing before the wrapping key goes.
-    pub fn publish_bodies(
-        &mut self,
-        statement: &StatementId,
-        bodies: &[(u64, SealedBody)],
-    ) -> Result<(), LedgerError> {
-        let tx = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for (position, body) in bodies {
-            Store(&tx).add_opened_body(statement, *position, body)?;
-        }
-        tx.commit()?;
-        Ok(())
-    }
-
-    pub(crate) fn store(&self) -> Store<'_> {
-        Store(&self.conn)
-    }
-
-    pub(crate) fn keygen_cache(&self) -> &KeygenCache {
-        &self.keygen
     }
 
     /// For [`crate::replay`]: applies one block's worth of entries that lack their block, in memory.
@@ -604,6 +323,15 @@ fn store_only(outcome: Result<(), ApplyError>) -> Result<(), LedgerError> {
     }
 }
 
+/// The bounds on what a whole block may ask of nodes, of which the log has no trace.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bounds {
+    /// The block is being judged: it must keep to them.
+    Hold,
+    /// A quorum has judged it.
+    Voted,
+}
+
 /// Applies a block inside an open transaction; the state root after it.
 fn apply_block(
     conn: &Connection,
@@ -611,6 +339,7 @@ fn apply_block(
     fingerprint: &Fingerprint,
     keygen: &KeygenCache,
     block: &Block,
+    bounds: Bounds,
 ) -> Result<Result<(Effects, Digest), Refusal>, LedgerError> {
     let mut applier = Applier::new(
         conn,
@@ -623,7 +352,13 @@ fn apply_block(
     let mut all = || -> Result<(), ApplyError> {
         applier.begin()?;
         for (index, bytes) in block.entries.iter().enumerate() {
-            applier.entry(index as u32, bytes)?;
+            match bounds {
+                Bounds::Hold => {
+                    applier.judged_entry(index as u32, bytes)?;
+                    applier.check_proposals()?;
+                }
+                Bounds::Voted => applier.entry(index as u32, bytes)?,
+            }
         }
         applier.end()
     };
@@ -646,7 +381,8 @@ fn apply_all(
     blocks: &[&Block],
 ) -> Result<Result<Digest, (u64, Refusal)>, LedgerError> {
     for block in blocks {
-        if let Err(refusal) = apply_block(conn, founding, fingerprint, keygen, block)? {
+        let applied = apply_block(conn, founding, fingerprint, keygen, block, Bounds::Voted)?;
+        if let Err(refusal) = applied {
             return Ok(Err((block.header.height, refusal)));
         }
     }
