@@ -37,7 +37,11 @@ pub struct BodiesError(pub Fault);
 enum Ask {
     Hold(Vec<BodyNeed>, oneshot::Sender<()>),
     Keep(Vec<(BodyNeed, Option<Bytes>)>),
+    Fetch(Vec<BodyNeed>, mpsc::UnboundedSender<(BodyKey, Bytes)>),
 }
+
+/// Bodies that arrive, each the one that its entry stands for. Drop it to stop asking for the rest.
+pub type Arrivals = mpsc::UnboundedReceiver<(BodyKey, Bytes)>;
 
 /// Asks for sealed bodies. Cheap to clone.
 #[derive(Clone)]
@@ -72,6 +76,17 @@ impl Bodies {
         self.keep_with(needs.into_iter().map(|need| (need, None)).collect());
     }
 
+    /// Goes on fetching these for whoever asks, and stores nothing: for opened bodies, which are public
+    /// and don't belong into the store that can be erased. Ends when all have come; those beyond what
+    /// is fetched at a time don't come, and are to be asked for again then.
+    pub fn fetch(&self, needs: Vec<BodyNeed>) -> Arrivals {
+        let (to, arrivals) = mpsc::unbounded_channel();
+        if !needs.is_empty() {
+            drop(self.asks.send(Ask::Fetch(needs, to)));
+        }
+        arrivals
+    }
+
     /// The same, with those bodies that are at hand.
     pub(crate) fn keep_with(&self, needs: Vec<(BodyNeed, Option<Bytes>)>) {
         if !needs.is_empty() {
@@ -87,6 +102,13 @@ struct Hold {
     reply: oneshot::Sender<()>,
 }
 
+/// A finalized body that is missing.
+struct Wanted {
+    need: BodyNeed,
+    /// Who asked for it, if it isn't for the store.
+    to: Option<mpsc::UnboundedSender<(BodyKey, Bytes)>>,
+}
+
 /// Fetches, stores and serves sealed bodies.
 pub(crate) struct BodyKeeper<S, R> {
     store: Arc<dyn BodyStore>,
@@ -95,7 +117,7 @@ pub(crate) struct BodyKeeper<S, R> {
     receiver: R,
     queue: BodyQueue,
     holds: VecDeque<Hold>,
-    kept: BTreeMap<BodyKey, BodyNeed>,
+    kept: BTreeMap<BodyKey, Wanted>,
     ask_from: Option<BodyKey>,
 }
 
@@ -132,6 +154,7 @@ where
                 ask = self.queue.0.recv() => match ask {
                     Some(Ask::Hold(needs, reply)) => self.hold(needs, reply)?,
                     Some(Ask::Keep(needs)) => self.keep(needs)?,
+                    Some(Ask::Fetch(needs, to)) => self.fetch(needs, &to)?,
                     None => return Ok(()),
                 },
                 () = &mut tick => {
@@ -191,7 +214,7 @@ where
             match body {
                 Some(body) if self.matches(&need, &body) => found.push((need.key, body)),
                 _ if self.kept.len() < MAX_WANTED => {
-                    self.kept.insert(need.key, need);
+                    self.kept.insert(need.key, Wanted { need, to: None });
                 }
                 _ => {
                     warn!("too many sealed bodies are missing; the rest is fetched after a restart")
@@ -200,6 +223,25 @@ where
         }
         if !found.is_empty() {
             self.store.put_all(&found).map_err(BodiesError)?;
+        }
+        Ok(())
+    }
+
+    fn fetch(
+        &mut self,
+        needs: Vec<BodyNeed>,
+        to: &mpsc::UnboundedSender<(BodyKey, Bytes)>,
+    ) -> Result<(), BodiesError> {
+        for need in needs {
+            match self.store.get(&need.key).map_err(BodiesError)? {
+                // Whoever asked may be gone; then there is nothing to do.
+                Some(body) if self.matches(&need, &body) => drop(to.send((need.key, body))),
+                _ if self.kept.len() < MAX_WANTED => {
+                    let to = Some(to.clone());
+                    self.kept.insert(need.key, Wanted { need, to });
+                }
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -261,7 +303,10 @@ where
     fn want(&mut self) {
         self.holds.retain(|hold| !hold.reply.is_closed());
         let store = self.store.clone();
-        self.kept.retain(|key, _| !store.closed(&key.statement));
+        self.kept.retain(|key, wanted| match &wanted.to {
+            Some(to) => !to.is_closed(),
+            None => !store.closed(&key.statement),
+        });
         let room = MAX_WANTED_PER_MESSAGE * MAX_WANT_MESSAGES_PER_TICK;
         let mut wanted: BTreeSet<BodyKey> = self
             .holds
@@ -307,11 +352,18 @@ where
             }
             Ok(BodyMessage::Have(key, body)) => {
                 self.fill(|missing| (*missing == key).then(|| body.clone()))?;
-                if let Some(need) = self.kept.get(&key)
-                    && self.matches(need, &body)
+                if self
+                    .kept
+                    .get(&key)
+                    .is_some_and(|wanted| self.matches(&wanted.need, &body))
+                    && let Some(wanted) = self.kept.remove(&key)
                 {
-                    self.kept.remove(&key);
-                    self.store.put_all(&[(key, body)]).map_err(BodiesError)?;
+                    match wanted.to {
+                        Some(to) => drop(to.send((key, body))),
+                        None => {
+                            self.store.put_all(&[(key, body)]).map_err(BodiesError)?;
+                        }
+                    }
                 }
             }
             Err(error) => warn!(?peer, %error, "a node sent a body message that doesn't decode"),
@@ -499,6 +551,39 @@ mod tests {
             peer.say(&BodyMessage::Have(kept.key, Bytes::from_static(&[2])).to_bytes());
             context.sleep(Duration::from_millis(20)).await;
             assert!(shelf.has(&kept.key).expect("works"));
+        });
+    }
+
+    #[test]
+    fn a_public_body_is_fetched_for_whoever_asks_and_never_stored_even_if_its_statement_is_closed()
+    {
+        deterministic::Runner::timed(Duration::from_secs(60)).start(|context| async move {
+            let (bodies, shelf, mut peer) = keeper(&context).await;
+            let (here, missing) = (need(9, 1), need(9, 2));
+            let shelved = (here.key, Bytes::from_static(&[1]));
+            shelf.0.lock().expect("ok").extend([shelved.clone()]);
+            let mut arrivals = bodies.fetch(vec![here, missing.clone()]);
+            assert_eq!(arrivals.recv().await, Some(shelved), "it was here");
+            assert_eq!(peer.hear().await, BodyMessage::Want(vec![missing.key]));
+            // Another body under this key is no answer.
+            peer.say(&BodyMessage::Have(missing.key, Bytes::from_static(&[7])).to_bytes());
+            assert_eq!(peer.hear().await, BodyMessage::Want(vec![missing.key]));
+            let right = Bytes::from_static(&[2]);
+            peer.say(&BodyMessage::Have(missing.key, right.clone()).to_bytes());
+            assert_eq!(arrivals.recv().await, Some((missing.key, right)));
+            assert_eq!(arrivals.recv().await, None, "all have come");
+            assert!(!shelf.has(&missing.key).expect("works"));
+        });
+    }
+
+    #[test]
+    fn nobody_is_asked_for_a_public_body_that_nobody_waits_for() {
+        deterministic::Runner::timed(Duration::from_secs(60)).start(|context| async move {
+            let (bodies, _shelf, mut peer) = keeper(&context).await;
+            let (dropped, kept) = (need(1, 1), need(1, 2));
+            drop(bodies.fetch(vec![dropped]));
+            bodies.keep(vec![kept.clone()]);
+            assert_eq!(peer.hear().await, BodyMessage::Want(vec![kept.key]));
         });
     }
 

@@ -8,6 +8,7 @@
 
 mod duty;
 mod host;
+mod opened;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +25,7 @@ use tacit_protocol::signature::SealedBody;
 use tacit_protocol::statement::Status;
 use tacit_vault::{Vault, VaultError};
 use thiserror::Error;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
 pub use duty::{Duty, due, secrets};
 pub use host::{Host, SimulatedHost, TokioHost};
@@ -33,6 +34,7 @@ pub use snapshot::{Snapshot, snapshot};
 use crate::engine::Node;
 use crate::ledger::{Reader, Stopped};
 use crate::machine::BodyNeed;
+use opened::OpenedLists;
 
 /// How often a node looks, when no block brings news.
 const TICK: Duration = Duration::from_millis(500);
@@ -100,6 +102,8 @@ pub struct Reconciler<M> {
     waiting: BTreeMap<StatementId, std::time::SystemTime>,
     /// Statements whose bodies were asked for since the start.
     asked: BTreeSet<StatementId>,
+    /// The opened lists' bodies, which don't follow from the log.
+    lists: OpenedLists,
     /// Since when the log has stood still: height and time.
     still: Option<(u64, std::time::SystemTime)>,
 }
@@ -114,6 +118,7 @@ impl<M: HasLedger> Reconciler<M> {
             reader,
             waiting: BTreeMap::new(),
             asked: BTreeSet::new(),
+            lists: OpenedLists::default(),
             still: None,
         }
     }
@@ -172,7 +177,8 @@ impl<M: HasLedger> Reconciler<M> {
                 self.perform(&id, duty, now).await?;
             }
         }
-        Ok(())
+        // After the duties: what the vault holds needs no asking.
+        self.lists.complete(&self.reader, &self.node.bodies).await
     }
 
     /// Once after a start, for each statement that may still open: what this node missed while it was
@@ -234,7 +240,7 @@ impl<M: HasLedger> Reconciler<M> {
         needs: Vec<(u64, BodyNeed)>,
         now: std::time::SystemTime,
     ) -> Result<(), ReconcileError> {
-        let (mut bodies, mut missing) = (Vec::new(), Vec::new());
+        let (mut bodies, mut missing) = (Vec::new(), 0);
         for (position, need) in needs {
             let held = match self.vault.get_body(id, &need.key.id) {
                 Ok(held) => held,
@@ -247,23 +253,16 @@ impl<M: HasLedger> Reconciler<M> {
                 <SealedBody as tacit_protocol::codec::Decode>::from_bytes(b.as_ref()).ok()
             }) {
                 Some(body) if body.id().0 == need.key.id => bodies.push((position, body)),
-                _ => missing.push(need),
+                // On its way from the peers: see `OpenedLists`.
+                _ => missing += 1,
             }
         }
         let statement = *id;
         self.reader
             .read(move |m| m.ledger().publish_bodies(&statement, &bodies))
             .await??;
-        if !missing.is_empty() {
-            let since = match self.waiting.get(id) {
-                Some(since) => *since,
-                None => {
-                    warn!(statement = %id, missing = missing.len(), "asking peers for opened bodies that this node lacks");
-                    self.waiting.insert(*id, now);
-                    self.node.bodies.keep(missing);
-                    now
-                }
-            };
+        if missing > 0 {
+            let since = *self.waiting.entry(*id).or_insert(now);
             if now.duration_since(since).unwrap_or_default() < BODIES_PATIENCE {
                 return Ok(());
             }

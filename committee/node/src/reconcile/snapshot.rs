@@ -1,5 +1,6 @@
 //! What a step looks at: one statement as it is applied, read in one go.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tacit_ledger::{Ledger, LedgerError, OpeningView, SignatureEntry};
@@ -29,7 +30,7 @@ pub struct Snapshot {
     /// The bodies that its counted signatures stand for, once triggered, by position.
     pub bodies: Vec<(u64, BodyNeed)>,
     /// Positions whose bodies are public.
-    pub published: Vec<u64>,
+    pub published: BTreeSet<u64>,
 }
 
 impl Snapshot {
@@ -88,12 +89,8 @@ pub fn snapshot(ledger: &Ledger, id: &StatementId) -> Result<Option<Snapshot>, L
         _ => Vec::new(),
     };
     let published = match view.status {
-        Status::Revealed => ledger
-            .opened_bodies(id)?
-            .into_iter()
-            .map(|(position, _)| position)
-            .collect(),
-        _ => Vec::new(),
+        Status::Revealed => ledger.opened_positions(id)?.into_iter().collect(),
+        _ => BTreeSet::new(),
     };
     Ok(Some(Snapshot {
         id: *id,
