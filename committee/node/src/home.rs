@@ -6,6 +6,7 @@
 //! cards/          every operator's card: where its node is reached
 //! keys/           proving and verifying keys, by hash
 //! node.json       where this node listens
+//! evidence.jsonl  nodes that were seen to vote twice, if any
 //! ledger.db       the state, rebuilt from the log if lost
 //! engine/         consensus storage: never restored from a backup
 //! erasable/       everything that must be erasable: never backed up
@@ -169,6 +170,11 @@ impl Home {
     /// What can be erased.
     pub fn erasable(&self) -> PathBuf {
         self.0.join("erasable")
+    }
+
+    /// Evidence against other nodes.
+    pub fn evidence(&self) -> PathBuf {
+        self.0.join("evidence.jsonl")
     }
 
     fn key_path(&self) -> PathBuf {

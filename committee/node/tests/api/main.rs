@@ -9,4 +9,5 @@ mod log;
 mod people;
 mod reading;
 mod server;
+mod starting;
 mod submitting;
