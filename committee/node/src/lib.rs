@@ -9,6 +9,7 @@
 
 pub mod adapters;
 pub mod api;
+pub mod assembly;
 pub mod block;
 pub mod bodies;
 pub mod certificates;

@@ -1,6 +1,6 @@
 //! Running a node: everything put together, in the order in which each part may rely on those before.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
@@ -8,26 +8,26 @@ use std::thread;
 use bytes::Bytes;
 use commonware_codec::DecodeExt as _;
 use commonware_p2p::Address;
-use tacit_ledger::{Ledger, LedgerError, OpenedBodies};
+use tacit_ledger::LedgerError;
 use tacit_protocol::block::Block;
-use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, Founding, Timing as FoundedTiming};
+use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, Timing as FoundedTiming};
 use tacit_vault::{HostDisk, OsRandom, Vault, VaultError, harden_process};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
 
-use crate::adapters::{LedgerMachine, SealingVerifier, VaultBodies};
 use crate::api::{
     self, Api, Committee, CommitteeError, Limits, ListenError, Listener, NodeLog, ServerLimits,
     TlsError, Transport,
 };
+use crate::assembly::Assembly;
 use crate::block::LogBlock;
 use crate::engine::{PrivateKey, PublicKey};
-use crate::evidence::{Evidence, OnEvidence};
-use crate::home::{Home, HomeError, Opened};
+use crate::evidence::Keeper;
+use crate::home::{Home, HomeError, Opened, Settings};
 use crate::limits::{Profile, Timing};
 use crate::production::{self, NodeError};
-use crate::reconcile::{HasLedger, Identity, ReconcileError, Reconciler, TokioHost};
+use crate::reconcile::{Identity, ReconcileError, Reconciler, TokioHost};
 use crate::time::NowMs;
 
 /// How to run.
@@ -35,6 +35,8 @@ use crate::time::NowMs;
 pub struct RunOptions {
     /// Stop when stdin closes: whoever started this process is gone.
     pub exit_with_stdin: bool,
+    /// Serve metrics at this address, which must be on loopback: they are for the operator alone.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Why a node doesn't run, or no longer.
@@ -78,12 +80,6 @@ pub enum RunError {
     Ended(&'static str),
 }
 
-impl HasLedger for LedgerMachine {
-    fn ledger(&mut self) -> &mut Ledger {
-        self.ledger_mut()
-    }
-}
-
 fn members(opened: &Opened) -> Result<Vec<(PublicKey, Address)>, RunError> {
     opened
         .cards
@@ -107,6 +103,8 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
     // Nobody else on this machine has any business in a node's files.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let opened = home.open()?;
+    // Before anything starts: a node that half starts may have voted.
+    let transport = transport(&opened.settings)?;
     let founding = opened.founding.founding.clone();
     info!(node = opened.node, committee = %opened.fingerprint, nodes = founding.nodes(), "starting");
     if founding.development_keys() {
@@ -117,7 +115,23 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
         Arc::new(HostDisk),
         Box::new(OsRandom),
     )?);
-    let machine = LedgerMachine::new(Ledger::open(&home.database(), founding.clone())?)?;
+    let Assembly {
+        identity,
+        vault,
+        machine,
+        verifier,
+        bodies,
+    } = Assembly::new(
+        Identity {
+            node: opened.node,
+            key: opened.key.clone(),
+            fingerprint: opened.fingerprint,
+        },
+        vault,
+        &home.database(),
+        &founding,
+        &opened.verifying_key.1,
+    )?;
     let members = members(&opened)?;
     let key = PrivateKey::decode(Bytes::copy_from_slice(opened.key.expose()))
         .map_err(|_| HomeError::NotAnOperator)?;
@@ -137,19 +151,9 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
         timing: Timing::founded(profile, &founding.timing),
         engine_folder: home.engine(),
     };
-    let verifier = Arc::new(SealingVerifier::new(
-        founding.sealing().map_err(HomeError::from)?.circuit.0,
-        &opened.verifying_key.1,
-    ));
-    let bodies =
-        Arc::new(VaultBodies::new(vault.clone()).with_opened(OpenedBodies::new(&home.database())));
-    let (running, reader) = production::start(
-        config,
-        machine,
-        verifier,
-        bodies,
-        keep_evidence(home, &founding)?,
-    )?;
+    let (evidence, on_evidence) = Keeper::start(&home.evidence(), &founding)
+        .map_err(|e| RunError::System("the file of evidence", e))?;
+    let (running, reader) = production::start(config, machine, verifier, bodies, on_evidence)?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -157,11 +161,6 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
         .enable_all()
         .build()
         .map_err(|e| RunError::System("threads", e))?;
-    let identity = Identity {
-        node: opened.node,
-        key: opened.key.clone(),
-        fingerprint: opened.fingerprint,
-    };
     let reconciler = Reconciler::new(identity, vault, running.node().clone(), reader.clone());
     // The vault's calls block on the disk, so the reconcilers have a thread of their own.
     let (failed, mut failures) = mpsc::channel::<ReconcileError>(1);
@@ -197,15 +196,19 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
     let now: NowMs = Arc::new(|| crate::time::millis(std::time::SystemTime::now()));
     let api = Api::new(committee, log, now, Limits::default());
     let settings = opened.settings;
-    let transport = match (&settings.tls_cert, &settings.tls_key, settings.behind_proxy) {
-        (Some(cert), Some(key), _) => Transport::Tls(api::tls(cert, key)?),
-        (None, None, true) => Transport::BehindProxy,
-        (None, None, false) => Transport::Plain,
-        _ => return Err(RunError::HalfTls),
-    };
     let outcome = runtime.block_on(async {
         let listener = Listener::bind(settings.listen_api, transport).await?;
         info!(api = %listener.address(), p2p = %settings.listen_p2p, "listening");
+        let metrics = match options.metrics {
+            Some(address) => {
+                let listener = Listener::bind(address, Transport::Plain).await?;
+                info!(metrics = %listener.address(), "listening");
+                let router = api::metrics(running.metrics());
+                let server = api::serve(listener, router, ServerLimits::default(), std::future::pending());
+                Some(tokio::spawn(server))
+            }
+            None => None,
+        };
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(api::serve(listener, api.router(), ServerLimits::default(), async {
             drop(stopped.await);
@@ -217,6 +220,9 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
             () = told_to_stop(options.exit_with_stdin) => Ok(()),
         };
         info!("stopping");
+        if let Some(metrics) = metrics {
+            metrics.abort();
+        }
         // Those who wait for finality are told; requests under way get their answers first.
         api.stop();
         let _ = stop.send(());
@@ -228,6 +234,7 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
     let reconciled = reconciling.join();
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     let node = running.stop();
+    evidence.finish();
     outcome?;
     node?;
     reconciled.map_err(|_| RunError::Ended("a reconciler"))?;
@@ -235,52 +242,19 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Evidence of nodes that voted twice goes into `evidence.jsonl`, a line each: the log can't hold it,
-/// since it is about the log.
-fn keep_evidence(home: &Home, founding: &Founding) -> Result<OnEvidence, RunError> {
-    let path = home.path().join("evidence.jsonl");
-    let operators: Vec<(Vec<u8>, String)> = founding
-        .operators
-        .iter()
-        .map(|o| (o.key.0.to_vec(), o.name.clone()))
-        .collect();
-    let (tell, told) = std::sync::mpsc::channel::<Evidence>();
-    thread::Builder::new()
-        .name("evidence".into())
-        .spawn(move || {
-            let mut seen = std::collections::BTreeSet::new();
-            for evidence in told {
-                if !seen.insert((evidence.view, evidence.votes.to_vec())) {
-                    continue;
-                }
-                let key = evidence.node.as_ref();
-                let name = operators.iter().find(|(k, _)| k == key).map(|(_, n)| n);
-                let line = serde_json::json!({
-                    "key": hex::encode(key),
-                    "operator": name,
-                    "offence": evidence.offence.to_string(),
-                    "view": evidence.view,
-                    "votes": hex::encode(&evidence.votes),
-                });
-                let file = std::fs::File::options()
-                    .create(true)
-                    .append(true)
-                    .open(&path);
-                let kept = file.and_then(|mut file| {
-                    writeln!(file, "{line}")?;
-                    file.sync_all()
-                });
-                if let Err(error) = kept {
-                    warn!(path = %path.display(), %error, "evidence can't be kept");
-                }
-            }
-        })
-        .map_err(|e| RunError::System("a thread", e))?;
-    Ok(Arc::new(move |evidence| drop(tell.send(evidence))))
+/// How clients connect, by the settings.
+fn transport(settings: &Settings) -> Result<Transport, RunError> {
+    match (&settings.tls_cert, &settings.tls_key, settings.behind_proxy) {
+        (Some(cert), Some(key), _) => Ok(Transport::Tls(api::tls(cert, key)?)),
+        (None, None, true) => Ok(Transport::BehindProxy),
+        (None, None, false) => Ok(Transport::Plain),
+        _ => Err(RunError::HalfTls),
+    }
 }
 
-/// Resolves at SIGTERM or SIGINT, or when stdin closes.
-async fn told_to_stop(with_stdin: bool) {
+/// Resolves at SIGTERM or SIGINT, or when stdin closes if that is how its parent says it: how every
+/// service of this program is told to stop.
+pub async fn told_to_stop(with_stdin: bool) {
     let mut terminate =
         tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
     let stdin = async {

@@ -1,6 +1,9 @@
 //! Nodes on the deterministic runtime with simulated links: the production wiring under a virtual
 //! clock, seeded losses, cuts and crashes. For tests; programs don't build it.
 //!
+//! [`Committee::start`] runs the consensus half around any state machine; [`Committee::start_whole`] runs
+//! all of a node but its HTTP side, the reconcilers included.
+//!
 //! A network has one storage for all nodes, so each node's partitions carry its name: starting a node
 //! again under the same name finds what it had.
 
@@ -13,16 +16,19 @@ use commonware_runtime::{
     deterministic::{self, Context},
 };
 use commonware_utils::{NZUsize, ordered::Set, probability};
+use futures::future::BoxFuture;
 use tacit_protocol::{block::Block, hash::Digest};
 use tokio::sync::oneshot;
 
 use crate::{
+    assembly::Assembly,
     block::LogBlock,
     engine::{self, Channels, Ended, EngineError, Node, PrivateKey, PublicKey, Setup},
     evidence::OnEvidence,
-    ledger::{Ledger, LedgerTask},
+    ledger::{Ledger, LedgerTask, Reader, ledger},
     limits::{BlockLimits, Profile, Timing, channel},
-    machine::{BodyStore, ProofVerifier},
+    machine::{BodyStore, ProofVerifier, StateMachine},
+    reconcile::{HasLedger, ReconcileError, Reconciler, SimulatedHost},
     time::ClockOffset,
 };
 
@@ -104,6 +110,9 @@ pub struct Parts {
     /// How wrong its clock is.
     pub clock: ClockOffset,
 }
+
+/// What acts beside the consensus, from when it runs; the node ends with it.
+type Beside = Box<dyn FnOnce(Node, Context) -> BoxFuture<'static, ReconcileError> + Send>;
 
 /// A running simulated node.
 pub struct Simulated {
@@ -245,12 +254,57 @@ impl Committee {
             .collect()
     }
 
-    /// Starts a node, or starts it again: `storage` names its disk.
+    /// Starts a node's consensus half, or starts it again: `storage` names its disk.
     pub async fn start(
         &self,
         node: usize,
         storage: &str,
         parts: Parts,
+    ) -> Result<Simulated, EngineError> {
+        self.launch(node, storage, parts, None).await
+    }
+
+    /// Starts a whole node, or starts it again: its reconcilers run on the simulated clock, and draw
+    /// what they need from the simulation's seed. As in a program, the node ends when they fail.
+    pub async fn start_whole<M: StateMachine + HasLedger>(
+        &self,
+        node: usize,
+        storage: &str,
+        assembly: Assembly<M>,
+        on_evidence: OnEvidence,
+        clock: ClockOffset,
+    ) -> Result<(Simulated, Reader<M>), EngineError> {
+        let Assembly {
+            identity,
+            vault,
+            machine,
+            verifier,
+            bodies,
+        } = assembly;
+        let (ledger, reader, ledger_task) = ledger(machine);
+        let parts = Parts {
+            ledger,
+            ledger_task,
+            verifier,
+            bodies,
+            on_evidence,
+            clock,
+        };
+        let reads = reader.clone();
+        let beside: Beside = Box::new(move |node, context| {
+            let reconciler = Reconciler::new(identity, vault, node, reads);
+            Box::pin(reconciler.run(SimulatedHost(context)))
+        });
+        let simulated = self.launch(node, storage, parts, Some(beside)).await?;
+        Ok((simulated, reader))
+    }
+
+    async fn launch(
+        &self,
+        node: usize,
+        storage: &str,
+        parts: Parts,
+        beside: Option<Beside>,
     ) -> Result<Simulated, EngineError> {
         let key = self.keys[node].clone();
         let control = self.oracle.control(key.public_key());
@@ -288,8 +342,15 @@ impl Committee {
             .child("node")
             .with_attribute("index", node)
             .spawn(move |context| async move {
-                let (node, tasks) =
+                let (node, mut tasks) =
                     engine::start(&context, setup, channels, manager, control).await?;
+                if let Some(beside) = beside {
+                    let acting = node.clone();
+                    let handle = context
+                        .child("reconcile")
+                        .spawn(move |context| beside(acting, context));
+                    tasks.watch("the reconcilers", handle, |error| error.to_string());
+                }
                 drop(started.send(node));
                 Ok(tasks.ended().await)
             });
