@@ -1,5 +1,7 @@
 //! Entries: everything that happens. One encoding, one decoder.
 
+mod envelope;
+
 use std::fmt;
 
 use thiserror::Error;
@@ -14,11 +16,13 @@ use crate::opening::{Partial, Unseal};
 use crate::signature::Sign;
 use crate::statement::StatementPropose;
 
+pub use envelope::{About, Envelope};
+
 /// Longest entry, in bytes.
 pub const MAX_ENTRY: usize = 96 * 1024;
 
 /// Why a node erased.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ErasureReason {
     /// The deadline passed without a trigger.
     Expired,
@@ -49,6 +53,16 @@ impl ErasureReason {
     }
 }
 
+impl Decode for ErasureReason {
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let code = r.u8()?;
+        Self::ALL
+            .into_iter()
+            .find(|e| *e as u8 == code)
+            .ok_or(DecodeError::Invalid("a reason"))
+    }
+}
+
 /// A node's attestation that all it could open this statement with is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Erased {
@@ -70,15 +84,9 @@ impl Encode for Erased {
 
 impl Decode for Erased {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let statement = Decode::decode(r)?;
-        let code = r.u8()?;
-        let reason = ErasureReason::ALL
-            .into_iter()
-            .find(|e| *e as u8 == code)
-            .ok_or(DecodeError::Invalid("a reason"))?;
         Ok(Self {
-            statement,
-            reason,
+            statement: Decode::decode(r)?,
+            reason: Decode::decode(r)?,
             caveats: r.u32()?,
         })
     }
@@ -254,6 +262,27 @@ impl Kind {
     /// The kind of an encoded byte.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|k| *k as u8 == code)
+    }
+
+    /// Whether nodes say it, and sign it with their key.
+    pub fn is_node(self) -> bool {
+        match self {
+            Kind::DkgKeys
+            | Kind::DkgCommit
+            | Kind::DkgDeal
+            | Kind::DkgComplain
+            | Kind::DkgConfirm
+            | Kind::Unseal
+            | Kind::Partial
+            | Kind::Erased => true,
+            Kind::GroupCreate
+            | Kind::Enrol
+            | Kind::Remove
+            | Kind::StatementPropose
+            | Kind::Sign
+            | Kind::Withdraw
+            | Kind::RecordOpen => false,
+        }
     }
 
     /// What people call it.

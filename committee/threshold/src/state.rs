@@ -222,6 +222,53 @@ impl DkgState {
         state
     }
 
+    /// Whether some message of this node for this phase could have any effect now. Cheap, and asked before
+    /// the message's points are decoded: what is refused here, [`DkgState::receive`] refuses whatever it says.
+    ///
+    /// # Errors
+    /// [`Refusal`], if none could.
+    pub fn may_hear(&self, from: NodeIndex, phase: Phase) -> Result<(), Refusal> {
+        if !self.ctx.committee.contains(from) {
+            return Err(Refusal::NotMember);
+        }
+        if self.has_heard(from, phase) {
+            // A second one that differs is equivocation, of which one proof is enough.
+            let culprit = from;
+            return if self
+                .faults
+                .contains(&Fault::Equivocation { culprit, phase })
+            {
+                Err(Refusal::Repeated)
+            } else {
+                Ok(())
+            };
+        }
+        let now = self.now()?;
+        let proof_of_a_fault = phase == Phase::Complain && now == Phase::Confirm;
+        if phase > now {
+            return Err(Refusal::Early);
+        }
+        if phase < now && !proof_of_a_fault {
+            return Err(Refusal::Late);
+        }
+        if phase > Phase::Keys && self.participants.key(from).is_none() {
+            return Err(Refusal::NotParticipant);
+        }
+        if phase == Phase::Deal && !self.commits.contains_key(&from) {
+            return Err(Refusal::NotCommitted);
+        }
+        Ok(())
+    }
+
+    /// The phase whose messages are taken.
+    fn now(&self) -> Result<Phase, Refusal> {
+        match self.stage {
+            Stage::Failed(_) => Err(Refusal::Failed),
+            Stage::Running(now) => Ok(now),
+            Stage::Done => Ok(Phase::Confirm),
+        }
+    }
+
     /// Takes the next message of the log. Its sender's signature was checked before.
     ///
     /// Returns the faults that it proves; none, if it is good. The culprit isn't always the sender: a
@@ -241,6 +288,7 @@ impl DkgState {
             return Err(Refusal::OtherAttempt);
         }
         let phase = message.phase();
+        self.may_hear(from, phase)?;
         let bytes = message.to_bytes();
         if let Some(first) = self.heard.get(&(phase, from)) {
             return if **first == bytes[..] {
@@ -271,11 +319,7 @@ impl DkgState {
 
     /// Whether a message of this phase may come now.
     fn check_phase(&self, phase: Phase, message: &DkgMessage) -> Result<(), Refusal> {
-        let now = match self.stage {
-            Stage::Failed(_) => return Err(Refusal::Failed),
-            Stage::Running(now) => now,
-            Stage::Done => Phase::Confirm,
-        };
+        let now = self.now()?;
         match message {
             // Too late to exclude anyone, but a proof all the same. Silence needs no saying any more.
             DkgMessage::Complain(c) if now == Phase::Confirm && !c.complaints.is_empty() => Ok(()),

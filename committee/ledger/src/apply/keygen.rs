@@ -149,11 +149,7 @@ impl Applier<'_> {
             .state(&self.store, self.founding, self.fingerprint, at)
     }
 
-    pub(super) fn keygen_allowed(
-        &self,
-        row: &StatementRow,
-        attempt: u8,
-    ) -> Result<(), ApplyError> {
+    pub(super) fn keygen_allowed(&self, row: &StatementRow, attempt: u8) -> Result<(), ApplyError> {
         // A confirmation counts whenever it comes while the key is of use.
         if !matches!(
             row.status,

@@ -6,6 +6,7 @@
 //! (a phase, a trigger, an expiry) is a link without an entry.
 
 mod erasure;
+mod gate;
 mod group;
 mod keygen;
 mod opening;
@@ -112,6 +113,8 @@ pub(crate) struct Applier<'a> {
     pub height: u64,
     pub time_ms: u64,
     pub effects: Effects,
+    /// Statements that this block has proposed so far.
+    pub proposals: usize,
     touched: BTreeMap<i64, Object>,
 }
 
@@ -135,6 +138,7 @@ impl<'a> Applier<'a> {
             height,
             time_ms,
             effects: Effects::default(),
+            proposals: 0,
             touched: BTreeMap::new(),
         }
     }
@@ -151,69 +155,40 @@ impl<'a> Applier<'a> {
 
     /// One entry of the block.
     pub fn entry(&mut self, index: u32, bytes: &[u8]) -> Result<(), ApplyError> {
-        let entry = match Entry::parse(bytes) {
-            Ok(entry) => entry,
-            Err(e) => return refuse("malformed", e.to_string()),
-        };
         let id = Entry::id_of(bytes);
         if self.store.entry_position(&id)?.is_some() {
             return refuse("duplicate", "this very entry is in the log already");
         }
-        let findings = self.judge(&entry, &id, index)?;
+        let (entry, row) = self.decode(bytes)?;
+        let findings = self.judge(&entry, row, &id, index)?;
         self.store.add_entry(&id, self.height, index, bytes)?;
         self.push(&entry.subject(), index, Event::Entry { id, findings })
     }
 
-    fn judge(&mut self, entry: &Entry, id: &EntryId, index: u32) -> Verdict {
-        match entry {
-            Entry::GroupCreate(e) => self.group_create(e),
-            Entry::Enrol(e) => self.enrol(e),
-            Entry::StatementPropose(e) => self.propose(e),
-            Entry::Sign(e) => self.sign(e, id, index),
-            Entry::Node(e) => {
-                let Some(key) = self.founding.key(e.node) else {
-                    return refuse("unknown-node", format!("there is no node {}", e.node));
-                };
-                let statement = e.body.statement();
-                let Some(row) = self.store.statement(&statement)? else {
-                    return refuse(
-                        "unknown-statement",
-                        format!("there is no statement {statement}"),
-                    );
-                };
-                self.check_phase(&row, e.node, &e.body)?;
-                if e.check(self.fingerprint, key).is_err() {
-                    return refuse(
-                        "bad-node-signature",
-                        format!("node {} has not signed this entry", e.node),
-                    );
-                }
-                match &e.body {
-                    NodeStatement::Keys(_)
-                    | NodeStatement::Commit(_)
-                    | NodeStatement::Deal(_)
-                    | NodeStatement::Complain(_)
-                    | NodeStatement::Confirm(_) => self.keygen_message(row, e.node, &e.body),
-                    NodeStatement::Unseal(m) => self.unseal(&row, e.node, m),
-                    NodeStatement::Partial(m) => self.partial(&row, e.node, m),
-                    NodeStatement::Erased(m) => self.erased(&row, e.node, m),
-                }
-            }
-        }
-    }
-
-    /// Is this what a node may say about the statement now, for the first time?
-    fn check_phase(
-        &self,
-        row: &StatementRow,
-        node: u16,
-        body: &NodeStatement,
-    ) -> Result<(), ApplyError> {
-        match body {
-            NodeStatement::Unseal(m) => self.unseal_allowed(row, node, m.chunk),
-            NodeStatement::Partial(m) => self.partial_allowed(row, node, m.chunk),
-            NodeStatement::Erased(m) => self.erasure_allowed(row, node, m.reason),
-            other => self.keygen_allowed(row, other),
+    fn judge(
+        &mut self,
+        entry: &Entry,
+        row: Option<StatementRow>,
+        id: &EntryId,
+        index: u32,
+    ) -> Verdict {
+        match (entry, row) {
+            (Entry::GroupCreate(e), _) => self.group_create(e),
+            (Entry::Enrol(e), _) => self.enrol(e),
+            (Entry::StatementPropose(e), _) => self.propose(e),
+            (Entry::Sign(e), _) => self.sign(e, id, index),
+            (Entry::Node(e), Some(row)) => match &e.body {
+                NodeStatement::Keys(_)
+                | NodeStatement::Commit(_)
+                | NodeStatement::Deal(_)
+                | NodeStatement::Complain(_)
+                | NodeStatement::Confirm(_) => self.keygen_message(row, e.node, &e.body),
+                NodeStatement::Unseal(m) => self.unseal(&row, e.node, m),
+                NodeStatement::Partial(m) => self.partial(&row, e.node, m),
+                NodeStatement::Erased(m) => self.erased(&row, e.node, m),
+            },
+            // No node's entry comes through the gate without its statement.
+            (Entry::Node(_), None) => refuse("malformed", "a node's entry about no statement"),
         }
     }
 

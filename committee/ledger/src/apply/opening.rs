@@ -103,12 +103,7 @@ impl Applier<'_> {
         chunk: u32,
         node: NodeIndex,
     ) -> Result<(), ApplyError> {
-        if self
-            .store
-            .posts(&row.id, kind, chunk)?
-            .iter()
-            .any(|(n, _, _)| *n == node)
-        {
+        if self.store.has_posted(&row.id, kind, chunk, node)? {
             return refuse("repeated", format!("node {node} has posted this already"));
         }
         Ok(())
@@ -121,7 +116,7 @@ impl Applier<'_> {
         chunk: u32,
     ) -> Result<(), ApplyError> {
         self.opening_allowed(row, chunk)?;
-        if self.store.unseal(&row.id, chunk)?.is_some() {
+        if self.store.is_unsealed(&row.id, chunk)? {
             return refuse(
                 "repeated",
                 "the ciphertexts of this chunk are in the log already",
@@ -163,7 +158,7 @@ impl Applier<'_> {
         chunk: u32,
     ) -> Result<(), ApplyError> {
         self.opening_allowed(row, chunk)?;
-        if self.store.unseal(&row.id, chunk)?.is_none() {
+        if !self.store.is_unsealed(&row.id, chunk)? {
             return refuse(
                 "out-of-phase",
                 "the ciphertexts of this chunk are not in the log yet",

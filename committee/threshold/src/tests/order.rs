@@ -265,3 +265,44 @@ proptest! {
         prop_assert_eq!(DkgState::replay(world.ctx, &shuffled), expected);
     }
 }
+
+#[test]
+fn what_may_not_be_heard_is_refused_whatever_it_says() {
+    let world = World::new(4);
+    let events = honest_events(&world);
+    let said = |wanted: Phase| {
+        let found = events.iter().find_map(|event| match event {
+            DkgEvent::Message(2, message) if message.phase() == wanted => Some(message.clone()),
+            _ => None,
+        });
+        found.expect("everyone speaks in every phase")
+    };
+    let phases = [
+        Phase::Keys,
+        Phase::Commit,
+        Phase::Deal,
+        Phase::Complain,
+        Phase::Confirm,
+    ];
+    let mut state = DkgState::new(world.ctx);
+    assert_eq!(state.may_hear(4, Phase::Keys), Err(Refusal::NotMember));
+    for event in &events {
+        for phase in phases {
+            let may = state.may_hear(2, phase);
+            let heard = state.has_heard(2, phase);
+            let verdict = state.clone().receive(2, &said(phase));
+            match may {
+                Err(refusal) => assert_eq!(verdict, Err(refusal)),
+                // A second one may differ, and is a proof then.
+                Ok(()) if heard => assert_eq!(verdict, Err(Refusal::Repeated)),
+                // A late complaint is a proof, too; this one is none.
+                Ok(()) if phase == Phase::Complain && verdict == Err(Refusal::Late) => {}
+                Ok(()) => assert_eq!(verdict, Ok(Vec::new())),
+            }
+        }
+        match event {
+            DkgEvent::Message(from, message) => drop(state.receive(*from, message)),
+            DkgEvent::Close => drop(state.close_phase()),
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use tacit_ledger::{Admission, Checked};
 use tacit_protocol::codec::Encode as _;
 use tacit_protocol::entry::{Entry, ErasureReason, Kind, MAX_ENTRY, NodeEntry, NodeStatement};
-use tacit_protocol::hash::Digest;
+use tacit_protocol::hash::{Digest, domain};
 use tacit_protocol::ids::{Fingerprint, StatementId};
 use tacit_test_world::Refusals;
 
@@ -174,6 +174,81 @@ fn what_a_node_has_not_signed_is_refused() {
     for entry in forged {
         refused(&mut log, &Entry::Node(entry), "bad-node-signature");
     }
+}
+
+/// Puts the node's signature behind whatever bytes are in front of it.
+fn sign_as_it_is(node: u16, bytes: &mut [u8]) {
+    let end = bytes.len() - 64;
+    let mut said = story().committee.fingerprint.to_bytes();
+    said.extend_from_slice(&bytes[1..3]);
+    said.push(bytes[0]);
+    said.extend_from_slice(&bytes[3..end]);
+    let key = &story().committee.keys[usize::from(node)];
+    let signature = key.sign(domain::SIGN_NODE_ENTRY, &said);
+    bytes[end..].copy_from_slice(&signature.0);
+}
+
+/// The same entry with junk for points, and as it would be if its node had signed that.
+fn with_junk_points(entry: &Entry) -> (Vec<u8>, Vec<u8>) {
+    let Entry::Node(signed) = entry else {
+        panic!("not a node's")
+    };
+    let mut junk = entry.to_bytes();
+    // Behind kind, node, statement, chunk and the number of points.
+    let (start, end) = (1 + 2 + 32 + 4 + 4, junk.len() - 64);
+    junk[start..end].fill(0xff);
+    let mut own_junk = junk.clone();
+    sign_as_it_is(signed.node, &mut own_junk);
+    (junk, own_junk)
+}
+
+#[test]
+fn nobodys_points_are_looked_at_before_their_signature() {
+    let story = story();
+    let mut triggered = story.at(story.triggered);
+    let unseal = triggered.node(2, NodeStatement::Unseal(triggered.unseal(&story.open)));
+    let mut unsealed = story.at(story.unsealed);
+    let partial = unsealed.node(2, NodeStatement::Partial(unsealed.partial(&story.open, 2)));
+    for (log, entry) in [(&mut triggered, unseal), (&mut unsealed, partial)] {
+        taken(log, &entry);
+        let (junk, own_junk) = with_junk_points(&entry);
+        assert_eq!(log.refusals(&junk), Refusals::all("bad-node-signature"));
+        // What a node has signed itself is decoded, and is no entry.
+        assert_eq!(log.refusals(&own_junk), Refusals::all("malformed"));
+        // Nor are there any for nobody, about nothing, or at the wrong time.
+        let mut nobodys = junk.clone();
+        nobodys[1..3].copy_from_slice(&[0, 9]);
+        assert_eq!(log.refusals(&nobodys), Refusals::all("unknown-node"));
+        let mut about_nothing = own_junk.clone();
+        about_nothing[3] ^= 1;
+        let unknown = Refusals::all("unknown-statement");
+        assert_eq!(log.refusals(&about_nothing), unknown);
+        let mut beyond = own_junk.clone();
+        beyond[1 + 2 + 32 + 3] = 1;
+        assert_eq!(log.refusals(&beyond), Refusals::all("no-such-chunk"));
+        let mut early = story.at(story.signed);
+        assert_eq!(early.refusals(&own_junk), Refusals::all("out-of-phase"));
+    }
+    // Nor when all of it has been said.
+    let mut log = story.at(story.unsealed);
+    let again = log.node(1, NodeStatement::Unseal(log.unseal(&story.open)));
+    let (junk, own_junk) = with_junk_points(&again);
+    assert_eq!(log.refusals(&junk), Refusals::all("repeated"));
+    assert_eq!(log.refusals(&own_junk), Refusals::all("repeated"));
+}
+
+#[test]
+fn points_of_a_key_generation_are_looked_at_in_their_phase_only() {
+    let story = story();
+    let mut log = story.at(story.proposed);
+    let secrets = log.secrets(&story.open, 0);
+    let commit = secrets.commit();
+    // A dealing is early, and says nothing that could be read.
+    let mut early = log.node(0, NodeStatement::Commit(commit)).to_bytes();
+    early[0] = Kind::DkgDeal as u8;
+    assert_eq!(log.refusals(&early), Refusals::all("bad-node-signature"));
+    sign_as_it_is(0, &mut early);
+    assert_eq!(log.refusals(&early), Refusals::all("out-of-phase"));
 }
 
 #[test]
