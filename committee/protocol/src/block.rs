@@ -18,6 +18,8 @@ pub const MAX_BLOCK_ENTRIES: usize = 2048;
 /// Most signatures (proofs) in a block, so that the worst block is verified well inside the
 /// certification timeout: 256 proofs at about 0.7 ms each.
 pub const MAX_BLOCK_PROOFS: usize = 256;
+/// Most proposals of statements in a block: each makes every node generate a key.
+pub const MAX_BLOCK_PROPOSALS: usize = 16;
 
 /// What a certificate signs, by its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 //! Rules for blocks as a whole, and blocks on ancestors that aren't applied yet.
 
 use tacit_ledger::{Checked, Ledger, LedgerError};
-use tacit_protocol::block::{Block, MAX_BLOCK_BYTES, MAX_BLOCK_PROOFS, entries_root};
+use tacit_protocol::block::{
+    Block, MAX_BLOCK_BYTES, MAX_BLOCK_PROOFS, MAX_BLOCK_PROPOSALS, entries_root,
+};
 use tacit_protocol::codec::Encode as _;
 use tacit_protocol::entry::Entry;
 use tacit_protocol::field::{FieldElement, Fr};
@@ -147,6 +149,27 @@ fn a_block_holds_so_many_proofs_and_no_more() {
     valid_on(&mut log, &[], &built.block);
     let full = log.forced(entries);
     invalid(&mut log, &full, "too-many-proofs");
+}
+
+#[test]
+fn a_block_proposes_so_many_statements_and_no_more() {
+    let story = story();
+    let mut log = story.at(story.enrolled);
+    let proposals: Vec<Vec<u8>> = (0..=MAX_BLOCK_PROPOSALS as u8)
+        .map(|i| {
+            let mut statement = log.statement(story.group, "One of many", "count >= 1");
+            statement.nonce = [i; 16];
+            log.proposal(statement).to_bytes()
+        })
+        .collect();
+    let candidates: Vec<&[u8]> = proposals.iter().map(Vec::as_slice).collect();
+    let time = log.now_ms + 1;
+    let built = log.proposer.build(&[], time, &candidates).unwrap();
+    assert_eq!(built.block.entries, proposals[..MAX_BLOCK_PROPOSALS]);
+    assert_eq!(built.refused, [], "the last one may be in a later block");
+    valid_on(&mut log, &[], &built.block);
+    let full = log.forced(proposals);
+    invalid(&mut log, &full, "too-many-proposals");
 }
 
 #[test]

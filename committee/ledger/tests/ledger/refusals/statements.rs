@@ -1,6 +1,7 @@
 //! Rules for proposals of statements.
 
-use tacit_ledger::Admission;
+use tacit_ledger::Checked;
+use tacit_protocol::block::Block;
 use tacit_protocol::codec::Encode as _;
 use tacit_protocol::entry::Entry;
 use tacit_protocol::group::GroupDefinition;
@@ -182,7 +183,7 @@ fn a_statement_is_proposed_once_however_it_is_signed() {
 }
 
 #[test]
-fn too_many_open_statements_are_not_admitted_though_a_block_may_hold_them() {
+fn no_more_statements_are_open_than_the_founding_allows_whatever_a_leader_does() {
     let committee = Committee::with("few statements", 4, |f| f.max_open_statements = 1);
     let committee = std::sync::Arc::new(committee);
     let registrars = &story().registrars;
@@ -194,22 +195,61 @@ fn too_many_open_statements_are_not_admitted_though_a_block_may_hold_them() {
     let second = log.proposal(log.statement(group, "Second", "count >= 1"));
     taken(&mut log, &second);
     let first = log.propose(first);
-    // Admission only: what a block may hold must not depend on other statements' chains.
-    let refusals = log.refusals(&second.to_bytes());
-    let admit = Some("too-many-statements");
-    assert_eq!(
-        refusals,
-        Refusals {
-            admit,
-            ..Refusals::NONE
-        }
-    );
+    refused(&mut log, &second, "too-many-statements");
 
-    log.after(3_600_000, []);
+    // The block that ends it makes room: a deadline comes before the entries.
+    let third = {
+        let mut statement = log.statement(group, "Third", "count >= 1");
+        statement.deadline_ms += 3_600_000;
+        log.proposal(statement)
+    };
+    log.after(3_600_000, [third]);
     assert_eq!(log.status(&first), Status::Expired);
-    let third = log.proposal(log.statement(group, "Third", "count >= 1"));
-    assert!(matches!(
-        log.proposer.admit(&third.to_bytes()).unwrap(),
-        Admission::Valid(_)
-    ));
+    let fourth = log.proposal(log.statement(group, "Fourth", "count >= 1"));
+    refused(&mut log, &fourth, "too-many-statements");
+}
+
+#[test]
+fn statements_of_the_same_block_and_of_its_ancestors_are_open_too() {
+    let committee = Committee::with("two statements", 4, |f| f.max_open_statements = 2);
+    let registrars = &story().registrars;
+    let definition = registrars.define(&committee, "Village", &[]);
+    let mut log = Log::new(std::sync::Arc::new(committee));
+    let group = log.create(registrars, &definition);
+    log.enrol(registrars, &[registrars.person(&definition, "Ada", &[])]);
+    let proposals = ["First", "Second", "Third"].map(|text| {
+        let statement = log.statement(group, text, "count >= 1");
+        log.proposal(statement).to_bytes()
+    });
+    let checked = |log: &mut Log, ancestors: &[&Block], block: &Block| match log
+        .validator
+        .check(ancestors, block)
+        .unwrap()
+    {
+        Checked::Invalid(refusal) => Some(refusal.code),
+        Checked::Valid(_) => None,
+    };
+
+    let two = log.forced(proposals[..2].to_vec());
+    assert_eq!(checked(&mut log, &[], &two), None);
+    let three = log.forced(proposals.to_vec());
+    let code = "too-many-statements";
+    assert_eq!(checked(&mut log, &[], &three), Some(code));
+    let candidates: Vec<&[u8]> = proposals.iter().map(Vec::as_slice).collect();
+    let time = log.now_ms + TICK_MS;
+    let built = log.proposer.build(&[], time, &candidates).unwrap();
+    assert_eq!(built.block.entries, proposals[..2]);
+    let refused: Vec<_> = built.refused.iter().map(|(i, r)| (*i, r.code)).collect();
+    assert_eq!(refused, [(2, code)]);
+
+    let mut child = log.forced(vec![proposals[2].clone()]);
+    child.header.height += 1;
+    child.header.parent = two.digest();
+    child.header.timestamp_ms += 1;
+    // The state after the parent, as an honest leader finds it.
+    let built = log.proposer.build(&[&two], time + 1, &[]).unwrap();
+    child.header.state_root = built.block.header.state_root;
+    assert_eq!(checked(&mut log, &[&two], &child), Some(code));
+    let built = log.proposer.build(&[&two], time + 1, &candidates[2..]);
+    assert_eq!(built.unwrap().block.entries.len(), 0);
 }
