@@ -11,16 +11,12 @@
 use std::fmt;
 
 use rand_core::TryCryptoRng;
-use tacit_protocol::hash::{Digest, Hasher};
+use tacit_protocol::hash::{Digest, Hasher, domain};
 use tacit_protocol::ids::GroupId;
 use tacit_protocol::keys::PublicKey;
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// Domain of the hash that is kept of a code.
-const HASH_DOMAIN: &str = "tacit/invitation/v1";
-/// Domain of a code's check digits.
-const CHECK_DOMAIN: &str = "tacit/invitation-check/v1";
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Random bytes in a code.
 const BYTES: usize = 20;
@@ -91,7 +87,10 @@ impl Code {
 
     /// What is stored.
     pub fn hash(&self, group: &GroupId) -> Digest {
-        Hasher::new(HASH_DOMAIN).chain(group).chain(self.0).finish()
+        Hasher::new(domain::INVITATION)
+            .chain(group)
+            .chain(self.0)
+            .finish()
     }
 }
 
@@ -180,7 +179,7 @@ fn to_digits(bytes: &[u8], count: usize) -> Vec<u8> {
 }
 
 fn check(group: &GroupId, registrar: &PublicKey, bytes: &[u8; BYTES]) -> [u8; CHECK] {
-    let digest = Hasher::new(CHECK_DOMAIN)
+    let digest = Hasher::new(domain::INVITATION_CHECK)
         .chain(group)
         .chain(registrar.0)
         .chain(bytes)

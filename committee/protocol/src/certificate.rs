@@ -11,7 +11,7 @@ use crate::block::{Header, MAX_BLOCK_BYTES, MAX_BLOCK_ENTRIES, VERSION};
 use crate::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::entry::MAX_ENTRY;
 use crate::founding::{Founding, MAX_NODES};
-use crate::hash::{Digest, Hasher};
+use crate::hash::{Digest, Hasher, domain};
 use crate::ids::{Fingerprint, NodeIndex};
 use crate::keys::Signature;
 
@@ -23,7 +23,7 @@ pub const MAX_WALK: usize = 256;
 /// Namespace of a committee's consensus messages. It binds everything that must be equal on all
 /// nodes, so that a node with other limits can't even connect.
 pub fn namespace(fingerprint: &Fingerprint) -> Vec<u8> {
-    let digest = Hasher::new("tacit/consensus/v1")
+    let digest = Hasher::new(domain::CONSENSUS)
         .chain(fingerprint)
         .chain(VERSION.to_be_bytes())
         .chain((MAX_BLOCK_BYTES as u64).to_be_bytes())

@@ -17,6 +17,8 @@ pub mod domain {
     pub const STATEMENT: &str = "tacit/statement-id/v1";
     /// Id of an entry of the log.
     pub const ENTRY: &str = "tacit/entry/v1";
+    /// Namespace of a committee's consensus messages.
+    pub const CONSENSUS: &str = "tacit/consensus/v1";
     /// Digest of a block header.
     pub const HEADER: &str = "tacit/header/v1";
     /// Leaf of a Merkle tree.
@@ -29,6 +31,8 @@ pub mod domain {
     pub const LINK: &str = "tacit/link/v1";
     /// First head of a group's or a statement's chain.
     pub const CHAIN: &str = "tacit/chain/v1";
+    /// Nonce that a creator's program gives a statement.
+    pub const STATEMENT_NONCE: &str = "tacit/statement-nonce/v1";
     /// Leaf of the certified state for one group or statement.
     pub const FACTS: &str = "tacit/facts/v1";
     /// Binder of a record to a leaf.
@@ -37,6 +41,10 @@ pub mod domain {
     pub const SUBJECT: &str = "tacit/subject/v1";
     /// Salt of a binder.
     pub const SALT: &str = "tacit/salt/v1";
+    /// What a registrar keeps of an invitation's code.
+    pub const INVITATION: &str = "tacit/invitation/v1";
+    /// Check digits of an invitation's code.
+    pub const INVITATION_CHECK: &str = "tacit/invitation-check/v1";
     /// What a member signs with their identity to enrol.
     pub const ENROL: &str = "tacit/enrol/v1";
     /// Statement scope (keccak, docs/protocol.md).
