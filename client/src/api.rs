@@ -18,10 +18,11 @@ use tacit_protocol::ids::{Fingerprint, GroupId, StatementId};
 use tacit_protocol::proof::{Bundle, CertifiedChain, Receipt, Submission};
 
 mod connector;
-mod views;
 
 pub use connector::{Connector, Problem, ServiceError, ServiceUrl, UrlError};
-pub use views::{ClassView, EpochView, GroupView, NodeView, StatementView};
+pub use tacit_protocol::views::{
+    ClassView, EpochView, GroupView, NodeView, ReadyView, StatementView,
+};
 
 /// Nodes that one call tries at most.
 const MAX_ATTEMPTS: usize = 8;
@@ -202,8 +203,8 @@ impl Api {
         })
     }
 
-    /// What each node says of its own readiness: JSON, or why there is none.
-    pub fn readiness(&self) -> Vec<(ServiceUrl, Result<serde_json::Value, ServiceError>)> {
+    /// What each node says of its own readiness, or why it says nothing.
+    pub fn readiness(&self) -> Vec<(ServiceUrl, Result<ReadyView, ServiceError>)> {
         let ask = |node: &ServiceUrl| {
             let bytes = self.connector.get(node, "/v1/ready", MAX_JSON, PATIENCE)?;
             serde_json::from_slice(&bytes)

@@ -19,14 +19,13 @@ mod submit;
 mod views;
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use axum::Router;
 use tacit_ledger::{Ledger, LedgerError};
-use tacit_protocol::ids::StatementId;
+use tacit_protocol::views::ReadyView;
 use tokio::sync::{Semaphore, oneshot};
 use tracing::error;
 
@@ -36,10 +35,6 @@ pub use log::{LedgerRead, Log, NodeLog, Standing};
 pub use problem::{ApiError, PROBLEM_TYPE, Problem};
 pub use routes::metrics;
 pub use server::{ListenError, Listener, TlsError, Transport, serve, tls};
-pub use views::{
-    ClassView, EpochView, GroupView, HealthView, MembersView, NodeView, ReadyView, SignatureView,
-    SignaturesView, StatementView,
-};
 
 use crate::{
     time::NowMs,
@@ -60,8 +55,6 @@ struct Inner {
     cache: Cache,
     pacer: Pacer,
     receipts: Receipts,
-    /// When statements opened: never changes, and stands only in their chains.
-    opened: Arc<Mutex<BTreeMap<StatementId, u64>>>,
     /// When a certificate was last waited for in vain.
     uncertified: Mutex<Option<Instant>>,
     submissions: Semaphore,
@@ -81,7 +74,6 @@ impl Api {
             cache: Cache::new(limits.cache_bytes),
             pacer: Pacer::new(limits.pace),
             receipts: Receipts::default(),
-            opened: Arc::default(),
             uncertified: Mutex::default(),
             submissions: Semaphore::new(limits.submissions),
             reads: Semaphore::new(limits.reads),
@@ -145,7 +137,7 @@ impl Api {
             return not_ready(format!("the last block is {} seconds old", age_ms / 1000));
         }
         Ok(ReadyView {
-            status: "ready",
+            status: "ready".into(),
             applied: standing.applied.height,
             applied_ms: standing.applied.timestamp_ms,
             age_ms,

@@ -29,3 +29,4 @@ pub mod signature;
 pub mod statement;
 pub mod subgroup;
 pub mod trigger;
+pub mod views;

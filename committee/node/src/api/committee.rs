@@ -8,10 +8,9 @@ use tacit_protocol::{
     founding::{Founding, FoundingError, FoundingFile, PROTOCOL_VERSION},
     hash::Digest,
     ids::{CircuitId, Fingerprint},
+    views::{EpochView, NodeView},
 };
 use thiserror::Error;
-
-use super::views::{EpochView, NodeView};
 
 /// Why a committee can't be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

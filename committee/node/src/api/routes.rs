@@ -14,9 +14,10 @@ use bytes::Bytes;
 use tacit_protocol::{
     hash::Digest,
     ids::{GroupId, StatementId},
+    views::{EpochView, GroupView, HealthView, ReadyView, StatementView},
 };
 
-use super::{Api, ApiError, guard, submit::Route, views::*};
+use super::{Api, ApiError, guard, submit::Route};
 
 /// All routes.
 pub(super) fn router(api: &Api) -> Router {
@@ -47,17 +48,53 @@ pub(super) fn router(api: &Api) -> Router {
         .layer(from_fn(guard::headers))
 }
 
-/// `GET /metrics`: what `encode` gives, as Prometheus text. For an address of the operator's own,
-/// apart from the API.
+/// Families of metrics that are shown: about blocks, votes, peers and the process. The engine has others,
+/// which count messages of each channel, bytes and tasks: whoever keeps those sees in which second a
+/// signature came in, and through which node.
+const SHOWN: [&str; 12] = [
+    "application_",
+    "backfill_",
+    "blocks_",
+    "finalizations_",
+    "marshal_",
+    "network_dialer_",
+    "network_listener_",
+    "network_tracker_",
+    "runtime_open_blobs",
+    "runtime_process_",
+    "runtime_storage_",
+    "simplex_",
+];
+
+/// `GET /metrics`: what of `encode` is about no one signature, as Prometheus text. For an address of the
+/// operator's own, apart from the API.
 pub fn metrics(encode: Arc<dyn Fn() -> String + Send + Sync>) -> Router {
     let handler = async move || {
         let kind = HeaderValue::from_static("text/plain; version=0.0.4");
-        ([(header::CONTENT_TYPE, kind)], encode())
+        ([(header::CONTENT_TYPE, kind)], shown(&encode()))
     };
     Router::new()
         .route("/metrics", get(handler))
         .fallback(async || ApiError::NoRoute)
         .layer(from_fn(guard::headers))
+}
+
+fn shown(metrics: &str) -> String {
+    let is_shown = |line: &&str| {
+        // "# HELP name …", "# TYPE name …", "name{…} value"
+        let name = match line.strip_prefix("# ") {
+            Some(comment) => comment.split_once(' ').map_or("", |(_, name)| name),
+            None => line,
+        };
+        SHOWN.iter().any(|family| name.starts_with(family))
+    };
+    let mut text: String = metrics
+        .lines()
+        .filter(is_shown)
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    text.push_str("# EOF\n");
+    text
 }
 
 type Answer = Result<Response, ApiError>;
@@ -82,8 +119,8 @@ fn json(bytes: Bytes) -> Response {
 
 async fn health(State(api): State<Api>) -> Json<HealthView> {
     Json(HealthView {
-        status: "alive",
-        version: env!("CARGO_PKG_VERSION"),
+        status: "alive".into(),
+        version: env!("CARGO_PKG_VERSION").into(),
         fingerprint: api.committee().fingerprint().to_string(),
     })
 }
@@ -167,4 +204,32 @@ async fn propose(State(api): State<Api>, request: Request) -> Answer {
 async fn sign(State(api): State<Api>, Path(id): Path<String>, request: Request) -> Answer {
     let route = Route::Signatures(statement_id(&id)?);
     api.submit(route, request).await.map(binary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_that_time_a_signature_are_not_shown() {
+        let all = "\
+# HELP marshal_finalized_height Height.
+# TYPE marshal_finalized_height gauge
+marshal_finalized_height 7
+# HELP network_spawner_messages_sent Messages.
+# TYPE network_spawner_messages_sent counter
+network_spawner_messages_sent_total{peer=\"ab\",message=\"data_3\"} 12
+# TYPE runtime_outbound_bandwidth counter
+runtime_outbound_bandwidth_total 4096
+runtime_tasks_spawned_total{name=\"gossip\"} 5
+# EOF
+";
+        let wanted = "\
+# HELP marshal_finalized_height Height.
+# TYPE marshal_finalized_height gauge
+marshal_finalized_height 7
+# EOF
+";
+        assert_eq!(shown(all), wanted);
+    }
 }

@@ -5,14 +5,14 @@
 //! call at applied height h, and then the header of h + 1 is waited for; if the block changed
 //! nothing, its own header commits to the same state and nobody waits.
 
-use std::{collections::BTreeMap, sync::Mutex, time::Instant};
+use std::{collections::BTreeMap, time::Instant};
 
 use bytes::Bytes;
 use serde::Serialize;
 use tacit_ledger::{Ledger, LedgerError, StatementView as Row};
 use tacit_protocol::{
     certificate::CertifiedHeader,
-    chain::{Event, Facts},
+    chain::Facts,
     codec::Encode as _,
     entry::Subject,
     hash::Digest,
@@ -20,14 +20,14 @@ use tacit_protocol::{
     proof::{Bundle, CertifiedChain, CertifiedFacts, ProvenFacts},
     signature::SealedBody,
     statement::Status,
+    views::{GroupView, StatementView},
 };
 use tracing::error;
 
 use super::{
     Api, ApiError, Committee,
     cache::{Answer, Key, Token},
-    lock,
-    views::{GroupView, MembersView, SignaturesView, StatementView},
+    lock, views,
 };
 
 /// What a read found.
@@ -57,9 +57,6 @@ struct Proven {
     height: u64,
     facts: Vec<ProvenFacts>,
 }
-
-/// When statements opened.
-pub(super) type Opened = Mutex<BTreeMap<StatementId, u64>>;
 
 impl Api {
     /// The kept answer if it is still true, else a new one. `find` gets the token to compare with.
@@ -177,7 +174,7 @@ impl Api {
                 changed(vec![ledger.state_root()?], held, || {
                     let groups = ledger.groups()?;
                     Ok(json(move || {
-                        groups.into_iter().map(GroupView::from).collect::<Vec<_>>()
+                        groups.into_iter().map(views::group).collect::<Vec<_>>()
                     }))
                 })
             },
@@ -189,7 +186,7 @@ impl Api {
     pub(super) async fn group(&self, id: GroupId) -> Result<GroupView, ApiError> {
         let found = self.glance(move |ledger| ledger.group(&id)).await?;
         found
-            .map(GroupView::from)
+            .map(views::group)
             .ok_or_else(|| ApiError::UnknownGroup(id.to_string()))
     }
 
@@ -204,7 +201,7 @@ impl Api {
             };
             changed(vec![head], held, || {
                 let members = ledger.members(&id)?;
-                Ok(json(move || MembersView::new(&group.definition, members)))
+                Ok(json(move || views::members(&group.definition, members)))
             })
         })
         .await
@@ -213,19 +210,18 @@ impl Api {
     /// `GET /v1/statements`.
     pub(super) async fn statements(&self) -> Result<Bytes, ApiError> {
         let founding = self.0.committee.founding().clone();
-        let opened = self.0.opened.clone();
         self.answer(
             Key::Statements,
             || ApiError::Internal,
             move |ledger, held| {
                 changed(vec![ledger.state_root()?], held, || {
-                    let mut views = Vec::new();
+                    let mut statements = Vec::new();
                     for id in ledger.statement_ids()? {
-                        if let Some((row, members, opened_ms)) = statement(ledger, &id, &opened)? {
-                            views.push(StatementView::new(&founding, row, members, opened_ms));
+                        if let Some((row, members)) = statement(ledger, &id)? {
+                            statements.push(views::statement(&founding, row, members));
                         }
                     }
-                    Ok(json(move || views))
+                    Ok(json(move || statements))
                 })
             },
         )
@@ -234,14 +230,13 @@ impl Api {
 
     /// `GET /v1/statements/{id}`.
     pub(super) async fn statement(&self, id: StatementId) -> Result<StatementView, ApiError> {
-        let opened = self.0.opened.clone();
         let found = self
-            .glance(move |ledger| statement(ledger, &id, &opened))
+            .glance(move |ledger| statement(ledger, &id))
             .await?;
-        let (row, members, opened_ms) =
+        let (row, members) =
             found.ok_or_else(|| ApiError::UnknownStatement(id.to_string()))?;
         let founding = self.0.committee.founding();
-        Ok(StatementView::new(founding, row, members, opened_ms))
+        Ok(views::statement(founding, row, members))
     }
 
     /// `GET /v1/statements/{id}/signatures`.
@@ -255,7 +250,7 @@ impl Api {
             changed(vec![head], held, || {
                 let signatures = ledger.signatures(&id)?;
                 Ok(json(move || {
-                    SignaturesView::new(&row.class_names, signatures)
+                    views::signatures(&row.class_names, signatures)
                 }))
             })
         })
@@ -309,29 +304,15 @@ fn head(ledger: &Ledger, subject: &Subject) -> Result<Option<Digest>, LedgerErro
     Ok(ledger.facts(subject)?.as_ref().map(Facts::head).copied())
 }
 
-/// A statement, its group's members now, and when it opened.
-fn statement(
-    ledger: &Ledger,
-    id: &StatementId,
-    opened: &Opened,
-) -> Result<Option<(Row, u64, Option<u64>)>, LedgerError> {
+/// A statement, and its group's members now.
+fn statement(ledger: &Ledger, id: &StatementId) -> Result<Option<(Row, u64)>, LedgerError> {
     let Some(row) = ledger.statement(id)? else {
         return Ok(None);
     };
     let members = ledger
         .group(&row.statement.group)?
         .map_or(0, |g| g.members.size);
-    let mut opened_ms = lock(opened).get(id).copied();
-    if opened_ms.is_none() && row.opening.is_some() {
-        let chain = ledger.chain(&Subject::Statement(*id))?;
-        let links = chain.as_ref().map_or(&[][..], |chain| &chain.links);
-        let opening = links
-            .iter()
-            .find(|l| matches!(l.event, Event::Collecting(_)));
-        opened_ms = opening.map(|link| link.time_ms);
-        lock(opened).extend(opened_ms.map(|ms| (*id, ms)));
-    }
-    Ok(Some((row, members, opened_ms)))
+    Ok(Some((row, members)))
 }
 
 /// Facts as of the applied block, and the height whose header commits to them: the applied one if

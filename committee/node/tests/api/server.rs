@@ -459,7 +459,7 @@ fn a_tls_key_that_others_may_read_is_refused() {
 
 #[tokio::test]
 async fn metrics_are_served_as_text_apart_from_the_api() {
-    let router = api::metrics(Arc::new(|| "blocks 7\n".to_string()));
+    let router = api::metrics(Arc::new(|| "blocks_puts 7\n".to_string()));
     let running = run(router, Transport::Plain, limits()).await;
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     stream
@@ -468,7 +468,7 @@ async fn metrics_are_served_as_text_apart_from_the_api() {
         .unwrap();
     let answer = read_all(&mut stream).await;
     assert!(
-        answer.contains("text/plain") && answer.ends_with("blocks 7\n"),
+        answer.contains("text/plain") && answer.ends_with("blocks_puts 7\n# EOF\n"),
         "{answer}"
     );
 }
