@@ -13,7 +13,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use tacit_protocol::codec::{Decode as _, DecodeError, Encode as _, Reader, Writer};
@@ -150,17 +150,23 @@ impl FileKey {
         salt: [u8; SALT_BYTES],
     ) -> Result<Self, IdentityFileError> {
         cost.check()?;
-        let refused = |_| IdentityFileError::Cost(cost);
+        let refused = || IdentityFileError::Cost(cost);
         let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32));
-        let argon = Argon2::new(
-            Algorithm::Argon2id,
-            Version::V0x13,
-            params.map_err(refused)?,
-        );
+        let params = params.map_err(|_| refused())?;
+        // The key follows from what this memory holds at the end, so it is wiped too.
+        let mut memory = Zeroizing::new(Vec::new());
+        let blocks = params.block_count();
+        memory.try_reserve_exact(blocks).map_err(|_| refused())?;
+        memory.resize(blocks, Block::default());
         let mut key = Zeroizing::new([0u8; 32]);
-        argon
-            .hash_password_into(passphrase.as_bytes(), &salt, &mut key[..])
-            .map_err(refused)?;
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into_with_memory(
+                passphrase.as_bytes(),
+                &salt,
+                &mut key[..],
+                memory.as_mut_slice(),
+            )
+            .map_err(|_| refused())?;
         Ok(Self { cost, salt, key })
     }
 

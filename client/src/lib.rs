@@ -13,7 +13,7 @@
 pub mod api;
 pub mod bundle;
 #[cfg(feature = "native")]
-pub mod files;
+pub use tacit_files as files;
 #[cfg(feature = "native")]
 pub mod identity_file;
 pub mod open;

@@ -1,10 +1,10 @@
-//! Files that hold secrets: readable by their owner only, made whole or not at all, never overwritten.
+//! A registrar's files, and what to tell a person about one that can't be used. Secrets are made once and
+//! never written over.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use tacit_files::Access;
 use thiserror::Error;
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -12,7 +12,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 #[derive(Debug, Error)]
 pub enum FileError {
     /// There is none.
-    #[error("{} is missing", .0.display())]
+    #[error("there is no file {}", .0.display())]
     Missing(PathBuf),
     /// There is one already.
     #[error("{} exists already", .0.display())]
@@ -50,7 +50,7 @@ impl FileError {
     /// What to do about it.
     pub fn advice(&self) -> String {
         match self {
-            Self::Missing(_) => "Check the path, or run the command that makes the file.".into(),
+            Self::Missing(_) => "Check the path.".into(),
             Self::Exists(path) => format!(
                 "Nothing was changed; move {} away if it is no longer needed.",
                 path.display()
@@ -84,65 +84,43 @@ pub(crate) fn io_error(path: &Path) -> impl Fn(io::Error) -> FileError + '_ {
 
 /// Checks that only its owner, who is us, may read and change a file or a folder.
 pub fn check_private(path: &Path) -> Result<(), FileError> {
-    let meta = fs::metadata(path).map_err(io_error(path))?;
-    let mode = meta.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(FileError::OpenToOthers {
+    match tacit_files::access(path).map_err(io_error(path))? {
+        Access::Owner => Ok(()),
+        Access::Others(mode) => Err(FileError::OpenToOthers {
             path: path.to_path_buf(),
             mode,
-        });
+        }),
+        Access::Foreign => Err(FileError::Foreign(path.to_path_buf())),
     }
-    if meta.uid() != rustix::process::geteuid().as_raw() {
-        return Err(FileError::Foreign(path.to_path_buf()));
-    }
-    Ok(())
 }
 
 /// Makes a folder that only its owner can enter; one that exists is left as it is.
 pub fn create_folder(path: &Path) -> Result<(), FileError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(io_error(path))
+    tacit_files::create_folder(path).map_err(io_error(path))
 }
 
 /// Writes a new file that only its owner can read. It appears whole and on the disk, or not at all;
 /// one that exists is an error.
 pub fn create_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let beside = suffixed(path, ".new");
-    // What an interrupted run left is nobody's; a link in its place is not followed.
-    let _ = fs::remove_file(&beside);
-    let made = write_synced(&beside, bytes).and_then(|()| fs::hard_link(&beside, path));
-    let _ = fs::remove_file(&beside);
-    made.map_err(io_error(path))?;
-    sync_parent(path)
+    tacit_files::create(path, bytes).map_err(io_error(path))
 }
 
 /// Replaces a file as a whole, or makes it, readable by its owner only.
 pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let beside = suffixed(path, ".new");
-    let _ = fs::remove_file(&beside);
-    write_synced(&beside, bytes)
-        .and_then(|()| fs::rename(&beside, path))
-        .map_err(io_error(path))?;
-    sync_parent(path)
+    tacit_files::replace(path, bytes).map_err(io_error(path))
 }
 
 /// Reads a file of at most `limit` bytes.
 pub fn read_bounded(path: &Path, limit: u64, what: &'static str) -> Result<Vec<u8>, FileError> {
-    let file = File::open(path).map_err(io_error(path))?;
-    let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(io_error(path))?;
-    if bytes.len() as u64 > limit {
-        return Err(FileError::Malformed {
+    match tacit_files::read(path, limit) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(FileError::Missing(path.to_path_buf())),
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => Err(FileError::Malformed {
             path: path.to_path_buf(),
             what,
-        });
+        }),
+        Err(e) => Err(io_error(path)(e)),
     }
-    Ok(bytes)
 }
 
 /// Writes 32 secret bytes into a new file: one line of 64 hex digits.
@@ -167,35 +145,10 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, FileError> {
     Ok(secret)
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-fn sync_parent(path: &Path) -> Result<(), FileError> {
-    let folder = match path.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
-    File::open(folder)
-        .and_then(|f| f.sync_all())
-        .map_err(io_error(folder))
-}
-
-fn suffixed(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(suffix);
-    path.with_file_name(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
@@ -245,17 +198,5 @@ mod tests {
                 "{text}"
             );
         }
-    }
-
-    #[test]
-    fn a_link_beside_the_file_is_not_written_through() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, victim) = (folder.path().join("file"), folder.path().join("victim"));
-        fs::write(&victim, b"theirs").unwrap();
-        std::os::unix::fs::symlink(&victim, folder.path().join("file.new")).unwrap();
-        create_private(&path, b"mine").unwrap();
-        replace_private(&path, b"mine again").unwrap();
-        assert_eq!(fs::read(&victim).unwrap(), b"theirs");
-        assert_eq!(fs::read(&path).unwrap(), b"mine again");
     }
 }

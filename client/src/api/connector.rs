@@ -215,6 +215,9 @@ fn transport(e: ureq::Error) -> ServiceError {
         ureq::Error::BodyExceedsLimit(_) => {
             ServiceError::BadAnswer("the answer is longer than it may be".into())
         }
+        ureq::Error::Io(e) => ServiceError::Transport(e.to_string()),
+        ureq::Error::HostNotFound => ServiceError::Transport("there is no such host".into()),
+        ureq::Error::Timeout(_) => ServiceError::Transport("no answer in time".into()),
         e => ServiceError::Transport(e.to_string()),
     }
 }

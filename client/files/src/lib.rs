@@ -1,7 +1,13 @@
-//! Files that hold a person's state: readable by their owner only, and replaced as a whole or not at all.
+//! Files that hold a person's or a registrar's state: readable by their owner only, and written as a whole
+//! or not at all.
 //!
-//! A replacement is written beside the file, synced, renamed over it, and the folder is synced: at
+//! New bytes are written beside the file, synced, then given its name, and the folder is synced: at
 //! whatever step the machine stops, the file holds either all of the old bytes or all of the new.
+//!
+//! What this crate must never do: follow a link that somebody put beside the file, or leave bytes that
+//! others can read.
+
+#![forbid(unsafe_code)]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -41,9 +47,31 @@ pub fn replace_in_steps(
     bytes: &[u8],
     after: &mut dyn FnMut(Step) -> io::Result<()>,
 ) -> io::Result<()> {
-    let folder = parent(path);
+    let beside = write_beside(path, bytes, after)?;
+    fs::rename(&beside, path)?;
+    after(Step::Renamed)?;
+    File::open(parent(path))?.sync_all()?;
+    after(Step::FolderSynced)
+}
+
+/// Makes a file with permissions for its owner only. One that exists is left as it is, and an error
+/// ([`io::ErrorKind::AlreadyExists`]).
+pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = write_beside(path, bytes, &mut |_| Ok(()))?;
+    // Unlike a renaming, a link never takes the place of a file.
+    let made = fs::hard_link(&beside, path);
+    fs::remove_file(&beside)?;
+    made?;
+    File::open(parent(path))?.sync_all()
+}
+
+fn write_beside(
+    path: &Path,
+    bytes: &[u8],
+    after: &mut dyn FnMut(Step) -> io::Result<()>,
+) -> io::Result<PathBuf> {
     let beside = beside(path);
-    // What an interrupted replacement left is nobody's; a link in its place is not followed.
+    // What an interrupted write left is nobody's; a link in its place is not followed.
     match fs::remove_file(&beside) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
@@ -53,10 +81,7 @@ pub fn replace_in_steps(
     after(Step::Written)?;
     file.sync_all()?;
     after(Step::Synced)?;
-    fs::rename(&beside, path)?;
-    after(Step::Renamed)?;
-    File::open(folder)?.sync_all()?;
-    after(Step::FolderSynced)
+    Ok(beside)
 }
 
 /// Makes a folder that only its owner can enter; one that exists is left as it is.
@@ -86,21 +111,43 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// May others than the owner read or change this file?
-pub fn open_to_others(path: &Path) -> io::Result<bool> {
+/// Whom a file's owner and permissions let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Us, and nobody else.
+    Owner,
+    /// Others too; these are the permission bits.
+    Others(u32),
+    /// Somebody else owns it.
+    Foreign,
+}
+
+/// Who may read or change this file or folder. Where files have no permission bits: its owner.
+pub fn access(path: &Path) -> io::Result<Access> {
+    let meta = fs::metadata(path)?;
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt as _;
-        Ok(fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+        use std::os::unix::fs::MetadataExt as _;
+        let mode = meta.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Ok(Access::Others(mode));
+        }
+        if meta.uid() != rustix::process::geteuid().as_raw() {
+            return Ok(Access::Foreign);
+        }
     }
     #[cfg(not(unix))]
-    {
-        fs::metadata(path).map(|_| false)
-    }
+    let _ = meta;
+    Ok(Access::Owner)
+}
+
+/// May others than the owner read or change this file?
+pub fn open_to_others(path: &Path) -> io::Result<bool> {
+    access(path).map(|access| matches!(access, Access::Others(_)))
 }
 
 /// Options of a file that only its owner can read.
-pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
@@ -163,6 +210,18 @@ mod tests {
     }
 
     #[test]
+    fn a_new_file_never_takes_the_place_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        create(&path, b"first").unwrap();
+        let refused = create(&path, b"second").unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(read(&path, 10).unwrap().unwrap(), b"first");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(access(&path).unwrap(), Access::Owner);
+    }
+
+    #[test]
     #[cfg(unix)]
     fn a_link_beside_the_file_is_not_written_through() {
         let folder = tempfile::tempdir().unwrap();
@@ -170,8 +229,12 @@ mod tests {
         fs::write(&victim, b"theirs").unwrap();
         std::os::unix::fs::symlink(&victim, folder.path().join("file.new")).unwrap();
         replace(&path, b"mine").unwrap();
-        assert_eq!(fs::read(&victim).unwrap(), b"theirs");
         assert_eq!(fs::read(&path).unwrap(), b"mine");
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&victim, folder.path().join("file.new")).unwrap();
+        create(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read(&victim).unwrap(), b"theirs");
     }
 
     #[test]
