@@ -9,14 +9,15 @@ use serde::Serialize;
 use tacit_protocol::ids::StatementId;
 
 use crate::context::{Context, Network};
-use crate::evidence::{self, Freshness, parse_statement};
+use crate::evidence::{self, Freshness};
 use crate::failure::Failure;
 use crate::output::counted;
+use crate::parse;
 
 #[derive(Debug, Args)]
 pub struct Command {
     /// The statement
-    #[arg(value_name = "ID", value_parser = parse_statement)]
+    #[arg(value_name = "ID", value_parser = parse::statement)]
     statement: StatementId,
     /// The bundle goes here
     #[arg(long, value_name = "FILE")]

@@ -17,7 +17,7 @@ pub fn now_ms() -> u64 {
 /// `+2h`, `+3d`, `+4w`. Unix time in milliseconds.
 pub fn parse_deadline(text: &str, now_ms: u64) -> Result<u64, String> {
     const HOW: &str =
-        "write it like 2026-12-01T12:00Z, or from now on like +90s, +15m, +2h, +3d or +4w";
+        "Write it like 2026-12-01T12:00Z, or from now on like +90s, +15m, +2h, +3d or +4w.";
     if let Some(span) = text.strip_prefix('+') {
         let unit = span.chars().last().ok_or(HOW)?;
         let number = span.strip_suffix(unit).unwrap_or_default();
@@ -42,7 +42,7 @@ pub fn parse_deadline(text: &str, now_ms: u64) -> Result<u64, String> {
         None => OffsetDateTime::parse(text, &Rfc3339).map_err(|_| HOW)?,
     };
     let ms = when.unix_timestamp_nanos() / 1_000_000;
-    u64::try_from(ms).map_err(|_| "that is before 1970".into())
+    u64::try_from(ms).map_err(|_| HOW.into())
 }
 
 /// A time in UTC, such as `2026-12-01T12:00:00Z`: what a machine reads.

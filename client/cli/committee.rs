@@ -1,28 +1,25 @@
 //! `tacit committee`: founding a committee, from the operators' cards to the file that all have signed.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use tacit_ceremony::development::DevelopmentKeys;
-use tacit_client::files;
+use tacit_files as files;
 use tacit_node::home::Home;
-use tacit_protocol::codec::{Decode, Encode as _};
+use tacit_protocol::codec::Encode as _;
 use tacit_protocol::founding::{
-    Card, DEVELOPMENT_KEYS_WARNING, Founding, FoundingError, FoundingFile, Operator,
-    PROTOCOL_VERSION, SignedCard, Timing,
+    Card, DEVELOPMENT_KEYS_WARNING, Founding, FoundingError, FoundingFile, MAX_OPEN_STATEMENTS,
+    Operator, PROTOCOL_VERSION, SignedCard, Timing,
 };
 use tacit_protocol::keys::PublicKey;
 
+use crate::clock::now_ms;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::printable_line;
-
-/// Longest card or founding file, in bytes.
-const MAX_FILE: u64 = 1 << 20;
-/// Statements that may be open at once, unless told otherwise.
-const MAX_OPEN_STATEMENTS: u32 = 1000;
+use crate::node::home_failure;
+use crate::output::{Output, counted, printable_line};
+use crate::{input, parse};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -72,10 +69,10 @@ pub struct FoundArgs {
     #[arg(long, value_name = "DIR")]
     keys: PathBuf,
     /// Public key of somebody who may create groups (`tacit identity creator-key`)
-    #[arg(long = "group-creator", value_name = "KEY", value_parser = parse_key)]
+    #[arg(long = "group-creator", value_name = "KEY", value_parser = parse::key)]
     group_creators: Vec<PublicKey>,
     /// Public key of somebody who may propose statements to any group
-    #[arg(long = "statement-creator", value_name = "KEY", value_parser = parse_key)]
+    #[arg(long = "statement-creator", value_name = "KEY", value_parser = parse::key)]
     statement_creators: Vec<PublicKey>,
     /// Heartbeat and time limits
     #[arg(long, value_enum, default_value = "wan")]
@@ -92,10 +89,6 @@ pub struct FileArgs {
     file: PathBuf,
 }
 
-fn parse_key(text: &str) -> Result<PublicKey, String> {
-    PublicKey::from_hex(text).ok_or_else(|| "a public key has 64 lowercase hex digits".into())
-}
-
 pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
     match command {
         Command::Card(args) => card(args, cx),
@@ -103,24 +96,6 @@ pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
         Command::Sign(args) => sign(&args.file, cx),
         Command::Show(args) => show(&args.file, cx),
     }
-}
-
-pub(crate) fn read_encoded<T: Decode>(path: &Path, what: &'static str) -> Result<T, Failure> {
-    let bytes = files::read(path, MAX_FILE).map_err(|e| Failure::file("read", path, &e))?;
-    let bytes = bytes.ok_or_else(|| {
-        Failure::usage(
-            "no-file",
-            format!("there is no {}", path.display()),
-            "Check the path.",
-        )
-    })?;
-    T::from_bytes(&bytes).map_err(|e| {
-        Failure::usage(
-            "malformed",
-            format!("{} is not {what}: {e}", path.display()),
-            "Ask for it again; it must arrive byte for byte.",
-        )
-    })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
@@ -137,15 +112,15 @@ struct CardView {
 }
 
 fn card(args: CardArgs, cx: &Context) -> Result<(), Failure> {
-    args.p2p.parse::<std::net::SocketAddr>().map_err(|e| {
+    parse::address(&args.p2p).map_err(|_| {
         Failure::usage(
             "address",
-            format!("{} is not IP:PORT: {e}", args.p2p),
+            format!("{} is not an IP address and a port", args.p2p),
             "Give the address that other operators' nodes connect to, such as 203.0.113.5:9000.",
         )
     })?;
     tacit_client::api::ServiceUrl::parse(&args.api)?;
-    let key = Home::new(cx.home()).ensure_key().map_err(node_failure)?;
+    let key = Home::new(cx.home()).ensure_key().map_err(home_failure)?;
     let operator = Operator {
         key: key.public(),
         name: args.name.clone(),
@@ -173,27 +148,26 @@ fn card(args: CardArgs, cx: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_millis() as u64)
-}
-
 fn found(args: FoundArgs, cx: &Context) -> Result<(), Failure> {
     if !args.development_keys {
         return Err(Failure::usage(
             "no-ceremony",
             "this version can't take keys from a ceremony yet",
-            format!("--development-keys makes them here. Mind: {DEVELOPMENT_KEYS_WARNING}."),
+            format!(
+                "Add --development-keys to make them here, for trying out. Mind: {DEVELOPMENT_KEYS_WARNING}."
+            ),
         ));
     }
     let mut operators = Vec::new();
     for path in &args.cards {
-        let signed: SignedCard = read_encoded(path, "an operator's card")?;
+        let signed: SignedCard = input::encoded(path, "an operator's card")?;
         let card = signed.check().map_err(|e| {
             Failure::check(
                 "bad-card",
-                format!("{}: {e}", path.display()),
+                format!(
+                    "{} was changed, or its operator didn't sign it: {e}",
+                    path.display()
+                ),
                 "Ask the operator for a fresh card.",
             )
         })?;
@@ -217,9 +191,7 @@ fn found(args: FoundArgs, cx: &Context) -> Result<(), Failure> {
             "Name at least one --group-creator KEY; `tacit identity creator-key` prints a person's own.",
         ));
     }
-    let mut nonce = [0u8; 16];
-    getrandom::fill(&mut nonce)
-        .map_err(|e| Failure::usage("randomness", e, "The system must give randomness."))?;
+    let nonce = *input::randomness::<16>()?;
     let sorted = |mut keys: Vec<PublicKey>| {
         keys.sort();
         keys.dedup();
@@ -247,7 +219,7 @@ fn found(args: FoundArgs, cx: &Context) -> Result<(), Failure> {
             return Err(Failure::usage(
                 "founding",
                 e,
-                "A committee needs 4 to 100 operators, each with a card.",
+                "Give a --card for each operator.",
             ));
         }
         Ok(()) => {}
@@ -276,11 +248,11 @@ fn found(args: FoundArgs, cx: &Context) -> Result<(), Failure> {
 }
 
 fn sign(path: &Path, cx: &Context) -> Result<(), Failure> {
-    let mut file: FoundingFile = read_encoded(path, "a founding file")?;
+    let mut file: FoundingFile = input::encoded(path, "a founding file")?;
     file.founding
         .check()
         .map_err(|e| Failure::check("founding", e, "Ask the founder for another one."))?;
-    let key = Home::new(cx.home()).key().map_err(node_failure)?;
+    let key = Home::new(cx.home()).key().map_err(home_failure)?;
     let before = FoundingView::of(&file);
     if !cx.out.is_json() {
         before.print(&cx.out);
@@ -290,7 +262,7 @@ fn sign(path: &Path, cx: &Context) -> Result<(), Failure> {
     }
     cx.confirm(
         "Sign this founding file? Nothing in it can be changed later.",
-        "--yes",
+        "--yes to answer it with yes",
     )?;
     let Some(node) = file.sign(&key) else {
         return Err(Failure::check(
@@ -318,7 +290,7 @@ fn sign(path: &Path, cx: &Context) -> Result<(), Failure> {
 }
 
 fn show(path: &Path, cx: &Context) -> Result<(), Failure> {
-    let file: FoundingFile = read_encoded(path, "a founding file")?;
+    let file: FoundingFile = input::encoded(path, "a founding file")?;
     let view = FoundingView::of(&file);
     cx.out.result(&view, |out| view.print(out));
     if view.development_keys {
@@ -393,16 +365,16 @@ impl FoundingView {
         }
     }
 
-    fn print(&self, out: &crate::output::Output) {
+    fn print(&self, out: &Output) {
         out.line(format!("Fingerprint  {}", self.fingerprint));
         out.line(format!(
-            "Committee    {} nodes; it works while {} are down or lying; {} together open a list",
+            "Committee    {} nodes; up to {} may be down or lying; {} together open a list",
             self.nodes, self.may_be_faulty, self.opens_with
         ));
         out.line(format!(
-            "May create   groups: {} key(s); statements to any group: {} key(s)",
-            self.group_creators.len(),
-            self.statement_creators.len()
+            "May create   groups: {}; statements to any group: {}",
+            counted(self.group_creators.len() as u64, "key"),
+            counted(self.statement_creators.len() as u64, "key")
         ));
         out.line("");
         let rows: Vec<Vec<String>> = self
@@ -418,17 +390,5 @@ impl FoundingView {
             })
             .collect();
         out.table(&["node", "operator", "signed", "key"], &rows);
-    }
-}
-
-/// A node's own folder or file, as a failure.
-pub(crate) fn node_failure(e: tacit_node::home::HomeError) -> Failure {
-    let text = e.to_string();
-    // The library says "problem: what to do"; where it doesn't, the problem speaks for itself.
-    match text.split_once(": ") {
-        Some((problem, advice)) if advice.len() > 20 => {
-            Failure::usage("node-folder", problem, advice)
-        }
-        _ => Failure::usage("node-folder", text, ""),
     }
 }

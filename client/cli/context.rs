@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use tacit_client::api::{Api, ApiError, Connector, ServiceUrl};
-use tacit_client::files;
 use tacit_client::identity_file::{self, IdentityFileError, Unlocked};
+use tacit_files as files;
 use tacit_protocol::codec::{Decode as _, Encode as _};
 use tacit_protocol::founding::{Founding, FoundingFile};
 use tacit_protocol::ids::Fingerprint;
@@ -20,6 +20,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::failure::Failure;
 use crate::output::{Output, printable_line};
+use crate::{input, parse};
 
 /// The pinned committee's founding file.
 const FOUNDING_FILE: &str = "committee.bin";
@@ -66,7 +67,7 @@ pub struct Network {
     #[arg(long = "node", help_heading = COMMITTEE, value_name = "URL")]
     pub nodes: Vec<String>,
     /// The committee's fingerprint, as you know it from elsewhere than its nodes or your invitation
-    #[arg(long, help_heading = COMMITTEE, value_name = "HEX", value_parser = parse_fingerprint)]
+    #[arg(long, help_heading = COMMITTEE, value_name = "HEX", value_parser = parse::fingerprint)]
     pub fingerprint: Option<Fingerprint>,
     /// That fingerprint stood in your invitation: whoever invited you chose the committee
     #[arg(long, help_heading = COMMITTEE, requires = "fingerprint")]
@@ -82,11 +83,6 @@ impl Network {
             Origin::Given
         }
     }
-}
-
-/// Reads a fingerprint: 64 lowercase hex digits.
-pub fn parse_fingerprint(text: &str) -> Result<Fingerprint, String> {
-    Fingerprint::from_hex(text).ok_or_else(|| "a fingerprint has 64 lowercase hex digits".into())
 }
 
 /// How a pinned fingerprint came here, the weakest way first.
@@ -145,7 +141,13 @@ pub fn load_founding(home: &Path) -> Result<Option<Pinned>, Failure> {
         )
     };
     let note: PinFile = serde_json::from_slice(&note).map_err(|e| damaged(&pin, &e))?;
-    let bytes = read(&founding)?.ok_or_else(|| damaged(&founding, &"it is missing"))?;
+    let bytes = read(&founding)?.ok_or_else(|| {
+        Failure::check(
+            "damaged",
+            format!("{} is missing", founding.display()),
+            ADVICE,
+        )
+    })?;
     let file = FoundingFile::from_bytes(&bytes).map_err(|e| damaged(&founding, &e))?;
     let fingerprint = file.check().map_err(|e| damaged(&founding, &e))?;
     if fingerprint.to_string() != note.fingerprint {
@@ -187,7 +189,7 @@ pub fn pin(
         fingerprint: fingerprint.to_string(),
         origin,
     };
-    files::create_folder(home).map_err(|e| Failure::file("make", home, &e))?;
+    files::create_folder(home).map_err(|e| Failure::folder(home, &e))?;
     // The note last: without it, a founding file binds nothing.
     write(&home.join(FOUNDING_FILE), &file.to_bytes())?;
     write_json(&home.join(PIN_FILE), &note)?;
@@ -240,7 +242,7 @@ impl Context {
             None => data_folder().map(|d| d.join("tacit")).ok_or_else(|| {
                 Failure::usage(
                     "no-home",
-                    "there is no home folder",
+                    "there is no home folder to keep your state in",
                     "Give one with --home DIR.",
                 )
             })?,
@@ -256,7 +258,7 @@ impl Context {
 
     /// A file's path in the home, which is made if it doesn't exist.
     pub fn in_home(&self, name: &str) -> Result<PathBuf, Failure> {
-        files::create_folder(&self.home).map_err(|e| Failure::file("make", &self.home, &e))?;
+        files::create_folder(&self.home).map_err(|e| Failure::folder(&self.home, &e))?;
         Ok(self.home.join(name))
     }
 
@@ -312,7 +314,7 @@ impl Context {
                 }
                 self.confirm(
                     "Nobody else vouches for that. Compare it with what you know from elsewhere. Trust this committee?",
-                    "--fingerprint HEX to name the committee that you trust, or --yes",
+                    "--fingerprint HEX to name the committee that you trust, or --yes if that is so",
                 )?;
                 pin(&self.home, &file, &fingerprint, Origin::Node)?
             }
@@ -372,8 +374,7 @@ impl Context {
         if let Some(bytes) = read(&path)? {
             return read_creator_key(&path, Zeroizing::new(bytes));
         }
-        let mut seed = Zeroizing::new([0u8; 32]);
-        getrandom::fill(&mut seed[..]).map_err(|e| no_randomness(&e))?;
+        let seed = input::randomness::<32>()?;
         let text = Zeroizing::new(format!("{}\n", *hex_text(&seed[..])));
         write(&path, text.as_bytes())?;
         Ok(SigningKey::from_seed(*seed))
@@ -388,7 +389,7 @@ impl Context {
         if !io::stdin().is_terminal() {
             return Err(Failure::usage(
                 "needs-confirmation",
-                format!("this needs an answer, and there is no terminal to ask on: {question}"),
+                format!("this needs an answer, but there is no terminal to ask on: {question}"),
                 format!("Use {instead}."),
             ));
         }
@@ -424,7 +425,7 @@ impl Context {
     /// The passphrase of an identity that exists.
     pub fn passphrase(&self) -> Result<Zeroizing<String>, Failure> {
         self.secret(
-            "Passphrase",
+            "passphrase of your identity",
             self.globals.passphrase_file.as_deref(),
             "--passphrase-file",
         )
@@ -453,32 +454,41 @@ impl Context {
     ) -> Result<Zeroizing<String>, Failure> {
         let secret = match file {
             Some(path) => secret_from_file(path)?,
-            None if io::stdin().is_terminal() => prompt(label)?,
+            None if io::stdin().is_terminal() => prompt(&sentence(label))?,
             None => {
                 return Err(Failure::usage(
                     "needs-secret",
-                    format!("{label}: there is no terminal to ask on"),
-                    format!("Use {option} FILE, or \"-\" to read it from stdin."),
+                    format!("{label} needed, but there is no terminal to ask on"),
+                    format!("Give it in a file: {option} FILE, or \"-\" for stdin."),
                 ));
             }
         };
         if secret.is_empty() {
-            return Err(Failure::usage(
-                "needs-secret",
-                format!("{label}: it is empty"),
-                "Try again.",
-            ));
+            return Err(match file {
+                Some(path) => Failure::usage(
+                    "needs-secret",
+                    format!(
+                        "{label} needed, but the first line of {} is empty",
+                        path.display()
+                    ),
+                    "Give a file whose first line holds it.",
+                ),
+                None => Failure::usage(
+                    "needs-secret",
+                    format!("{label} needed, but nothing was typed"),
+                    "Try again.",
+                ),
+            });
         }
         Ok(secret)
     }
 }
 
-fn no_randomness(e: &dyn std::fmt::Display) -> Failure {
-    Failure::usage(
-        "randomness",
-        format!("the operating system gives no randomness: {e}"),
-        "",
-    )
+/// With a capital at its beginning.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string());
+    first.unwrap_or_default() + chars.as_str()
 }
 
 fn prompt(label: &str) -> Result<Zeroizing<String>, Failure> {
@@ -488,25 +498,13 @@ fn prompt(label: &str) -> Result<Zeroizing<String>, Failure> {
 }
 
 fn secret_from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let failed = |e: io::Error| Failure::file("read", path, &e);
-    let mut bytes = Zeroizing::new(Vec::new());
-    if path == Path::new("-") {
-        io::stdin()
-            .lock()
-            .take(MAX_SECRET)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
-    } else {
-        let file = std::fs::File::open(path).map_err(failed)?;
-        file.take(MAX_SECRET)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
-    }
+    let bytes = input::file_or_stdin(path, MAX_SECRET)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| {
-        failed(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "it is not UTF-8 text",
-        ))
+        Failure::usage(
+            "not-text",
+            format!("{} is not UTF-8 text", path.display()),
+            "Give the file that holds it, one line of text.",
+        )
     })?;
     let line = text.lines().next().unwrap_or_default();
     Ok(Zeroizing::new(line.to_string()))

@@ -75,9 +75,3 @@ pub fn fetch(
         _ => e.into(),
     })
 }
-
-/// Reads a statement's id: 64 lowercase hex digits.
-pub fn parse_statement(text: &str) -> Result<StatementId, String> {
-    StatementId::from_hex(text)
-        .ok_or_else(|| "a statement's id has 64 lowercase hex digits".to_string())
-}

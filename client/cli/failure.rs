@@ -23,6 +23,8 @@ pub enum Exit {
     Unreachable = 3,
     /// Not yet: try again later.
     NotYet = 4,
+    /// Stopped by a signal before it was done: what shells expect of Ctrl-C.
+    Interrupted = 130,
 }
 
 /// The exit codes as `--help` shows them.
@@ -32,7 +34,8 @@ Exit codes:
   1  a check failed
   2  wrong usage or input
   3  nobody could be reached
-  4  not yet: try again later";
+  4  not yet: try again later
+130  stopped by Ctrl-C before it was done";
 
 /// Why a command didn't do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +60,7 @@ impl Failure {
         Self {
             exit,
             code,
-            problem: problem.to_string(),
+            problem: without_numbers(&problem.to_string()),
             advice: advice.to_string(),
         }
     }
@@ -98,15 +101,36 @@ impl Failure {
         Self::new(Exit::NotYet, code, problem, advice)
     }
 
+    /// Stopped by a signal.
+    pub fn interrupted(advice: impl fmt::Display) -> Self {
+        let problem = "stopped before it was done";
+        Self::new(Exit::Interrupted, "interrupted", problem, advice)
+    }
+
     /// A check failed, and the command's own JSON result says so: nothing more is printed.
     pub fn already_told() -> Self {
         Self::check("told", "", "")
+    }
+
+    /// A file that was named isn't there.
+    pub fn no_file(path: &Path) -> Self {
+        let problem = format!("there is no file {}", path.display());
+        Self::usage("no-file", problem, "Check the path.")
     }
 
     /// A file couldn't be read or written. `doing` completes "can't …", such as "read".
     pub fn file(doing: &str, path: &Path, e: &io::Error) -> Self {
         let problem = format!("can't {doing} {}: {e}", path.display());
         Self::usage("file", problem, "Check the path and its permissions.")
+    }
+
+    /// A folder couldn't be made.
+    pub fn folder(path: &Path, e: &io::Error) -> Self {
+        if path.exists() && !path.is_dir() {
+            let problem = format!("{} is a file, not a folder", path.display());
+            return Self::usage("file", problem, "Give another folder.");
+        }
+        Self::file("make", path, e)
     }
 
     /// Prints it: `error: …` and advice on stderr, or the error object on stdout.
@@ -139,6 +163,16 @@ impl Failure {
             }
         }
     }
+}
+
+/// A system's own words without the number behind them: "Permission denied (os error 13)".
+fn without_numbers(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let mut plain = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        plain.push_str(part.split_once(')').map_or(part, |(_, rest)| rest));
+    }
+    plain
 }
 
 impl From<Exit> for ExitCode {
@@ -230,5 +264,20 @@ impl From<IdentityFileError> for Failure {
             E::NothingSealed(_) => Failure::usage("nothing-sealed", e, "Sign it with tacit sign."),
             E::Randomness(_) => Failure::usage("randomness", e, "Try again."),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_systems_words_are_told_without_their_numbers() {
+        let told = "a (Connection refused (os error 111)), b (No such file (os error 2))";
+        assert_eq!(
+            without_numbers(told),
+            "a (Connection refused), b (No such file)"
+        );
+        assert_eq!(without_numbers("nothing special"), "nothing special");
     }
 }

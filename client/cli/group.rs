@@ -9,7 +9,7 @@ use tacit_client::bundle::{self, CertifiedGroup};
 use tacit_protocol::codec::Encode as _;
 use tacit_protocol::entry::Entry;
 use tacit_protocol::group::{
-    ClassName, GroupCreate, GroupDefinition, GroupRoster, MAX_NAME, MAX_REGISTRARS,
+    ClassName, GroupCreate, GroupDefinition, GroupRoster, MAX_CLASSES, MAX_NAME, MAX_REGISTRARS,
 };
 use tacit_protocol::ids::GroupId;
 use tacit_protocol::keys::PublicKey;
@@ -21,7 +21,8 @@ use crate::clock::{distance, now_ms, utc};
 use crate::context::{Committee, Context, Network, Pinned, load_founding};
 use crate::failure::Failure;
 use crate::output::printable_line;
-use crate::registrar::{describe, read_card};
+use crate::registrar::{describe, read_card, read_group};
+use crate::{input, parse};
 
 mod enrol;
 
@@ -49,13 +50,13 @@ pub struct CreateArgs {
     )]
     registrars: Vec<PathBuf>,
     /// Draft: how many registrars must attest a member [default: the least majority]
-    #[arg(long, value_name = "K", conflicts_with = "submit")]
+    #[arg(long, value_name = "K", value_parser = parse::number::<u8>, conflicts_with = "submit")]
     threshold: Option<u8>,
     /// Draft: a class, such as senators; repeat it for several
-    #[arg(long = "class", value_name = "NAME", value_parser = parse_class, conflicts_with = "submit")]
+    #[arg(long = "class", value_name = "NAME", value_parser = parse::class, conflicts_with = "submit")]
     classes: Vec<ClassName>,
     /// Draft: key of somebody who may propose statements here (`tacit identity creator-key`) [default: yours]
-    #[arg(long = "statement-creator", value_name = "KEY", value_parser = parse_key, conflicts_with = "submit")]
+    #[arg(long = "statement-creator", value_name = "KEY", value_parser = parse::key, conflicts_with = "submit")]
     creators: Vec<PublicKey>,
     /// Draft: the group's file goes here
     #[arg(
@@ -75,25 +76,10 @@ pub struct CreateArgs {
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// The group [default: list all]
-    #[arg(value_name = "ID", value_parser = parse_group)]
+    #[arg(value_name = "ID", value_parser = parse::group)]
     group: Option<GroupId>,
     #[command(flatten)]
     network: Network,
-}
-
-/// Reads a group's id: 64 lowercase hex digits.
-pub(crate) fn parse_group(text: &str) -> Result<GroupId, String> {
-    GroupId::from_hex(text).ok_or_else(|| "a group's id has 64 lowercase hex digits".into())
-}
-
-fn parse_key(text: &str) -> Result<PublicKey, String> {
-    PublicKey::from_hex(text).ok_or_else(|| "a public key has 64 lowercase hex digits".into())
-}
-
-fn parse_class(text: &str) -> Result<ClassName, String> {
-    ClassName::new(text).map_err(|_| {
-        "a class has at most 32 letters a-z, digits, - and _, a letter first".to_string()
-    })
 }
 
 pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
@@ -154,11 +140,7 @@ fn draft(args: CreateArgs, cx: &Context) -> Result<(), Failure> {
         .iter()
         .map(|path| read_card(path))
         .collect::<Result<_, _>>()?;
-    let mut nonce = [0; 16];
-    getrandom::fill(&mut nonce).map_err(|e| {
-        let problem = format!("the operating system gives no randomness: {e}");
-        Failure::usage("randomness", problem, "Try again.")
-    })?;
+    let nonce = *input::randomness::<16>()?;
     let definition = define(
         args.name.unwrap_or_default(),
         &cards,
@@ -241,25 +223,26 @@ fn define(
     let majority = registrars.len() / 2 + 1;
     let threshold = threshold.unwrap_or(u8::try_from(majority).unwrap_or(u8::MAX));
     if !(majority..=registrars.len()).contains(&usize::from(threshold)) {
-        let problem = format!(
-            "{threshold} of {} registrars is no majority",
-            registrars.len()
-        );
+        let all = registrars.len();
+        let problem = if usize::from(threshold) > all {
+            format!("{threshold} registrars can't attest a member: there are {all}")
+        } else {
+            format!("{threshold} of {all} registrars is no majority")
+        };
         let advice = format!(
             "Give a --threshold from {majority} to {}.",
             registrars.len()
         );
         return usage(problem, &advice);
     }
-    let all = classes.len();
     classes.sort();
-    classes.dedup();
-    if classes.len() < all || classes.len() > tacit_protocol::group::MAX_CLASSES {
-        let problem = format!(
-            "a group has at most {} classes, each once",
-            tacit_protocol::group::MAX_CLASSES
-        );
-        return usage(problem, "Give other --class options.");
+    if let Some([class, _]) = classes.windows(2).find(|w| matches!(w, [a, b] if a == b)) {
+        let problem = format!("the class {class} is named twice");
+        return usage(problem, "Name each --class once.");
+    }
+    if classes.len() > MAX_CLASSES {
+        let problem = format!("a group has at most {MAX_CLASSES} classes");
+        return usage(problem, "Give fewer --class options.");
     }
     if creators.is_empty() {
         creators.push(creator);
@@ -347,7 +330,7 @@ fn submit(args: &CreateArgs, cx: &Context) -> Result<(), Failure> {
 
 /// One group from its file and perhaps further copies, with enough approvals.
 fn approved(files: &[PathBuf]) -> Result<GroupCreate, Failure> {
-    let mut copies = files.iter().map(|path| approval::read(path));
+    let mut copies = files.iter().map(|path| read_group(path));
     let none = || Failure::usage("usage", "no file", "Give the group's file to --submit.");
     let mut group = copies.next().ok_or_else(none)??;
     approval::check(&group)?;

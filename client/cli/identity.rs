@@ -8,15 +8,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use tacit_client::files;
 use tacit_client::identity_file::{
     self, Cost, IdentityFileError, MAX_SEMAPHORE_KEY, Membership, Progress, Secret, Unlocked,
 };
+use tacit_files as files;
 use tacit_protocol::field::{FieldElement, fr_to_decimal};
 use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::input;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -146,10 +147,13 @@ fn new(args: &NewArgs, cx: &Context) -> Result<(), Failure> {
 fn random_passphrase(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let failed = |e: io::Error| Failure::file("write", path, &e);
     if path.try_exists().map_err(failed)? {
-        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+        return Err(Failure::usage(
+            "file-exists",
+            format!("there is a file {} already", path.display()),
+            "It may hold another identity's passphrase: choose another name.",
+        ));
     }
-    let mut random = Zeroizing::new([0u8; 32]);
-    getrandom::fill(&mut random[..]).map_err(IdentityFileError::Randomness)?;
+    let random = input::randomness::<32>()?;
     let passphrase = Zeroizing::new(hex::encode(&random[..]));
     files::replace(path, passphrase.as_bytes()).map_err(failed)?;
     Ok(passphrase)
@@ -158,8 +162,7 @@ fn random_passphrase(path: &Path) -> Result<Zeroizing<String>, Failure> {
 /// Reads what Semaphore's `identity.export()` gave: the private key in base64.
 fn semaphore_key(path: &Path) -> Result<Secret, Failure> {
     let limit = 2 * MAX_SEMAPHORE_KEY as u64;
-    let bytes = files::read(path, limit).map_err(|e| Failure::file("read", path, &e))?;
-    let bytes = Zeroizing::new(bytes.unwrap_or_default());
+    let bytes = Zeroizing::new(input::file(path, limit)?);
     let malformed = || {
         Failure::usage(
             "semaphore-key",

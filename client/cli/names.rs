@@ -10,14 +10,15 @@ use tacit_protocol::ids::StatementId;
 use tacit_protocol::statement::Status;
 
 use crate::context::{Context, Network};
-use crate::evidence::{self, Freshness, parse_statement};
+use crate::evidence::{self, Freshness};
 use crate::failure::Failure;
 use crate::output::printable;
+use crate::parse;
 
 #[derive(Debug, Args)]
 pub struct Command {
     /// The statement
-    #[arg(value_name = "ID", value_parser = parse_statement)]
+    #[arg(value_name = "ID", value_parser = parse::statement)]
     statement: StatementId,
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]

@@ -1,18 +1,24 @@
 //! `tacit node`: one operator's node.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use tacit_node::home::{Home, Settings};
+use tacit_client::api::ReadyView;
+use tacit_node::api::{ListenError, TlsError};
+use tacit_node::home::{Home, HomeError, Settings};
+use tacit_node::production::NodeError;
 use tacit_node::run::{self, RunError, RunOptions};
-use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, FoundingFile, SignedCard};
+use tacit_node::storage::StorageError;
+use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, FoundingError, FoundingFile, SignedCard};
+use tacit_vault::PermissionError;
 
-use crate::committee::{node_failure, read_encoded};
 use crate::context::{Context, Network};
 use crate::failure::Failure;
 use crate::service::{ServiceArgs, start_log};
+use crate::{input, parse};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -36,10 +42,10 @@ pub struct InitArgs {
     #[arg(long, value_name = "DIR")]
     keys: PathBuf,
     /// Listen here for other nodes [default: the address on your card]
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = parse::address)]
     listen_p2p: Option<SocketAddr>,
     /// Listen here for clients
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = parse::address)]
     listen_api: SocketAddr,
     /// TLS certificate chain, PEM. Needed beyond loopback, unless --behind-proxy
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -54,6 +60,9 @@ pub struct InitArgs {
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
+    /// Serve Prometheus metrics at http://IP:PORT/metrics, on this machine only [default: none]
+    #[arg(long, value_name = "IP:PORT", value_parser = parse::address)]
+    metrics: Option<SocketAddr>,
     #[command(flatten)]
     service: ServiceArgs,
 }
@@ -81,14 +90,14 @@ struct InitView {
 }
 
 fn init(args: InitArgs, cx: &Context) -> Result<(), Failure> {
-    let founding: FoundingFile = read_encoded(&args.founding, "a founding file")?;
+    let founding: FoundingFile = input::encoded(&args.founding, "a founding file")?;
     let cards: Vec<SignedCard> = args
         .cards
         .iter()
-        .map(|p| read_encoded(p, "an operator's card"))
+        .map(|p| input::encoded(p, "an operator's card"))
         .collect::<Result<_, _>>()?;
     let home = Home::new(cx.home());
-    let key = home.key().map_err(node_failure)?.public();
+    let key = home.key().map_err(home_failure)?.public();
     let listen_p2p = match args.listen_p2p {
         Some(address) => address,
         None => {
@@ -112,7 +121,7 @@ fn init(args: InitArgs, cx: &Context) -> Result<(), Failure> {
     };
     let node = home
         .initialize(&founding, &cards, &args.keys, &settings)
-        .map_err(node_failure)?;
+        .map_err(home_failure)?;
     let name = founding
         .founding
         .operators
@@ -145,18 +154,19 @@ fn init(args: InitArgs, cx: &Context) -> Result<(), Failure> {
 }
 
 fn run_node(args: &RunArgs, cx: &Context) -> Result<(), Failure> {
+    if let Some(address) = args.metrics.filter(|a| !a.ip().is_loopback()) {
+        return Err(Failure::usage(
+            "metrics",
+            format!("metrics at {address} would be open to other machines"),
+            "Give an address of this machine alone, such as --metrics 127.0.0.1:9100.",
+        ));
+    }
     start_log(&args.service)?;
     let options = RunOptions {
         exit_with_stdin: args.service.exit_with_parent,
+        metrics: args.metrics,
     };
-    run::run(&Home::new(cx.home()), &options).map_err(|e| match e {
-        RunError::Home(e) => node_failure(e),
-        other => Failure::check(
-            "node",
-            other,
-            "The log above says more. After mending it, start the node again: it goes on where it stopped.",
-        ),
-    })
+    run::run(&Home::new(cx.home()), &options).map_err(run_failure)
 }
 
 #[derive(Serialize)]
@@ -164,7 +174,7 @@ struct NodeStatus {
     node: String,
     ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<serde_json::Value>,
+    detail: Option<ReadyView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
 }
@@ -189,10 +199,11 @@ fn status(args: &StatusArgs, cx: &Context) -> Result<(), Failure> {
         .collect();
     let ready = nodes.iter().filter(|n| n.ready).count();
     if ready == 0 {
-        let problem = nodes.iter().find_map(|n| n.problem.clone());
+        let why = |n: &NodeStatus| Some(format!("{} ({})", n.node, n.problem.as_ref()?));
+        let all: Vec<String> = nodes.iter().filter_map(why).collect();
         return Err(Failure::unreachable(
             "no-node-ready",
-            format!("no node is ready: {}", problem.unwrap_or_default()),
+            format!("no node is ready: {}", all.join(", ")),
             "Wait if it has just been started, ask its operator, or name other nodes with --node URL.",
         ));
     }
@@ -200,19 +211,162 @@ fn status(args: &StatusArgs, cx: &Context) -> Result<(), Failure> {
         let rows: Vec<Vec<String>> = nodes
             .iter()
             .map(|n| {
-                let field = |name: &str| {
-                    let value = n.detail.as_ref().and_then(|d| d.get(name));
-                    value.map_or("-".to_string(), ToString::to_string)
+                let (block, peers) = match &n.detail {
+                    Some(ready) => (ready.applied.to_string(), ready.peers.to_string()),
+                    None => ("-".to_string(), "-".to_string()),
                 };
                 let state = match &n.problem {
                     None => "ready".to_string(),
                     Some(problem) => problem.clone(),
                 };
-                vec![n.node.clone(), field("applied"), field("peers"), state]
+                vec![n.node.clone(), block, peers, state]
             })
             .collect();
         out.table(&["node", "block", "peers", "state"], &rows);
         out.line(format!("{ready} of {} nodes are ready.", nodes.len()));
     });
     Ok(())
+}
+
+/// What is wrong with a node's folder, and what to do about it.
+pub(crate) fn home_failure(e: HomeError) -> Failure {
+    use HomeError as E;
+    match e {
+        E::NoNode(path) => Failure::usage(
+            "no-node",
+            format!("there is no node in {}", path.display()),
+            "Check --home, or make one: tacit node init",
+        ),
+        E::Exists(path) => Failure::usage(
+            "node-exists",
+            format!("there is a node in {} already", path.display()),
+            "Run it (`tacit node run`), or make another one in another --home.",
+        ),
+        E::File { doing, path, error } => Failure::file(doing, &path, &error),
+        E::Permissions(e) => permission_failure(e),
+        E::Founding(FoundingError::Unsigned(operator)) => Failure::usage(
+            "unsigned",
+            format!("operator {operator} has not signed the founding file"),
+            "Let them sign it (`tacit committee sign`), or get the file that all have signed.",
+        ),
+        E::Founding(e) => Failure::check("founding", e, "Ask the founder for another one."),
+        E::NotAnOperator => Failure::usage(
+            "not-an-operator",
+            "the founding file doesn't name this node's key",
+            "Check --home. If your key should be in it, give the founder your card (`tacit committee card`) and ask for a new file.",
+        ),
+        E::NoCard { node, name } => Failure::usage(
+            "no-card",
+            format!("there is no valid card of operator {node} ({name})"),
+            "Ask them for it, and give it with --card.",
+        ),
+        E::NoKey(what, hash) => Failure::usage(
+            "no-key",
+            format!("the {what} is missing: there is no {hash}.key in the folder of keys"),
+            format!(
+                "Get it from whoever founded the committee, or from another node at /v1/keys/{hash}"
+            ),
+        ),
+        E::OtherKey { .. } => Failure::check(
+            "other-key",
+            e,
+            "Get it again from whoever founded the committee, or from another node.",
+        ),
+        E::Key(_) => Failure::check(
+            "other-key",
+            e,
+            "Tell the founder: this key must not be used.",
+        ),
+        E::Malformed { .. } => Failure::check(
+            "damaged",
+            e,
+            "Restore it from a backup. Never restore the folders engine/ and erasable/.",
+        ),
+        E::Storage(StorageError::NoMarker(path)) => Failure::check(
+            "no-engine",
+            format!(
+                "the consensus storage {} was deleted, or never made",
+                path.display()
+            ),
+            "A node that forgot its votes could contradict them, so it doesn't start. Don't make a new one: see the operators' guide.",
+        ),
+        E::Storage(StorageError::Locked(_)) => Failure::usage(
+            "running",
+            "this node is running already",
+            "Stop the other one first.",
+        ),
+        E::Storage(e) => Failure::check(
+            "engine",
+            e,
+            "See the operators' guide: never copy or restore engine/.",
+        ),
+    }
+}
+
+fn permission_failure(e: PermissionError) -> Failure {
+    match e {
+        PermissionError::TooOpen { path, mode, folder } => Failure::usage(
+            "permissions",
+            format!(
+                "{} is open to other users of this machine (mode {mode:04o})",
+                path.display()
+            ),
+            format!(
+                "Run: chmod {} '{}'",
+                if folder { 700 } else { 600 },
+                path.display()
+            ),
+        ),
+        PermissionError::NotAFile { path } => Failure::usage(
+            "permissions",
+            format!("{} is neither a file nor a folder", path.display()),
+            "Put the key itself there.",
+        ),
+        PermissionError::Unreadable { path, source }
+            if source.kind() == io::ErrorKind::NotFound =>
+        {
+            Failure::usage(
+                "no-node-key",
+                format!("there is no node's key {}", path.display()),
+                "Check --home. `tacit committee card` makes a key.",
+            )
+        }
+        PermissionError::Unreadable { path, source } => Failure::file("read", &path, &source),
+    }
+}
+
+/// Why a node doesn't run, or no longer.
+fn run_failure(e: RunError) -> Failure {
+    match e {
+        RunError::Home(e) => home_failure(e),
+        RunError::Node(NodeError::Storage(e)) => home_failure(e.into()),
+        RunError::Listen(ListenError::Unprotected(address)) => Failure::usage(
+            "plain-http",
+            format!(
+                "{address} is reachable from other machines, and this would serve plain http there"
+            ),
+            "Set tls_cert and tls_key in node.json, or behind_proxy if a proxy in front speaks TLS, or listen on 127.0.0.1.",
+        ),
+        RunError::Listen(_) | RunError::Node(NodeError::Listen { .. }) => Failure::usage(
+            "listen",
+            e,
+            "Stop what uses that port, or change the address in node.json.",
+        ),
+        RunError::Tls(TlsError::Permissions(e)) => permission_failure(e),
+        RunError::Tls(_) | RunError::HalfTls => Failure::usage(
+            "tls",
+            e,
+            "tls_cert in node.json takes the certificate chain and tls_key its private key, both PEM.",
+        ),
+        RunError::Address(_) => Failure::usage(
+            "card",
+            e,
+            "Ask the operator for a new card, and put it into cards/.",
+        ),
+        other => Failure::check(
+            "node",
+            other,
+            "The log above says more. After mending it, start the node again: it goes on where it stopped.",
+        ),
+    }
 }

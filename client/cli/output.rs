@@ -57,6 +57,14 @@ impl Output {
         }
     }
 
+    /// As [`Output::line`], but whoever no longer reads is told apart instead of ending the program.
+    pub fn try_line(&self, text: impl fmt::Display) -> io::Result<()> {
+        if self.json {
+            return Ok(());
+        }
+        writeln!(io::stdout().lock(), "{text}")
+    }
+
     /// A line on stderr: not a result.
     pub fn note(&self, text: impl fmt::Display) {
         // Nothing is left to tell somebody whose stderr is gone.

@@ -11,23 +11,23 @@ use serde::Serialize;
 use tacit_circuits::seeded_rng;
 use tacit_client::api::{ApiError, Finalized};
 use tacit_client::bundle::Certified;
-use tacit_client::files;
 use tacit_client::identity_file::{Membership, Progress, Unlocked};
 use tacit_client::roster::Frozen;
 use tacit_client::seal::{SealError, Sealed, SealingKey, Signer, Target, seal};
+use tacit_files as files;
 use tacit_protocol::field::FieldElement;
 use tacit_protocol::group::ClassName;
 use tacit_protocol::ids::StatementId;
 use tacit_protocol::proof::{Receipt, Submission};
 use tacit_protocol::signature::MAX_TESTIMONY;
 use tacit_protocol::statement::Status;
-use zeroize::Zeroizing;
 
 use crate::briefing::Briefing;
 use crate::clock::now_ms;
 use crate::context::{Committee, Context, Network};
-use crate::evidence::{self, Freshness, parse_statement};
+use crate::evidence::{self, Freshness};
 use crate::failure::Failure;
+use crate::{input, parse};
 
 /// Longest proving key, in bytes.
 const MAX_KEY: u64 = 64 << 20;
@@ -35,7 +35,7 @@ const MAX_KEY: u64 = 64 << 20;
 #[derive(Debug, Args)]
 pub struct Command {
     /// The statement
-    #[arg(value_name = "ID", value_parser = parse_statement)]
+    #[arg(value_name = "ID", value_parser = parse::statement)]
     statement: StatementId,
     /// Count under this class too; the crowd that hides you is then the class
     #[arg(long, value_name = "CLASS")]
@@ -129,7 +129,7 @@ fn seal_new(
     let class = class_of(request.class, &certified, &frozen, unlocked)?;
     let briefing = Briefing::new(committee, &certified, &frozen, &membership.record, class)?;
     briefing.show(cx, request.testimony);
-    cx.confirm("Sign?", "--yes")?;
+    cx.confirm("Sign?", "--yes to answer it with yes")?;
 
     if !certified.is_fresh(now_ms()) {
         // The person took their time: what they agreed to must still be so.
@@ -268,14 +268,7 @@ fn seal_now(
         record: &membership.record,
         salt: &membership.salt,
     };
-    let mut seed = Zeroizing::new([0u8; 32]);
-    getrandom::fill(&mut seed[..]).map_err(|e| {
-        Failure::usage(
-            "randomness",
-            format!("the operating system gives no randomness: {e}"),
-            "Try again.",
-        )
-    })?;
+    let seed = input::randomness::<32>()?;
     let spinner = cx
         .out
         .spinner("Sealing your signature and proving that it counts");
@@ -410,23 +403,23 @@ fn read_testimony(path: &Path) -> Result<String, Failure> {
     let too_long = || {
         Failure::usage(
             "testimony",
-            format!(
-                "{} is no text of at most {MAX_TESTIMONY} bytes",
-                path.display()
-            ),
-            "Save it as UTF-8 text, and shorten it if it is longer.",
+            format!("{} holds more than {MAX_TESTIMONY} bytes", path.display()),
+            "Shorten it: a testimony has at most 16 KiB.",
         )
     };
     let bytes = match files::read(path, limit) {
         Ok(Some(bytes)) => bytes,
-        Ok(None) => {
-            let none = std::io::Error::from(std::io::ErrorKind::NotFound);
-            return Err(Failure::file("read", path, &none));
-        }
+        Ok(None) => return Err(Failure::no_file(path)),
         Err(e) if e.kind() == std::io::ErrorKind::InvalidData => return Err(too_long()),
         Err(e) => return Err(Failure::file("read", path, &e)),
     };
-    let text = String::from_utf8(bytes).map_err(|_| too_long())?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Failure::usage(
+            "testimony",
+            format!("{} is not UTF-8 text", path.display()),
+            "Save it as UTF-8.",
+        )
+    })?;
     let text = text.trim_end().to_string();
     if text.len() > MAX_TESTIMONY {
         Err(too_long())

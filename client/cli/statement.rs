@@ -1,6 +1,5 @@
 //! `tacit statement`: propose one, and see how it stands.
 
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use tacit_client::api::{Api, ApiError, StatementView};
 use tacit_client::bundle;
 use tacit_protocol::codec::Encode as _;
 use tacit_protocol::entry::Entry;
-use tacit_protocol::hash::Hasher;
+use tacit_protocol::hash::{Hasher, domain};
 use tacit_protocol::ids::{GroupId, StatementId};
 use tacit_protocol::keys::SigningKey;
 use tacit_protocol::proof::Submission;
@@ -21,9 +20,9 @@ use tacit_protocol::trigger::{Trigger, TriggerError};
 
 use crate::clock::{distance, local, local_short, now_ms, parse_deadline, utc};
 use crate::context::{Committee, Context, Network};
-use crate::evidence::parse_statement;
 use crate::failure::Failure;
 use crate::output::{Output, counted, printable, printable_line};
+use crate::{input, parse};
 
 /// How often a statement is looked at while it is watched.
 const LOOK_EVERY: Duration = Duration::from_millis(700);
@@ -47,7 +46,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct NewArgs {
     /// The group whose members may sign
-    #[arg(long, value_name = "ID", value_parser = parse_group)]
+    #[arg(long, value_name = "ID", value_parser = parse::group)]
     group: GroupId,
     /// What they sign: a text file ("-": stdin)
     #[arg(long, value_name = "FILE")]
@@ -69,7 +68,7 @@ pub struct NewArgs {
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// Only statements of this group
-    #[arg(long, value_name = "ID", value_parser = parse_group)]
+    #[arg(long, value_name = "ID", value_parser = parse::group)]
     group: Option<GroupId>,
     #[command(flatten)]
     network: Network,
@@ -78,7 +77,7 @@ pub struct ListArgs {
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// The statement
-    #[arg(value_name = "ID", value_parser = parse_statement)]
+    #[arg(value_name = "ID", value_parser = parse::statement)]
     statement: StatementId,
     #[command(flatten)]
     network: Network,
@@ -87,17 +86,13 @@ pub struct ShowArgs {
 #[derive(Debug, Args)]
 pub struct WatchArgs {
     /// The statement
-    #[arg(value_name = "ID", value_parser = parse_statement)]
+    #[arg(value_name = "ID", value_parser = parse::statement)]
     statement: StatementId,
     /// Stop watching after so many seconds, with exit code 4
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = parse::number::<u64>)]
     timeout: Option<u64>,
     #[command(flatten)]
     network: Network,
-}
-
-fn parse_group(text: &str) -> Result<GroupId, String> {
-    GroupId::from_hex(text).ok_or_else(|| "a group's id has 64 lowercase hex digits".to_string())
 }
 
 pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
@@ -128,11 +123,12 @@ struct Proposed {
 fn new(args: &NewArgs, cx: &Context) -> Result<(), Failure> {
     let now = now_ms();
     let text = read_text(&args.text_file)?;
+    let bad_trigger = |e| trigger_failure(&args.trigger, &e);
     let trigger = Trigger::parse(&args.trigger).map_err(bad_trigger)?;
     let deadline_ms = parse_deadline(&args.deadline, now).map_err(|how| {
         Failure::usage(
             "deadline",
-            format!("\"{}\" is no deadline", args.deadline),
+            format!("\"{}\" is not a deadline", args.deadline),
             how,
         )
     })?;
@@ -215,7 +211,7 @@ fn new(args: &NewArgs, cx: &Context) -> Result<(), Failure> {
 /// Follows from everything else in the statement and the creator's key, so that the same command, run
 /// again because no receipt came, proposes the same statement.
 fn nonce(statement: &Statement, key: &SigningKey) -> [u8; 16] {
-    let digest = Hasher::new("tacit/statement-nonce/v1")
+    let digest = Hasher::new(domain::STATEMENT_NONCE)
         .chain(key.expose())
         .chain_var(statement.to_bytes())
         .finish();
@@ -237,34 +233,43 @@ fn propose_again(e: ApiError, id: &StatementId, deadline_ms: u64) -> Failure {
     failure
 }
 
-fn bad_trigger(e: TriggerError) -> Failure {
+/// What is wrong with a trigger, in its author's words.
+pub(crate) fn trigger_failure(text: &str, e: &TriggerError) -> Failure {
+    use TriggerError as E;
+    let why = match e {
+        E::Syntax {
+            expected, found, ..
+        } if found == "the end" => format!("it ends where {expected} should come"),
+        E::NotMonotone { at, found } => {
+            format!("at character {at}: it can only ask for at least so many (>=), not for {found}")
+        }
+        E::Unreachable { needs, whom, have } => {
+            format!("it can never be met: it takes {needs} {whom}, and there are {have}")
+        }
+        e => e.to_string(),
+    };
     let advice = match e {
-        TriggerError::UnknownClass { .. } => "See the group's classes: tacit group show ID",
-        TriggerError::Unreachable { .. } => {
+        E::UnknownClass { .. } => {
+            "Use one of the group's classes (`tacit group show ID`; in the demo, the roster's further columns)."
+        }
+        E::Unreachable { .. } => {
             "Ask for fewer, or enrol more members first: the roster freezes when the statement opens."
         }
         _ => {
             "Write it like: count >= 100, count >= 30% of members, count(senators) >= 5 and count >= 100, any(…, …), all(…, …)"
         }
     };
-    Failure::usage("trigger", format!("the trigger can't be used: {e}"), advice)
+    Failure::usage(
+        "trigger",
+        format!("the trigger \"{text}\" can't be used: {why}"),
+        advice,
+    )
 }
 
-fn read_text(path: &Path) -> Result<String, Failure> {
-    let failed = |e: io::Error| Failure::file("read", path, &e);
-    let mut bytes = Vec::new();
-    let limit = MAX_TEXT as u64 + 1024;
-    if path == Path::new("-") {
-        io::stdin()
-            .lock()
-            .take(limit)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
-    } else {
-        let file = std::fs::File::open(path).map_err(failed)?;
-        file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
-    }
-    let text = String::from_utf8(bytes).map_err(|_| {
+/// Reads a statement's text, without the white space at its end ("-": stdin).
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    let mut bytes = input::file_or_stdin(path, MAX_TEXT as u64 + 1024)?;
+    let text = String::from_utf8(std::mem::take(&mut *bytes)).map_err(|_| {
         Failure::usage(
             "text",
             format!("{} is not UTF-8 text", path.display()),
@@ -272,11 +277,21 @@ fn read_text(path: &Path) -> Result<String, Failure> {
         )
     })?;
     let text = text.trim_end().to_string();
-    if text.is_empty() || text.len() > MAX_TEXT {
+    if text.is_empty() {
         return Err(Failure::usage(
             "text",
-            format!("the text has {} bytes", text.len()),
-            format!("A statement has 1 to {MAX_TEXT} bytes of text."),
+            format!("{} holds no text", path.display()),
+            "Write the statement into it.",
+        ));
+    }
+    if text.len() > MAX_TEXT {
+        return Err(Failure::usage(
+            "text",
+            format!(
+                "{} holds more than {MAX_TEXT} bytes of text",
+                path.display()
+            ),
+            "Shorten it: a statement has at most 64 KiB.",
         ));
     }
     Ok(text)
@@ -332,6 +347,11 @@ fn show(out: &Output, s: &StatementView) {
             s.holders.len(),
             s.needed
         ));
+    }
+    for (i, fault) in s.faults.iter().enumerate() {
+        let label = if i == 0 { "faults" } else { "" };
+        let found = format!("{label:<12}node {}: {}", fault.node, fault.fault);
+        out.line(printable_line(&found));
     }
     if s.development_keys {
         out.note(tacit_protocol::founding::DEVELOPMENT_KEYS_WARNING);

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use tacit_client::files;
 use tacit_client::verify::{Check, Report, verify};
 use tacit_protocol::ids::Fingerprint;
 
-use crate::context::{Context, load_founding, parse_fingerprint};
+use crate::context::{Context, load_founding};
 use crate::failure::Failure;
 use crate::output::printable_line;
+use crate::{input, parse};
 
 /// Longest bundle, in bytes.
 const MAX_BUNDLE: u64 = 4 << 30;
@@ -21,7 +21,7 @@ pub struct VerifyArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The committee's fingerprint, as you know it from elsewhere [default: the one pinned in --home]
-    #[arg(long, value_name = "HEX", value_parser = parse_fingerprint)]
+    #[arg(long, value_name = "HEX", value_parser = parse::fingerprint)]
     fingerprint: Option<Fingerprint>,
 }
 
@@ -33,23 +33,8 @@ struct View<'a> {
 
 /// Verifies a bundle's file.
 pub fn verify_file(path: &Path, fingerprint: &Fingerprint) -> Result<Report, Failure> {
-    let bytes = files::read(path, MAX_BUNDLE).map_err(|e| Failure::file("read", path, &e))?;
-    let bytes = bytes.ok_or_else(|| {
-        Failure::usage(
-            "no-file",
-            format!("there is no {}", path.display()),
-            "Check the path.",
-        )
-    })?;
-    let mut weights = [0u8; 32];
-    getrandom::fill(&mut weights).map_err(|e| {
-        Failure::usage(
-            "randomness",
-            format!("the operating system gives no randomness: {e}"),
-            "Try again.",
-        )
-    })?;
-    Ok(verify(&bytes, fingerprint, weights))
+    let bytes = input::file(path, MAX_BUNDLE)?;
+    Ok(verify(&bytes, fingerprint, *input::randomness()?))
 }
 
 pub fn run(args: &VerifyArgs, cx: &Context) -> Result<(), Failure> {

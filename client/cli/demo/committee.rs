@@ -14,8 +14,7 @@ impl Demo {
             &self.dir.join("members"),
             &self.dir.join("people"),
         ] {
-            tacit_client::files::create_folder(folder)
-                .map_err(|e| Failure::file("make", folder, &e))?;
+            tacit_files::create_folder(folder).map_err(|e| Failure::file("make", folder, &e))?;
         }
         let creator = self
             .tacit
@@ -131,6 +130,7 @@ impl Demo {
                 .call(&home, &["node", "status", "--node", &url])
                 .is_err()
             {
+                self.tacit.check()?;
                 for node in &mut self.nodes {
                     node.check()?;
                 }
@@ -139,7 +139,7 @@ impl Demo {
                         "slow",
                         format!("node {i} is not ready"),
                         format!(
-                            "Its log is {}.",
+                            "With --keep, its log stays: {}",
                             self.dir.join("nodes").join(format!("{i}.log")).display()
                         ),
                     ));

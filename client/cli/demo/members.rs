@@ -102,7 +102,7 @@ impl Demo {
             )?;
             urls.push(format!(
                 "http://{}",
-                wait_for_file(&address, &mut service, PATIENCE)?
+                wait_for_file(&address, &mut service, &self.tacit, PATIENCE)?
             ));
             self.registrars.push(service);
         }
@@ -133,10 +133,9 @@ impl Demo {
                     )
                 })?;
                 let home = self.member_home(i);
-                tacit_client::files::create_folder(&home)
-                    .map_err(|e| Failure::file("make", &home, &e))?;
+                tacit_files::create_folder(&home).map_err(|e| Failure::file("make", &home, &e))?;
                 let file = home.join(format!("code{r}"));
-                tacit_client::files::replace(&file, code.code.as_bytes())
+                tacit_files::replace(&file, code.code.as_bytes())
                     .map_err(|e| Failure::file("write", &file, &e))?;
             }
         }

@@ -12,6 +12,7 @@ mod story;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -25,7 +26,9 @@ use tacit_protocol::ids::Fingerprint;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::verify::verify_file;
+use crate::{input, parse};
 use plan::{Plan, SignerPlan};
 use processes::{Service, Tacit, in_parallel, wait_for_file};
 use story::Story;
@@ -51,13 +54,13 @@ pub struct DemoArgs {
     #[arg(long, value_name = "EXPR")]
     trigger: Option<String>,
     /// How many sign the first statement [default: as many as its trigger takes]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse::number::<usize>)]
     signers: Option<usize>,
     /// The second statement's deadline, in seconds after its proposal
-    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    #[arg(long, value_name = "SECONDS", value_parser = parse::number::<u64>, default_value_t = 15)]
     deadline: u64,
     /// Nodes of the committee
-    #[arg(long, value_name = "N", default_value_t = MIN_NODES)]
+    #[arg(long, value_name = "N", value_parser = parse::number::<usize>, default_value_t = MIN_NODES)]
     nodes: usize,
     /// Everything goes into this folder, which must be empty or not exist [default: a fresh one]
     #[arg(long, value_name = "DIR")]
@@ -88,7 +91,7 @@ pub fn run(args: &DemoArgs, cx: &Context) -> Result<(), Failure> {
     if !(MIN_NODES..=MAX_NODES).contains(&args.nodes) {
         return Err(Failure::usage(
             "nodes",
-            format!("a committee of {} nodes can't be", args.nodes),
+            format!("a committee can't have {} nodes", args.nodes),
             format!("Give --nodes {MIN_NODES} to {MAX_NODES}: with fewer than 4, none may fail."),
         ));
     }
@@ -106,10 +109,12 @@ pub fn run(args: &DemoArgs, cx: &Context) -> Result<(), Failure> {
         args.signers,
     )?;
     let dir = demo_folder(args.dir.as_deref())?;
-    let story = Story::new(cx.out);
+    let tacit = Tacit::current()?;
+    tacit.stop_at_signals()?;
+    let story = Story::new(cx.out, tacit.clone());
     story.scene(&format!("Everything happens in {}", dir.display()));
     let mut demo = Demo {
-        tacit: Tacit::current()?,
+        tacit: tacit.clone(),
         dir: dir.clone(),
         plan,
         story,
@@ -121,12 +126,20 @@ pub fn run(args: &DemoArgs, cx: &Context) -> Result<(), Failure> {
     let outcome = demo.play(args);
     demo.stop_all();
     if !args.keep {
-        for folder in ["nodes", "registrars", "members", "people", "founding"] {
-            // What can't be removed is mentioned by nobody: the bundles are what counts.
-            let _ = fs::remove_dir_all(dir.join(folder));
-        }
+        remove_secrets(&dir, cx.out);
     }
-    let result = outcome?;
+    if args.dir.is_none() {
+        // Goes only if it is empty, which it is when the demo ended before there was a bundle.
+        let _ = fs::remove_dir(&dir);
+    }
+    let result = outcome.map_err(|failure| match tacit.check() {
+        Ok(()) => failure,
+        Err(_) if args.keep => Failure::interrupted(format!(
+            "Nothing runs any more. The folders remain in {}.",
+            dir.display()
+        )),
+        Err(_) => Failure::interrupted("Nothing runs any more, and the folders are gone."),
+    })?;
     if cx.out.is_json() {
         cx.out.json(&result);
     }
@@ -134,17 +147,29 @@ pub fn run(args: &DemoArgs, cx: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Removes everything but the bundles: the folders hold the secrets of the demo's people.
+fn remove_secrets(dir: &Path, out: Output) {
+    for name in ["nodes", "registrars", "members", "people", "founding"] {
+        let folder = dir.join(name);
+        match fs::remove_dir_all(&folder) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => out.note(format!(
+                "warning: can't remove {}: {e}. It holds the demo's secrets: remove it yourself.",
+                folder.display()
+            )),
+            _ => {}
+        }
+    }
+}
+
 fn demo_folder(given: Option<&Path>) -> Result<PathBuf, Failure> {
     let dir = match given {
         Some(dir) => dir.to_path_buf(),
         None => {
-            let mut tail = [0u8; 4];
-            getrandom::fill(&mut tail)
-                .map_err(|e| Failure::usage("randomness", e, "Try again."))?;
-            std::env::temp_dir().join(format!("tacit-demo-{}", hex::encode(tail)))
+            let tail = input::randomness::<4>()?;
+            std::env::temp_dir().join(format!("tacit-demo-{}", hex::encode(*tail)))
         }
     };
-    tacit_client::files::create_folder(&dir).map_err(|e| Failure::file("make", &dir, &e))?;
+    tacit_files::create_folder(&dir).map_err(|e| Failure::folder(&dir, &e))?;
     let mut entries = fs::read_dir(&dir).map_err(|e| Failure::file("read", &dir, &e))?;
     if entries.next().is_some() {
         return Err(Failure::usage(
@@ -271,6 +296,7 @@ impl Demo {
         statements: &[&StatementResult],
     ) -> Result<(), Failure> {
         for statement in statements {
+            self.tacit.check()?;
             let report = verify_file(&statement.bundle, fingerprint)?;
             self.story.scene(&format!(
                 "tacit verify {} --fingerprint {}…",
@@ -323,6 +349,5 @@ fn workers() -> usize {
 }
 
 fn write_roster(path: &Path, roster: &tacit_registrar::roster::Roster) -> Result<(), Failure> {
-    tacit_client::files::replace(path, &roster.to_csv())
-        .map_err(|e| Failure::file("write", path, &e))
+    tacit_files::replace(path, &roster.to_csv()).map_err(|e| Failure::file("write", path, &e))
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tacit_client::files;
 use tacit_protocol::group::ClassName;
 use tacit_protocol::trigger::{Counts, Threshold, Trigger};
 use tacit_registrar::roster::Roster;
 
 use crate::failure::Failure;
+use crate::input;
+use crate::statement::{read_text, trigger_failure};
 
-/// Longest roster or statement file, in bytes.
+/// Longest roster, in bytes.
 const MAX_FILE: u64 = 4 << 20;
 
 /// The roster of a demo that isn't given one.
@@ -71,17 +72,6 @@ impl Counts for Tally<'_> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let bytes = files::read(path, MAX_FILE).map_err(|e| Failure::file("read", path, &e))?;
-    bytes.ok_or_else(|| {
-        Failure::usage(
-            "no-file",
-            format!("there is no {}", path.display()),
-            "Check the path.",
-        )
-    })
-}
-
 impl Plan {
     /// Reads what was given and fills in the rest.
     pub fn new(
@@ -91,54 +81,30 @@ impl Plan {
         signers: Option<usize>,
     ) -> Result<Self, Failure> {
         let (bytes, named) = match roster {
-            Some(path) => (read(path)?, path.display().to_string()),
+            Some(path) => (input::file(path, MAX_FILE)?, path.display().to_string()),
             None => (ROSTER.as_bytes().to_vec(), "the roster".into()),
         };
         let roster_given = roster.is_some();
         let roster = Roster::parse(&bytes)
             .map_err(|e| Failure::usage("roster", format!("{named}: {e}"), e.advice()))?;
         let statement = match statement {
-            Some(path) => String::from_utf8(read(path)?).map_err(|_| {
-                Failure::usage(
-                    "statement",
-                    format!("{} is not UTF-8 text", path.display()),
-                    "Save it as UTF-8.",
-                )
-            })?,
+            Some(path) => read_text(path)?,
             None => STATEMENT.into(),
         };
-        if statement.trim().is_empty() || statement.len() > tacit_protocol::statement::MAX_TEXT {
-            return Err(Failure::usage(
-                "statement",
-                "the statement is empty or has over 64 KiB",
-                "Give another file.",
-            ));
-        }
         let text = match (trigger, roster_given) {
             (Some(text), _) => text.to_string(),
             (None, false) => TRIGGER.into(),
             // Somebody's own roster has other classes and another size.
             (None, true) => format!("count >= {}", roster.rows.len().div_ceil(3).max(2)),
         };
-        let trigger = Trigger::parse(&text).map_err(|e| {
-            Failure::usage(
-                "trigger",
-                format!("the trigger \"{text}\": {e}"),
-                "For example: count >= 10 and count(directors) >= 2",
-            )
-        })?;
+        let bad_trigger = |e| trigger_failure(&text, &e);
+        let trigger = Trigger::parse(&text).map_err(bad_trigger)?;
         let nobody = Tally {
             roster: &roster,
             count: 0,
             classes: BTreeMap::new(),
         };
-        trigger.check_reachable(&nobody).map_err(|e| {
-            Failure::usage(
-                "trigger",
-                format!("the trigger \"{text}\": {e}"),
-                "Change the trigger, or give a roster on which it can hold.",
-            )
-        })?;
+        trigger.check_reachable(&nobody).map_err(bad_trigger)?;
         let signers = choose(&roster, &trigger, signers)?;
         Ok(Self {
             roster,

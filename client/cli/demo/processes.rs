@@ -7,6 +7,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -18,10 +20,18 @@ const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// How much of a service's log is shown when it fails, in bytes.
 const LOG_TAIL: u64 = 1500;
 
-/// This program.
+/// This program. Clones stop together.
 #[derive(Debug, Clone)]
 pub struct Tacit {
     exe: PathBuf,
+    stopped: Arc<AtomicBool>,
+    /// Calls that run now.
+    calls: Arc<Mutex<Vec<Arc<Mutex<Child>>>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Whoever panicked with it left a list of processes, which is still one.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn system(doing: &str, e: &io::Error) -> Failure {
@@ -36,35 +46,106 @@ impl Tacit {
     /// The program that is running.
     pub fn current() -> Result<Self, Failure> {
         std::env::current_exe()
-            .map(|exe| Self { exe })
+            .map(|exe| Self {
+                exe,
+                stopped: Arc::default(),
+                calls: Arc::default(),
+            })
             .map_err(|e| system("find this program's own file", &e))
+    }
+
+    /// Ends the calls that run now; there will be no others, so whatever the demo is at comes to an end.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        for call in lock(&self.calls).iter() {
+            // One that has ended already can't be ended again.
+            let _ = lock(call).kill();
+        }
+    }
+
+    /// An error, if all is to stop.
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.stopped.load(Ordering::SeqCst) {
+            Err(Failure::interrupted(""))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Stops at Ctrl-C, SIGTERM, or when the terminal goes away; a second time, the process ends at once.
+    pub fn stop_at_signals(&self) -> Result<(), Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let failed = |e| system("listen for signals", &e);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let listening = runtime.enter();
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+        drop(listening);
+        let tacit = self.clone();
+        std::thread::spawn(move || {
+            runtime.block_on(async {
+                loop {
+                    tokio::select! {
+                        _ = interrupt.recv() => {}
+                        _ = terminate.recv() => {}
+                        _ = hangup.recv() => {}
+                    }
+                    if tacit.check().is_err() {
+                        std::process::exit(Exit::Interrupted as i32);
+                    }
+                    tacit.stop();
+                }
+            });
+        });
+        Ok(())
     }
 
     /// Runs one command to its end, as a person would, and gives its JSON.
     pub fn call(&self, home: &Path, args: &[&str]) -> Result<Value, Failure> {
-        let output = Command::new(&self.exe)
+        self.check()?;
+        let mut child = Command::new(&self.exe)
             .arg("--home")
             .arg(home)
             .args(["--json", "--yes"])
             .args(args)
             .stdin(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .output()
+            .spawn()
             .map_err(|e| system("start a command", &e))?;
-        let value: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-        if output.status.success() {
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let child = Arc::new(Mutex::new(child));
+        lock(&self.calls).push(child.clone());
+        if self.check().is_err() {
+            // Whoever stopped meanwhile may not have seen it.
+            let _ = lock(&child).kill();
+        }
+        let (stdout, stderr) = std::thread::scope(|scope| {
+            let stderr = scope.spawn(|| read_all(stderr));
+            (read_all(stdout), stderr.join().unwrap_or_default())
+        });
+        let status = lock(&child).wait();
+        lock(&self.calls).retain(|call| !Arc::ptr_eq(call, &child));
+        let status = status.map_err(|e| system("wait for a command", &e))?;
+        let value: Value = serde_json::from_slice(&stdout).unwrap_or(Value::Null);
+        if status.success() {
             return Ok(value);
         }
+        self.check()?;
         let said = |field: &str| {
             value
                 .pointer(&format!("/error/{field}"))
                 .and_then(Value::as_str)
                 .map(str::to_string)
         };
-        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_string();
+        let stderr = String::from_utf8_lossy(&stderr).trim().to_string();
         let problem = said("problem").unwrap_or_else(|| {
             if stderr.is_empty() {
-                output.status.to_string()
+                status.to_string()
             } else {
                 stderr
             }
@@ -74,7 +155,7 @@ impl Tacit {
             format!("`tacit {}`: {problem}", args.join(" ")),
             said("advice").unwrap_or_default(),
         );
-        failure.exit = match output.status.code() {
+        failure.exit = match status.code() {
             Some(2) => Exit::Usage,
             Some(3) => Exit::Unreachable,
             Some(4) => Exit::NotYet,
@@ -118,6 +199,16 @@ impl Tacit {
     }
 }
 
+/// Everything that a process writes until it ends.
+fn read_all(pipe: Option<impl io::Read>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        // What was written before a pipe broke is still what was said.
+        let _ = pipe.read_to_end(&mut bytes);
+    }
+    bytes
+}
+
 /// A running service. Dropping it ends it.
 pub struct Service {
     name: String,
@@ -138,7 +229,7 @@ impl Service {
                     self.name,
                     self.log_tail()
                 ),
-                format!("The whole log is {}.", self.log.display()),
+                format!("With --keep, the whole log stays: {}", self.log.display()),
             )),
             Err(e) => Err(system("watch a service", &e)),
         }
@@ -189,6 +280,7 @@ impl Drop for Service {
 pub fn wait_for_file(
     path: &Path,
     service: &mut Service,
+    tacit: &Tacit,
     patience: Duration,
 ) -> Result<String, Failure> {
     let until = Instant::now() + patience;
@@ -198,12 +290,13 @@ pub fn wait_for_file(
         {
             return Ok(text.trim().to_string());
         }
+        tacit.check()?;
         service.check()?;
         if Instant::now() > until {
             return Err(Failure::check(
                 "service-slow",
                 format!("{} did not start in time", service.name),
-                format!("Its log is {}.", service.log.display()),
+                format!("With --keep, its log stays: {}", service.log.display()),
             ));
         }
         std::thread::sleep(Duration::from_millis(20));

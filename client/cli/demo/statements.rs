@@ -11,7 +11,7 @@ impl Demo {
         words: &str,
     ) -> Result<String, Failure> {
         let path = self.dir.join("people").join("statement.txt");
-        tacit_client::files::replace(&path, words.as_bytes())
+        tacit_files::replace(&path, words.as_bytes())
             .map_err(|e| Failure::file("write", &path, &e))?;
         let made = self.tacit.call(
             &self.creator_home(),

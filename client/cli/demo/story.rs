@@ -7,28 +7,31 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use tacit_client::verify::Check;
 
+use super::processes::Tacit;
 use crate::output::{Output, printable_line};
 
 /// The teller.
 pub struct Story {
     out: Output,
     started: Instant,
+    tacit: Tacit,
 }
 
 impl Story {
-    /// Starts the clock.
-    pub fn new(out: Output) -> Self {
+    /// Starts the clock. When nobody reads the story any more, `tacit` is stopped.
+    pub fn new(out: Output, tacit: Tacit) -> Self {
         Self {
             out,
             started: Instant::now(),
+            tacit,
         }
     }
 
     fn say(&self, line: &str) {
         if self.out.is_json() {
             self.out.note(line);
-        } else {
-            self.out.line(line);
+        } else if self.out.try_line(line).is_err() {
+            self.tacit.stop();
         }
     }
 

@@ -4,8 +4,7 @@
 //! A code goes to the registrar that it is for and to no other: its check digits name the registrar's key,
 //! and a service that names another key doesn't get it.
 
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -28,10 +27,10 @@ use tacit_registrar::wire::{
 use tacit_registrar::{Attested, Invitation, code};
 use zeroize::Zeroizing;
 
-use super::parse_group;
 use crate::context::{Committee, Context, Network};
 use crate::failure::Failure;
 use crate::output::printable_line;
+use crate::{input, parse};
 
 /// How long a registrar may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,7 +44,7 @@ const NEW_GROUP_PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Args)]
 pub struct EnrolArgs {
     /// The group
-    #[arg(long, value_name = "ID", value_parser = parse_group)]
+    #[arg(long, value_name = "ID", value_parser = parse::group)]
     group: GroupId,
     /// URL of a registrar that invited you; one for each
     #[arg(long = "registrar", value_name = "URL", required = true)]
@@ -179,7 +178,7 @@ fn gather(
     show_record(cx, definition, invitation, &names);
     cx.confirm(
         "Is that you, and are these the classes you belong to?",
-        "--yes",
+        "--yes to answer it with yes",
     )?;
 
     let signature = enrolment::sign(definition, invitation, identity)?;
@@ -278,7 +277,14 @@ fn read_codes(
 ) -> Result<Vec<Zeroizing<String>>, Failure> {
     let mut codes = Vec::new();
     for path in &args.code_files {
-        let text = read_code_file(path).map_err(|e| Failure::file("read", path, &e))?;
+        let bytes = input::file_or_stdin(path, MAX_CODES)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| {
+            Failure::usage(
+                "codes",
+                format!("{} is not text", path.display()),
+                "Give the file that holds the code as the registrar wrote it.",
+            )
+        })?;
         let lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
         codes.extend(lines.map(|l| Zeroizing::new(l.to_string())));
     }
@@ -291,26 +297,12 @@ fn read_codes(
     }
     for url in urls.iter().skip(codes.len()) {
         codes.push(cx.secret(
-            &format!("Code from the registrar at {url}"),
+            &format!("code from the registrar at {url}"),
             None,
             "--code-file",
         )?);
     }
     Ok(codes)
-}
-
-fn read_code_file(path: &Path) -> io::Result<Zeroizing<String>> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    if path == Path::new("-") {
-        io::stdin().lock().take(MAX_CODES).read_to_end(&mut bytes)?;
-    } else {
-        std::fs::File::open(path)?
-            .take(MAX_CODES)
-            .read_to_end(&mut bytes)?;
-    }
-    let text = std::str::from_utf8(&bytes);
-    let text = text.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text"))?;
-    Ok(Zeroizing::new(text.to_string()))
 }
 
 /// A registrar with the code that it gave the person.

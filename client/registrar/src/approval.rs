@@ -49,7 +49,7 @@ impl ApprovalError {
                 "The group's creator must make the file anew with `tacit group create`."
             }
             Self::NotRegistrar(_) => "Check --home, or give the creator this registrar's card.",
-            Self::BadSignature(_) => "Fetch that registrar's approval again.",
+            Self::BadSignature(_) => "Ask that registrar to approve the group's file again.",
             Self::OtherGroup(..) => "Give the files of one group only.",
         }
     }

@@ -149,7 +149,7 @@ pub struct BadRow {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RowProblem {
     /// More or fewer cells than columns.
-    #[error("{have} cells where the first row has {want}")]
+    #[error("{have} {} where the first row has {want}{}", if *have == 1 { "cell" } else { "cells" }, if have > want { " (a comma within a cell needs quotes around the cell)" } else { "" })]
     Cells {
         /// Cells of this row.
         have: usize,

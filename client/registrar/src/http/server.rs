@@ -12,7 +12,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -60,7 +60,7 @@ pub enum ServeError {
         source: std::io::Error,
     },
     /// The certificate or its key can't be read.
-    #[error("{}: {problem}", path.display())]
+    #[error("can't use {}: {problem}", path.display())]
     TlsFile {
         /// Which file.
         path: PathBuf,
@@ -212,7 +212,11 @@ fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ServeError> {
         path: path.to_path_buf(),
         problem,
     };
-    let read = |e: rustls_pki_types::pem::Error| failed(&files.certificate, e.to_string());
+    let why = |e: pem::Error| match e {
+        pem::Error::Io(e) => e.to_string(),
+        e => e.to_string(),
+    };
+    let read = |e| failed(&files.certificate, why(e));
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&files.certificate)
         .map_err(read)?
         .collect::<Result<_, _>>()
@@ -223,8 +227,7 @@ fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ServeError> {
             "no certificate in this file".into(),
         ));
     }
-    let key =
-        PrivateKeyDer::from_pem_file(&files.key).map_err(|e| failed(&files.key, e.to_string()))?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|e| failed(&files.key, why(e)))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
