@@ -121,6 +121,55 @@ fn a_committee_counts_in_secret_opens_at_the_trigger_and_erases_at_the_deadline(
     assert_eq!(left.len(), 2, "{left:?}");
 }
 
+/// Processes of this machine whose command line names a folder.
+#[cfg(target_os = "linux")]
+fn processes_in(folder: &Path) -> Vec<String> {
+    let name = folder.to_str().unwrap();
+    let of = |entry: std::io::Result<fs::DirEntry>| {
+        let line = fs::read(entry.ok()?.path().join("cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        line.contains(name).then_some(line)
+    };
+    fs::read_dir("/proc").unwrap().filter_map(of).collect()
+}
+
+/// Ctrl-C, or the system's shutdown, in the middle of the story.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_demo_that_is_stopped_leaves_no_process_and_no_secret() {
+    use std::process::Stdio;
+    use std::time::{Duration, Instant};
+    for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("demo");
+        let demo = Command::new(env!("CARGO_BIN_EXE_tacit"))
+            .args(["--json", "demo", "--dir", dir.to_str().unwrap()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Members' folders hold identities with their passphrases.
+        let secret = dir.join("members/0/passphrase");
+        let until = Instant::now() + Duration::from_secs(180);
+        while !secret.exists() {
+            assert!(Instant::now() < until, "no member was ever made");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let running = processes_in(&dir);
+        assert!(running.len() >= 7, "4 nodes and 3 registrars: {running:?}");
+
+        let pid = rustix::process::Pid::from_child(&demo);
+        rustix::process::kill_process(pid, signal).unwrap();
+        let output = demo.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130));
+        assert_eq!(json(&output)["error"]["code"], "interrupted");
+        assert_eq!(processes_in(&dir), Vec::<String>::new());
+        let left: Vec<_> = fs::read_dir(&dir).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|w| w == needle)
 }
