@@ -32,6 +32,12 @@ use crate::toy::{self, Faults, SharedDisk, Toy, ToyBodies, ToyVerifier};
 pub const LATENCY: Duration = Duration::from_millis(20);
 pub const LONG: Duration = Duration::from_secs(600);
 
+/// Which seeds to run: from `first` on, as many as the environment's SEEDS says, or `few`.
+pub fn seeds(first: u64, few: u64) -> std::ops::Range<u64> {
+    let many = std::env::var("SEEDS").ok().and_then(|n| n.parse().ok());
+    first..first + many.unwrap_or(few)
+}
+
 /// A node with what outlives it.
 pub struct Member {
     pub index: usize,

@@ -14,7 +14,7 @@ use tacit_node::{
 use tacit_protocol::hash::Digest;
 
 use crate::{
-    members::{LATENCY, LONG, Member, agreed, committee, founded, founded_with},
+    members::{LATENCY, LONG, Member, agreed, committee, founded, founded_with, seeds},
     toy::{SharedDisk, plain, proven, sealed},
 };
 
@@ -232,8 +232,7 @@ fn ordeal(seed: u64) -> (u64, Digest) {
 
 #[test]
 fn through_losses_crashes_and_cuts_all_agree_and_nothing_acknowledged_is_lost() {
-    let seeds = std::env::var("SEEDS").ok().and_then(|n| n.parse().ok());
-    for seed in 100..100 + seeds.unwrap_or(3) {
+    for seed in seeds(100, 3) {
         ordeal(seed);
     }
 }
