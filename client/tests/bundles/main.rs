@@ -5,4 +5,5 @@ mod journeys;
 mod lies;
 mod lives;
 mod proofs;
+mod scale;
 mod tampering;
