@@ -136,6 +136,7 @@ async fn statements_are_shown_and_their_signatures_listed_whole() {
             "k": hex::encode(k.to_bytes()),
             "members": 6,
             "opened_ms": opened_ms,
+            "faults": [],
             "smallest_list": 3,
             "development_keys": true,
         })
