@@ -93,6 +93,20 @@ impl Store<'_> {
             .exists(params![statement.as_bytes(), kind as u8, chunk, node])?)
     }
 
+    /// Nodes that posted about a chunk, with whether it was good.
+    pub fn posters(
+        &self,
+        statement: &StatementId,
+        kind: PostKind,
+        chunk: u32,
+    ) -> Result<Vec<(NodeIndex, bool)>> {
+        let mut q = self.0.prepare_cached("SELECT node, good FROM posts WHERE statement = ?1 AND kind = ?2 AND chunk = ?3 ORDER BY node")?;
+        let rows = q.query_map(params![statement.as_bytes(), kind as u8, chunk], |r| {
+            Ok((r.get(0)?, r.get(1)?))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Nodes that posted about a chunk, with whether it was good, and what.
     pub fn posts(
         &self,
