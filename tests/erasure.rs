@@ -3,6 +3,7 @@
 //! A committee of real processes; the thief has a node's whole folder, its long-term key and the whole
 //! log, and runs the product's own way back to the share.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 use tacit_ledger::Ledger;
 use tacit_node::home::Home;
-use tacit_node::reconcile::{Host, secrets, snapshot};
+use tacit_node::reconcile::{Host, secrets};
 use tacit_protocol::codec::Encode as _;
 use tacit_protocol::field::scalar_to_bytes;
 use tacit_protocol::ids::StatementId;
@@ -102,9 +103,9 @@ impl Host for NoHost {
 /// The product's own way back to a share: the vault's seed and the log.
 fn recover(home: &Home, ledger: &Ledger, vault: &Vault, id: &StatementId) -> Option<[u8; 32]> {
     let me = home.open().unwrap().node;
-    let snapshot = snapshot(ledger, id).unwrap().unwrap();
-    let secrets = secrets(&snapshot, me, vault, &mut NoHost).unwrap()?;
-    let share = secrets.recover(&snapshot.keygen).ok()?;
+    let keygen = ledger.keygen(id).unwrap().unwrap();
+    let found = secrets(&keygen, me, vault, &mut NoHost).unwrap();
+    let share = found.here()?.recover(&keygen).ok()?;
     Some(scalar_to_bytes(share.expose().expose()))
 }
 
@@ -131,6 +132,18 @@ fn found(folder: &Path, secret: &[u8]) -> Vec<PathBuf> {
             .any(|s| bytes.windows(s.len()).any(|w| w == *s))
     };
     files(folder).into_iter().filter(holds).collect()
+}
+
+/// Stretches of a file to look for elsewhere: some dozen of 64 bytes, all over it, the last bytes too.
+/// Stretches that say nothing, such as zeros, are left out.
+fn pieces(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    let step = (bytes.len() / 12).max(64);
+    let last = bytes.len().saturating_sub(64);
+    let starts = (0..last).step_by(step).chain([last]);
+    starts
+        .filter_map(|at| bytes.get(at..(at + 64).min(bytes.len())))
+        .filter(|piece| piece.len() >= 32 && piece.iter().collect::<BTreeSet<_>>().len() > 16)
+        .map(<[u8]>::to_vec)
 }
 
 #[test]
@@ -240,19 +253,42 @@ fn after_the_deadline_a_thief_of_everything_can_open_nothing() {
         ));
         (seed.as_ref().to_vec(), share, body, wrapping_key)
     };
-    // What the search finds when there is something to be found: the node's public entries in its
-    // database and in the engine's storage, and the ciphertext's file.
-    let snapshot_keys = founding.operators[0].key.to_bytes();
-    assert!(
-        !found(&home(0), &snapshot_keys).is_empty(),
-        "the search works"
-    );
-    assert!(
-        node.erasable()
-            .join("sealed")
-            .join(format!("{id}.bodies"))
-            .exists()
-    );
+    // What lies on the disk of all this: the wrapping key's stripes, and what is sealed under it. A search
+    // after the erasure says something only if the same search finds them now, in files of every kind.
+    let sealed: Vec<(PathBuf, Vec<u8>)> = files(&node.erasable())
+        .into_iter()
+        .filter(|path| path.to_string_lossy().contains(id))
+        .flat_map(|path| {
+            pieces(&fs::read(&path).unwrap())
+                .map(move |piece| (path.clone(), piece))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    for folder in ["keys", "secrets", "sealed"] {
+        let folder = node.erasable().join(folder);
+        assert!(
+            sealed.iter().any(|(path, _)| path.starts_with(&folder)),
+            "something lies in {}",
+            folder.display()
+        );
+    }
+    for (path, piece) in &sealed {
+        assert_eq!(found(&home(0), piece), [path.clone()], "found before");
+    }
+    // The database, its write-ahead log and the engine's storage are searched as well: the counted
+    // signature's nullifier lies in each and stays.
+    let nullifier = {
+        let ledger = Ledger::open(&node.database(), founding.clone()).unwrap();
+        ledger.signatures(&statement).unwrap()[0]
+            .nullifier
+            .to_le_bytes()
+    };
+    let public = found(&home(0), &nullifier);
+    for place in [node.database(), node.engine()] {
+        let place = place.to_string_lossy().into_owned();
+        let holds = |path: &PathBuf| path.to_string_lossy().starts_with(&place);
+        assert!(public.iter().any(holds), "the search reads {place}");
+    }
 
     // The node comes back, the deadline passes, the nodes erase and attest.
     nodes[0] = Some(Node::start(&home(0), &log(0)));
@@ -278,6 +314,14 @@ fn after_the_deadline_a_thief_of_everything_can_open_nothing() {
         ("payload", &body[body.len() - 64..]),
     ] {
         assert_eq!(found(&home(0), secret), Vec::<PathBuf>::new(), "{what}");
+    }
+    for (path, piece) in &sealed {
+        assert_eq!(
+            found(&home(0), piece),
+            Vec::<PathBuf>::new(),
+            "of {}",
+            path.display()
+        );
     }
     // And the product's own way back, with the whole log and the long-term key, leads nowhere.
     let vault = Vault::open(node.erasable(), Arc::new(HostDisk), Box::new(OsRandom)).unwrap();

@@ -80,6 +80,7 @@ pub(crate) fn state_root(store: &Store<'_>) -> Result<Digest> {
 }
 
 /// Counts and sizes of a statement, for its trigger.
+#[derive(Debug, Clone)]
 pub(crate) struct StatementCounts {
     definition: GroupDefinition,
     members: u64,

@@ -9,7 +9,7 @@ use tacit_protocol::field::FieldElement;
 use tacit_protocol::group::GroupDefinition;
 use tacit_protocol::hash::Digest;
 use tacit_protocol::ids::{Binder, GroupId, NodeIndex, StatementId};
-use tacit_protocol::opening::{CHUNK, Ciphertext, Partial};
+use tacit_protocol::opening::{CHUNK, Partial};
 use tacit_protocol::point::Point;
 use tacit_protocol::signature::SealedBody;
 use tacit_protocol::statement::{Statement, Status};
@@ -121,6 +121,17 @@ pub struct SignatureEntry {
     pub entry: Vec<u8>,
 }
 
+/// A statement about which a node may have something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The statement.
+    pub id: StatementId,
+    /// Where it stands.
+    pub status: Status,
+    /// Whether nothing about its key is due from the node now: it has spoken, or it is too late for it.
+    pub has_spoken: bool,
+}
+
 /// How far the opening of a triggered statement is.
 #[derive(Debug, Clone)]
 pub struct OpeningView {
@@ -133,8 +144,8 @@ pub struct OpeningView {
 pub struct ChunkView {
     /// From 0.
     pub chunk: u32,
-    /// The ciphertexts, once a valid `Unseal` is in the log.
-    pub items: Option<Vec<Ciphertext>>,
+    /// Whether its ciphertexts are in the log.
+    pub unsealed: bool,
     /// Nodes that posted an `Unseal`, good or not.
     pub unsealers: Vec<NodeIndex>,
     /// Nodes that posted partial decryptions, with whether they are good.
@@ -286,9 +297,32 @@ impl Ledger {
         Ok(self.store().opened_positions(id)?)
     }
 
-    /// Statements whose erasure a node hasn't attested: all that it may still have to do something about.
-    pub fn unattested(&self, node: NodeIndex) -> Result<Vec<StatementId>, LedgerError> {
-        Ok(self.store().unattested(node)?)
+    /// Statements whose erasure a node hasn't attested: all that it may still have to do something about,
+    /// in the order of their creation.
+    pub fn unattested(&self, node: NodeIndex) -> Result<Vec<Unfinished>, LedgerError> {
+        let store = self.store();
+        let rows = store.unattested(node)?;
+        rows.into_iter()
+            .map(|(at, status, phase)| {
+                let has_spoken = match status {
+                    Status::Preparing => {
+                        let spoken = store.spoken(&at, node)?;
+                        spoken.contains(&phase)
+                            || (phase != Phase::Keys && !spoken.contains(&Phase::Keys))
+                    }
+                    Status::Collecting => {
+                        store.holders(&at.statement)?.contains(&node)
+                            || !store.spoken(&at, node)?.contains(&Phase::Keys)
+                    }
+                    _ => false,
+                };
+                Ok(Unfinished {
+                    id: at.statement,
+                    status,
+                    has_spoken,
+                })
+            })
+            .collect()
     }
 
     /// Where the key generation of a statement's current attempt stands.
@@ -305,6 +339,11 @@ impl Ledger {
         )?))
     }
 
+    /// How often a key generation's state was rebuilt from its messages since the database was opened.
+    pub fn keygen_replays(&self) -> u64 {
+        self.keygen_cache().replays()
+    }
+
     /// How far the opening of a statement is; `None` unless it was triggered.
     pub fn opening(&self, id: &StatementId) -> Result<Option<OpeningView>, LedgerError> {
         let store = self.store();
@@ -315,17 +354,13 @@ impl Ledger {
         for chunk in 0..row.count.div_ceil(CHUNK as u64) as u32 {
             chunks.push(ChunkView {
                 chunk,
-                items: store.unseal(id, chunk)?,
+                unsealed: store.is_unsealed(id, chunk)?,
                 unsealers: store
-                    .posts(id, PostKind::Unseal, chunk)?
+                    .posters(id, PostKind::Unseal, chunk)?
                     .into_iter()
                     .map(|p| p.0)
                     .collect(),
-                partials: store
-                    .posts(id, PostKind::Partial, chunk)?
-                    .into_iter()
-                    .map(|p| (p.0, p.1))
-                    .collect(),
+                partials: store.posters(id, PostKind::Partial, chunk)?,
             });
         }
         Ok(Some(OpeningView { chunks }))

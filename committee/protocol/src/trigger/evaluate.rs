@@ -31,7 +31,24 @@ impl Trigger {
     }
 
     /// Checks that it names only classes that exist and could hold if everybody signed.
+    ///
+    /// Each atom is compared with its class, and the smallest list, for which bounds of different classes
+    /// add up (one signs under one class), with the group. Members in several classes are counted in each,
+    /// so a trigger that asks more of overlapping classes than their union has is not found out.
     pub fn check_reachable(&self, counts: &impl Counts) -> Result<(), TriggerError> {
+        self.check_atoms(counts)?;
+        let (needs, have) = (
+            self.smallest_list(counts),
+            counts.members(None).unwrap_or(0),
+        );
+        if needs > have {
+            let whom = "members".to_string();
+            return Err(TriggerError::Unreachable { needs, whom, have });
+        }
+        Ok(())
+    }
+
+    fn check_atoms(&self, counts: &impl Counts) -> Result<(), TriggerError> {
         match self {
             Trigger::Count { class, .. } => {
                 let have = match counts.members(class.as_ref()) {
@@ -54,13 +71,13 @@ impl Trigger {
                 }
                 Ok(())
             }
-            Trigger::All(parts) => parts.iter().try_for_each(|t| t.check_reachable(counts)),
+            Trigger::All(parts) => parts.iter().try_for_each(|t| t.check_atoms(counts)),
             // One reachable way is enough, but every class must exist.
             Trigger::Any(parts) => {
                 let mut first = Ok(());
                 let mut reachable = false;
                 for part in parts {
-                    match part.check_reachable(counts) {
+                    match part.check_atoms(counts) {
                         Ok(()) => reachable = true,
                         Err(e @ TriggerError::UnknownClass { .. }) => return Err(e),
                         Err(e) => first = first.and(Err(e)),

@@ -189,3 +189,28 @@ fn the_smallest_list_is_never_shown_too_large_and_takes_no_time_on_a_hostile_tri
         4
     );
 }
+
+#[test]
+fn a_trigger_that_needs_more_signers_than_there_are_members_is_refused() {
+    struct Three;
+    impl Counts for Three {
+        fn count(&self, _: Option<&ClassName>) -> u64 {
+            0
+        }
+        fn members(&self, _: Option<&ClassName>) -> Option<u64> {
+            Some(3)
+        }
+    }
+    // Both classes have three members and the group too: each member signs under one of them.
+    let both = Trigger::parse("count(alpha) >= 3 and count(beta) >= 3").unwrap();
+    assert!(matches!(
+        both.check_reachable(&Three),
+        Err(TriggerError::Unreachable {
+            needs: 6,
+            have: 3,
+            ..
+        })
+    ));
+    let either = Trigger::parse("count(alpha) >= 3 or count(beta) >= 3").unwrap();
+    assert_eq!(either.check_reachable(&Three), Ok(()));
+}
