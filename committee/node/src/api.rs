@@ -30,7 +30,10 @@ use tokio::sync::{Semaphore, oneshot};
 use tracing::error;
 
 pub use committee::{Committee, CommitteeError};
-pub use limits::{Limits, MAX_ENTRY_SUBMISSION, MAX_SIGNATURE_SUBMISSION, ServerLimits};
+pub use limits::{
+    Limits, MAX_GROUP_SUBMISSION, MAX_MEMBER_SUBMISSION, MAX_SIGNATURE_SUBMISSION,
+    MAX_STATEMENT_SUBMISSION, ServerLimits,
+};
 pub use log::{LedgerRead, Log, NodeLog, Standing};
 pub use problem::{ApiError, PROBLEM_TYPE, Problem};
 pub use routes::metrics;

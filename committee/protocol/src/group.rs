@@ -26,6 +26,20 @@ pub const MAX_RECORD_NAME: usize = 256;
 /// Most creators that a group names.
 pub const MAX_CREATORS: usize = 64;
 
+/// Longest encoding of an entry that creates a group, in bytes.
+pub const MAX_GROUP_CREATE: usize = {
+    let key = 32;
+    let text = 4 + MAX_NAME;
+    let registrars = 4 + MAX_REGISTRARS * key;
+    let classes = 4 + MAX_CLASSES * (4 + MAX_CLASS_NAME);
+    let creators = 4 + MAX_CREATORS * key;
+    1 + 32 + text + 16 + 1 + registrars + 1 + classes + creators + key + 64 + MAX_SIGNATURES
+};
+/// Longest encoding of an entry that enrols a member, in bytes.
+pub const MAX_ENROL: usize = 1 + 4 * 32 + (4 + MAX_CLASSES * 2) + MAX_SIGNATURES;
+/// Longest encoding of registrars' signatures, in bytes.
+const MAX_SIGNATURES: usize = 4 + MAX_REGISTRARS * (1 + 64);
+
 /// Name of a class: 1 to 32 of `a-z 0-9 - _`, starting with a letter.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClassName(String);
@@ -474,4 +488,59 @@ pub fn enrolment_message(group: &GroupId, leaf: &Fr, binder: &Binder) -> Fr {
 pub fn digest_to_field(digest: &crate::hash::Digest) -> Fr {
     use ark_ff::PrimeField as _;
     Fr::from_be_bytes_mod_order(&digest.0[1..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::Entry;
+    use crate::hash::Digest;
+    use crate::keys::SigningKey;
+
+    fn signatures() -> Vec<RegistrarSignature> {
+        let signature = |registrar| RegistrarSignature {
+            registrar,
+            signature: Signature([1; 64]),
+        };
+        (0..MAX_REGISTRARS as u8).map(signature).collect()
+    }
+
+    #[test]
+    fn the_longest_entries_have_their_bounds() {
+        let key = SigningKey::from_seed([1; 32]).public();
+        let class = ClassName::new(&"c".repeat(MAX_CLASS_NAME)).unwrap();
+        let definition = GroupDefinition {
+            fingerprint: Fingerprint(Digest::ZERO),
+            name: "n".repeat(MAX_NAME),
+            nonce: [0; 16],
+            roster: GroupRoster::Growing,
+            registrars: vec![key; MAX_REGISTRARS],
+            threshold: 9,
+            classes: vec![class; MAX_CLASSES],
+            creators: vec![key; MAX_CREATORS],
+            creator: key,
+        };
+        let create = Entry::GroupCreate(GroupCreate {
+            definition,
+            creator: Signature([1; 64]),
+            registrars: signatures(),
+        });
+        let bytes = create.to_bytes();
+        assert_eq!(Entry::parse(&bytes), Ok(create));
+        assert_eq!(bytes.len(), MAX_GROUP_CREATE);
+
+        let enrol = Entry::Enrol(Enrol {
+            attestation: Attestation {
+                group: GroupId(Digest::ZERO),
+                subject: Subject(Digest::ZERO),
+                binder: Binder(Digest::ZERO),
+                leaf: FieldElement(Fr::from(1u8)),
+                classes: (0..MAX_CLASSES as u16).collect(),
+            },
+            registrars: signatures(),
+        });
+        let bytes = enrol.to_bytes();
+        assert_eq!(Entry::parse(&bytes), Ok(enrol));
+        assert_eq!(bytes.len(), MAX_ENROL);
+    }
 }

@@ -18,6 +18,9 @@ pub const MAX_TESTIMONY: usize = 16 * 1024;
 /// Length of the authentication tag after the payload.
 pub const TAG_BYTES: usize = 16;
 
+/// Longest encoding of an entry with a sealed signature, in bytes.
+pub const MAX_SIGN: usize = 1 + 32 + (1 + 2) + 4 + 3 * 32 + PROOF_BYTES;
+
 /// What a nullifier is spent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContextKind {
@@ -207,6 +210,24 @@ mod tests {
         let (mine, forged) = (body(1), body(2));
         assert_eq!(mine.ct(), forged.ct());
         assert_ne!(mine.id(), forged.id());
+    }
+
+    #[test]
+    fn the_longest_entry_and_the_longest_body_have_their_bounds() {
+        let sign = Sign {
+            statement: StatementId(Digest::ZERO),
+            class: Some(1),
+            floor: 0,
+            nullifier: FieldElement(Fr::from(1u8)),
+            ct: FieldElement(Fr::from(1u8)),
+            payload_hash: Digest::ZERO,
+            proof: [0; PROOF_BYTES],
+        };
+        let entry = crate::entry::Entry::Sign(sign);
+        assert_eq!(entry.to_bytes().len(), MAX_SIGN);
+        let mut longest = body(1);
+        longest.payload = vec![0; PAYLOAD_SIZES[2] + TAG_BYTES];
+        assert_eq!(longest.to_bytes().len(), MAX_BODY);
     }
 
     #[test]

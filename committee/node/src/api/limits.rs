@@ -3,12 +3,22 @@
 
 use std::time::Duration;
 
-use tacit_protocol::{entry::MAX_ENTRY, proof::MAX_SUBMISSION};
+use tacit_protocol::{
+    entry::MAX_ENTRY,
+    group::{MAX_ENROL, MAX_GROUP_CREATE},
+    signature::{MAX_BODY, MAX_SIGN},
+};
 
+/// Bytes around an entry in a submission: its length, and whether there is a body.
+const AROUND: usize = 4 + 1;
+/// Longest submission of a group, in bytes.
+pub const MAX_GROUP_SUBMISSION: usize = AROUND + MAX_GROUP_CREATE;
+/// Longest submission of a member, in bytes.
+pub const MAX_MEMBER_SUBMISSION: usize = AROUND + MAX_ENROL;
+/// Longest submission of a statement, in bytes.
+pub const MAX_STATEMENT_SUBMISSION: usize = AROUND + MAX_ENTRY;
 /// Longest submission of a signature, in bytes: an entry and its sealed body.
-pub const MAX_SIGNATURE_SUBMISSION: usize = MAX_SUBMISSION;
-/// Longest submission without a sealed body, in bytes: the entry's length, the entry, "no body".
-pub const MAX_ENTRY_SUBMISSION: usize = 4 + MAX_ENTRY + 1;
+pub const MAX_SIGNATURE_SUBMISSION: usize = AROUND + MAX_SIGN + MAX_BODY;
 /// Blocks whose receipts are at hand.
 pub const RECENT_BLOCKS: usize = 16;
 

@@ -1,5 +1,8 @@
 //! Submissions: checked cheaply here, judged by the log, answered with a receipt.
 //!
+//! Everybody may send, so nothing is decoded before its kind is known to be the route's: what users
+//! send holds at most one point, and what nodes say, which may hold a thousand, belongs to no route.
+//!
 //! A receipt is the entry's bytes, its path in its block and the certified header: nobody has to
 //! take this node's word for it. Sending what is final already gives its receipt again, and so does
 //! the same signature with another proof.
@@ -19,8 +22,8 @@ use bytes::Bytes;
 use tacit_protocol::{
     block::entry_leaves,
     certificate::CertifiedHeader,
-    codec::{Decode as _, DecodeError, Encode as _},
-    entry::{Entry, EntryError},
+    codec::{Decode as _, DecodeError, Encode as _, Reader},
+    entry::{Entry, EntryError, Kind, MAX_ENTRY},
     hash::Digest,
     ids::{GroupId, StatementId},
     merkle::Path,
@@ -30,7 +33,10 @@ use tokio::{sync::OnceCell, time::timeout_at};
 
 use super::{
     Api, ApiError,
-    limits::{MAX_ENTRY_SUBMISSION, MAX_SIGNATURE_SUBMISSION, RECENT_BLOCKS},
+    limits::{
+        MAX_GROUP_SUBMISSION, MAX_MEMBER_SUBMISSION, MAX_SIGNATURE_SUBMISSION,
+        MAX_STATEMENT_SUBMISSION, RECENT_BLOCKS,
+    },
     lock,
 };
 use crate::{block::LogBlock, machine::Position, mempool::Outcome};
@@ -51,32 +57,48 @@ pub(super) enum Route {
 impl Route {
     fn max_bytes(self) -> usize {
         match self {
+            Self::Groups => MAX_GROUP_SUBMISSION,
+            Self::Members(_) => MAX_MEMBER_SUBMISSION,
+            Self::Statements => MAX_STATEMENT_SUBMISSION,
             Self::Signatures(_) => MAX_SIGNATURE_SUBMISSION,
-            Self::Groups | Self::Members(_) | Self::Statements => MAX_ENTRY_SUBMISSION,
         }
     }
 
-    /// Whether this entry belongs here. Nodes' entries belong nowhere in the API.
-    fn check(self, entry: &Entry, with_body: bool) -> Result<(), ApiError> {
-        let fits = match (self, entry) {
-            (Self::Groups, Entry::GroupCreate(_)) => Ok(()),
+    /// Whether an entry of this kind belongs here, by its first byte. Nodes' entries belong nowhere in
+    /// the API. Kinds that nobody serves go on to the decoder, which refuses them at that byte.
+    fn check_kind(self, submission: &[u8]) -> Result<(), ApiError> {
+        let mut reader = Reader::new(submission);
+        let entry = reader.bytes("an entry", MAX_ENTRY).map_err(malformed)?;
+        let kind = entry.first().copied().and_then(Kind::from_code);
+        let fits = match (self, kind) {
+            (_, None | Some(Kind::Remove | Kind::Withdraw | Kind::RecordOpen))
+            | (Self::Groups, Some(Kind::GroupCreate))
+            | (Self::Members(_), Some(Kind::Enrol))
+            | (Self::Statements, Some(Kind::StatementPropose))
+            | (Self::Signatures(_), Some(Kind::Sign)) => Ok(()),
             (Self::Groups, _) => Err("this route takes the entry that creates a group"),
-            (Self::Members(id), Entry::Enrol(e)) if e.attestation.group == id => Ok(()),
-            (Self::Members(_), Entry::Enrol(_)) => Err("the enrolment is for another group"),
             (Self::Members(_), _) => Err("this route takes the entry that enrols a member"),
-            (Self::Statements, Entry::StatementPropose(_)) => Ok(()),
             (Self::Statements, _) => Err("this route takes the entry that proposes a statement"),
-            (Self::Signatures(id), Entry::Sign(sign)) if sign.statement == id => Ok(()),
-            (Self::Signatures(_), Entry::Sign(_)) => Err("the signature is for another statement"),
             (Self::Signatures(_), _) => Err("this route takes sealed signatures"),
         };
-        fits.map_err(ApiError::WrongRoute)?;
-        if with_body && !matches!(self, Self::Signatures(_)) {
-            return Err(ApiError::WrongRoute(
-                "only a signature comes with a sealed body",
-            ));
-        }
-        Ok(())
+        fits.map_err(ApiError::WrongRoute)
+    }
+
+    /// Whether this entry, of a kind that belongs here, is about what the path names.
+    fn check(self, entry: &Entry, with_body: bool) -> Result<(), ApiError> {
+        let fits = match (self, entry) {
+            (Self::Members(id), Entry::Enrol(e)) if e.attestation.group != id => {
+                Err("the enrolment is for another group")
+            }
+            (Self::Signatures(id), Entry::Sign(sign)) if sign.statement != id => {
+                Err("the signature is for another statement")
+            }
+            (Self::Groups | Self::Members(_) | Self::Statements, _) if with_body => {
+                Err("only a signature comes with a sealed body")
+            }
+            _ => Ok(()),
+        };
+        fits.map_err(ApiError::WrongRoute)
     }
 }
 
@@ -119,14 +141,15 @@ impl Api {
         // Taken only now: a body that trickles in takes a connection and nobody's place.
         let places = self.submission_places();
         let _place = places.try_acquire().map_err(|_| ApiError::Busy)?;
+        route.check_kind(&body)?;
+        // A node that is behind would refuse what is valid, and one that is cut off would only wait.
+        self.ready()?;
         let submission = Submission::from_bytes(&body).map_err(malformed)?;
         let entry = Entry::parse(&submission.entry).map_err(|error| match error {
             EntryError::Decode(error) => malformed(error),
             EntryError::TooLong(_) => ApiError::Malformed(error.to_string()),
         })?;
         route.check(&entry, submission.body.is_some())?;
-        // A node that is behind would refuse what is valid, and one that is cut off would only wait.
-        self.ready()?;
         let deadline = Instant::now() + self.0.limits.finality_time;
         let body = submission.body.map(|body| Bytes::from(body.to_bytes()));
         let mut stopping = self.0.stopping.clone();

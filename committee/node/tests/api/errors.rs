@@ -7,12 +7,15 @@ use axum::{
     http::{Method, Request, StatusCode, header},
 };
 use tacit_node::{
-    api::{ApiError, MAX_ENTRY_SUBMISSION, MAX_SIGNATURE_SUBMISSION},
+    api::{
+        ApiError, MAX_GROUP_SUBMISSION, MAX_MEMBER_SUBMISSION, MAX_SIGNATURE_SUBMISSION,
+        MAX_STATEMENT_SUBMISSION,
+    },
     machine::Refusal,
 };
 use tacit_protocol::{
     codec::Encode as _,
-    entry::{Entry, Erased, ErasureReason, NodeEntry, NodeStatement},
+    entry::{Entry, Erased, ErasureReason, Kind, NodeEntry, NodeStatement},
     group::GroupDefinition,
     hash::Digest,
     ids::{GroupId, StatementId},
@@ -154,9 +157,9 @@ async fn a_body_over_the_routes_bound_is_refused() {
     let client = Client::new(&TestLog::new());
     let (group, statement) = (GroupId(Digest(NOBODY)), StatementId(Digest(NOBODY)));
     for (path, max) in [
-        ("/v1/groups".to_string(), MAX_ENTRY_SUBMISSION),
-        (path("groups", group, "/members"), MAX_ENTRY_SUBMISSION),
-        ("/v1/statements".to_string(), MAX_ENTRY_SUBMISSION),
+        ("/v1/groups".to_string(), MAX_GROUP_SUBMISSION),
+        (path("groups", group, "/members"), MAX_MEMBER_SUBMISSION),
+        ("/v1/statements".to_string(), MAX_STATEMENT_SUBMISSION),
         (
             path("statements", statement, "/signatures"),
             MAX_SIGNATURE_SUBMISSION,
@@ -231,6 +234,31 @@ async fn what_the_encoding_knows_and_this_version_does_not_serve_is_said_to_be_u
     let mut removal = plain(create_group(1));
     removal[4] = 3;
     expect(&client, "/v1/groups", removal, 422, "unsupported").await;
+}
+
+#[tokio::test]
+async fn nothing_is_decoded_of_what_belongs_to_another_route() {
+    let log = TestLog::new();
+    let (group, id) = people::collecting(&log);
+    let client = Client::new(&log);
+    for route in [
+        "/v1/groups".to_string(),
+        path("groups", group, "/members"),
+        "/v1/statements".to_string(),
+        path("statements", id, "/signatures"),
+    ] {
+        // A thousand points would cost their sender nothing: here they aren't even points.
+        for kind in [Kind::Partial, Kind::Unseal, Kind::DkgDeal] {
+            let junk = Submission {
+                entry: [vec![kind as u8], vec![0xff; 500]].concat(),
+                body: None,
+            };
+            expect(&client, &route, junk.to_bytes(), 422, "wrong-route").await;
+            let mut bodiless = junk.to_bytes();
+            bodiless.pop();
+            expect(&client, &route, bodiless, 422, "wrong-route").await;
+        }
+    }
 }
 
 #[tokio::test]
