@@ -94,12 +94,20 @@ impl BlockLimits {
 pub const MAX_PENDING_ENTRIES: usize = 20_000;
 /// Bytes of waiting entries with their sealed bodies.
 pub const MAX_PENDING_BYTES: usize = 128 * 1024 * 1024;
-/// Submissions that wait to be admitted, from clients and peers together.
+/// Submissions of clients and of this node's reconcilers that wait to be admitted.
 pub const MAX_ADMISSIONS: usize = 2048;
-/// The part of [`MAX_ADMISSIONS`] that peers' gossip may fill, all peers together.
-pub const MAX_PEER_ADMISSIONS: usize = 1024;
+/// Submissions that one peer may have waiting to be admitted: a full gossip message.
+pub const MAX_PEER_ADMISSIONS: usize = MAX_GOSSIP_ENTRIES;
+/// Bytes of what one peer may have waiting to be admitted: twice what a sender puts into one message.
+pub const MAX_PEER_ADMISSION_BYTES: usize = 2 * gossip::BATCH_BYTES;
+/// This node's own submissions go before its peers', but for one turn in so many.
+pub const PEERS_TURN: usize = 4;
 /// Submissions that are admitted in one go (one ledger call, one proof batch).
 pub const MAX_ADMISSION_BATCH: usize = 64;
+/// Bytes of entries after which no more are admitted in the same go. Blocks wait meanwhile, and an entry
+/// costs at most about 2 microseconds a byte: points of 32 bytes at some 60 microseconds, decoded and
+/// judged. With one entry beyond it a go is 128 KiB at most, a quarter of a second.
+pub const MAX_ADMISSION_BATCH_BYTES: usize = 32 * 1024;
 /// Clients that wait for the same entry.
 pub const MAX_WAITERS_PER_ENTRY: usize = 64;
 /// Outcomes that are remembered, so that repeated gossip costs nothing.

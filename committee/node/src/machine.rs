@@ -9,8 +9,9 @@ use std::{error::Error, fmt, sync::Arc};
 use bytes::Bytes;
 use tacit_protocol::{
     block::Block,
+    entry::{About, Kind},
     hash::{Digest, Hasher},
-    ids::{EntryId, StatementId},
+    ids::{EntryId, NodeIndex, StatementId},
 };
 
 use crate::block::LogBlock;
@@ -61,6 +62,41 @@ pub struct Position {
     pub height: u64,
     /// The entry's place in the block, from 0.
     pub index: u32,
+}
+
+/// A place in the log that only one entry can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// A member's one signature on a statement.
+    Signature {
+        /// The statement.
+        statement: StatementId,
+        /// The member's nullifier for it.
+        nullifier: [u8; 32],
+    },
+    /// A node's word on one question.
+    Word {
+        /// The node.
+        node: NodeIndex,
+        /// What it says.
+        kind: Kind,
+        /// About which statement.
+        statement: StatementId,
+        /// About what of it.
+        about: About,
+    },
+}
+
+/// What an entry claims to be, read from outside: cheap, and nothing of it is checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// The node whose word it is, if it is one's.
+    pub author: Option<NodeIndex>,
+    /// The place that it wants.
+    pub place: Option<Place>,
+    /// What counts of it: entries with the same place and content are the same thing. A signature's proof
+    /// isn't part of it, because anybody can make another proof of one.
+    pub content: Bytes,
 }
 
 /// An entry that may be put into a block.
@@ -190,6 +226,14 @@ pub trait StateMachine: Send + 'static {
     /// Judges a proposed block on its ancestors. Time, limits and the entries' root are checked by
     /// the caller.
     fn check(&mut self, ancestors: &[Arc<LogBlock>], block: &LogBlock) -> Result<Checked, Fault>;
+
+    /// What an entry claims to be. Cheap, and called by anyone: it sees neither state nor points.
+    fn outline(_entry: &Bytes) -> Outline
+    where
+        Self: Sized,
+    {
+        Outline::default()
+    }
 
     /// Judges an entry against the applied state.
     fn admit(&mut self, entry: &[u8]) -> Result<Admission, Fault>;

@@ -2,54 +2,48 @@
 //!
 //! A mempool only ever offers: what it holds was admitted against the applied state and with its
 //! proofs verified, but only a block's check decides. It is memory: after a crash the client sends
-//! the same bytes again. Every queue in it is bounded, and peers can fill only their part.
+//! the same bytes again. Every queue in it is bounded, and no peer can fill more than its own part.
 
 mod admission;
 mod gossiping;
 mod pool;
+mod queue;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tacit_protocol::ids::EntryId;
-use tokio::sync::{mpsc, oneshot};
+use tacit_protocol::ids::{EntryId, NodeIndex};
+use tokio::sync::oneshot;
+use tracing::debug;
 
 pub(crate) use admission::Admitter;
 pub(crate) use gossiping::Gossiper;
 pub(crate) use pool::Pool;
 pub use pool::{Outcome, PeerView};
+use queue::{Arrivals, Incoming, Offer, Queue};
 
 use crate::{
     block::{LogBlock, entry_id},
+    engine::PublicKey,
     gossip::Submission,
-    limits::{BlockLimits, MAX_ADMISSIONS},
-    machine::{BodyKey, Candidate, Refusal},
+    limits::BlockLimits,
+    machine::{BodyKey, Candidate, Outline, Refusal},
     time::NowMs,
     watch::Follower,
 };
-
-/// What waits for the admission task.
-pub(crate) enum Incoming {
-    /// A client's or a reconciler's.
-    Local(EntryId, Submission),
-    /// A peer's.
-    Peer(EntryId, Submission),
-    /// Entries that weren't valid on some ancestors: look at them again.
-    Recheck(Vec<EntryId>),
-}
 
 /// Submits entries, and says what became of them. Cheap to clone.
 #[derive(Clone)]
 pub struct Mempool {
     pool: Arc<Pool>,
-    queue: mpsc::Sender<Incoming>,
+    queue: Queue,
 }
 
 impl Mempool {
-    pub(crate) fn new(limits: BlockLimits, now: NowMs) -> (Self, mpsc::Receiver<Incoming>) {
-        let (queue, incoming) = mpsc::channel(MAX_ADMISSIONS);
+    pub(crate) fn new(limits: BlockLimits, now: NowMs) -> (Self, Arrivals) {
+        let (queue, arrivals) = queue::queue();
         let pool = Arc::new(Pool::new(limits, now));
-        (Self { pool, queue }, incoming)
+        (Self { pool, queue }, arrivals)
     }
 
     pub(crate) fn pool(&self) -> &Arc<Pool> {
@@ -72,25 +66,43 @@ impl Mempool {
             return outcome;
         }
         let id = entry_id(&submission.entry);
-        if self.pool.wait_for(id, waiter)
-            && self
-                .queue
-                .try_send(Incoming::Local(id, submission))
-                .is_err()
-        {
+        if self.pool.wait_for(id, waiter) && !self.queue.local(Incoming::Local(id, submission)) {
             self.pool.busy(id);
         }
         outcome
     }
 
-    /// Takes what a peer passed on, within the peers' part of the queue.
-    pub(crate) fn offer(&self, submission: Submission) {
+    /// Takes what a peer passed on, if it is news and within the peer's part of the queue. `outline` says
+    /// what the entry claims to be.
+    ///
+    /// Nodes push only what was given to them by their own clients and reconcilers, and clients can't
+    /// give them a node's entry. So a node's entry that comes from another than its author (at
+    /// `position` in the committee) comes from nobody honest: it is dropped unseen.
+    pub(crate) fn offer(
+        &self,
+        peer: &PublicKey,
+        position: Option<usize>,
+        submission: Submission,
+        outline: impl FnOnce(&Bytes) -> Outline,
+    ) {
         let id = entry_id(&submission.entry);
-        if !self.pool.is_news(&id) || !self.pool.reserve_peer_admission() {
+        if !self.pool.is_news(&id) {
             return;
         }
-        if self.queue.try_send(Incoming::Peer(id, submission)).is_err() {
-            self.pool.release_peer_admission();
+        let outline = outline(&submission.entry);
+        let foreign = |author: NodeIndex| position != Some(usize::from(author));
+        if outline.author.is_some_and(foreign) {
+            debug!(?peer, entry = %id, "a node pushed what another is to say");
+            return;
+        }
+        let offer = Offer {
+            peer: peer.clone(),
+            id,
+            submission,
+            outline,
+        };
+        if !self.queue.peer(offer) {
+            debug!(?peer, "a peer has pushed more than its share");
         }
     }
 
@@ -108,7 +120,7 @@ impl Mempool {
         if !ids.is_empty() {
             self.pool.suspect(&ids);
             // If the queue is full, the next commit has them looked at.
-            drop(self.queue.try_send(Incoming::Recheck(ids)));
+            self.queue.local(Incoming::Recheck(ids));
         }
     }
 

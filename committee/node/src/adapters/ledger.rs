@@ -4,13 +4,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tacit_ledger as ledger;
-use tacit_protocol::{block::Block, codec::Encode as _, entry::Entry, hash::Digest};
+use tacit_protocol::{
+    block::Block,
+    codec::Encode as _,
+    entry::{Entry, Envelope, Kind},
+    hash::Digest,
+    signature::PROOF_BYTES,
+};
 
 use crate::{
     block::LogBlock,
     machine::{
         Admission, Applied, BodyKey, BodyNeed, Built, Candidate, Checked, Committed, Fault,
-        Position, ProofClaim, Refusal, StateMachine,
+        Outline, Place, Position, ProofClaim, Refusal, StateMachine,
     },
 };
 
@@ -124,6 +130,35 @@ impl StateMachine for LedgerMachine {
                 bodies: needs(effects.bodies),
             },
         })
+    }
+
+    fn outline(entry: &Bytes) -> Outline {
+        if let Ok(Some(envelope)) = Envelope::peek(entry) {
+            return Outline {
+                author: Some(envelope.node),
+                place: Some(Place::Word {
+                    node: envelope.node,
+                    kind: envelope.kind,
+                    statement: envelope.statement,
+                    about: envelope.about,
+                }),
+                content: entry.clone(),
+            };
+        }
+        if entry.first() == Some(&(Kind::Sign as u8))
+            && let Ok(Entry::Sign(sign)) = Entry::parse(entry)
+        {
+            return Outline {
+                author: None,
+                place: Some(Place::Signature {
+                    statement: sign.statement,
+                    nullifier: sign.nullifier.to_le_bytes(),
+                }),
+                // The proof is the last field.
+                content: entry.slice(..entry.len().saturating_sub(PROOF_BYTES)),
+            };
+        }
+        Outline::default()
     }
 
     fn admit(&mut self, entry: &[u8]) -> Result<Admission, Fault> {

@@ -255,6 +255,12 @@ fn refused(code: &'static str) -> Row {
             "Signed already",
             "Each member signs a statement once. Look for the receipt of the first signature.",
         ),
+        "signature-waiting" => (
+            S::CONFLICT,
+            code,
+            "Another signature waits",
+            "Send the bytes that you sent first again: each member signs a statement once.",
+        ),
         "duplicate" | "repeated" => (
             S::CONFLICT,
             code,

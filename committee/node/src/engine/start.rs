@@ -1,6 +1,6 @@
 //! Starting a node: every part in the order in which it may rely on those before.
 
-use std::{num::NonZeroU64, sync::Arc};
+use std::{collections::BTreeSet, num::NonZeroU64, sync::Arc};
 
 use commonware_actor::Feedback;
 use commonware_broadcast::buffered;
@@ -190,7 +190,8 @@ where
     let fetch_timeout = NonZeroDuration::new(timing.fetch_timeout)
         .ok_or(TimingError::Zero("the fetch time-out"))?;
     let public_key = key.public_key();
-    let scheme = Scheme::signer(&namespace, committee, key).ok_or(EngineError::NotAMember)?;
+    let scheme =
+        Scheme::signer(&namespace, committee.clone(), key).ok_or(EngineError::NotAMember)?;
     let epocher = FixedEpocher::new(NonZeroU64::MAX);
     let pages = CacheRef::new(limits::PAGE_BYTES, limits::PAGES);
     let mut tasks = Tasks(Vec::new());
@@ -198,7 +199,7 @@ where
     // Memory around the ledger, then the ledger itself, on a thread of its own.
     let clock_context = context.child("clock");
     let now: NowMs = Arc::new(move || clock.now(&clock_context));
-    let (mempool, incoming) = Mempool::new(limits, now.clone());
+    let (mempool, arrivals) = Mempool::new(limits, now.clone());
     let (bodies, body_queue) = Bodies::new();
     let proofs = Proofs::new(verifier);
     let on_commit = {
@@ -332,7 +333,18 @@ where
         ledger: ledger.clone(),
         proofs: proofs.clone(),
         bodies: store.clone(),
-        incoming,
+        arrivals,
+        block: {
+            let mut blocker = blocker.clone();
+            Box::new(move |peer| {
+                commonware_p2p::block!(
+                    blocker,
+                    peer,
+                    "a node pushed a word of its own that is none"
+                );
+            })
+        },
+        offenders: BTreeSet::new(),
     };
     let handle = context
         .child("admission")
@@ -346,6 +358,7 @@ where
         receiver,
         pause: profile.push_pause(),
     };
+        committee,
     let handle = context
         .child("gossip")
         .spawn(move |context| gossiper.run(context));

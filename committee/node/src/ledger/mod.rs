@@ -21,7 +21,9 @@ use self::task::Owner;
 use crate::{
     block::LogBlock,
     limits::MAX_LEDGER_REQUESTS,
-    machine::{Admission, Applied, Built, Candidate, Checked, Committed, Fault, StateMachine},
+    machine::{
+        Admission, Applied, Built, Candidate, Checked, Committed, Fault, Outline, StateMachine,
+    },
     watch::{Follower, Publisher},
 };
 
@@ -118,6 +120,7 @@ pub struct Ledger {
     requests: mpsc::Sender<Request>,
     deliveries: mpsc::UnboundedSender<Delivery>,
     applied: Follower<Applied>,
+    outline: fn(&Bytes) -> Outline,
 }
 
 /// The ledger task has ended, so the node is ending.
@@ -193,7 +196,13 @@ impl Ledger {
         .await
     }
 
-    /// Judges entries against the applied state, in order.
+    /// What an entry claims to be, without asking the task.
+    pub(crate) fn outline(&self, entry: &Bytes) -> Outline {
+        (self.outline)(entry)
+    }
+
+    /// Judges entries against the applied state, in order. Blocks wait meanwhile, so few are asked about
+    /// at a time.
     pub(crate) async fn admit(&self, entries: Vec<Bytes>) -> Result<Vec<Admission>, Stopped> {
         self.ask(|reply| Request::Admit { entries, reply }).await
     }
@@ -274,6 +283,7 @@ pub fn ledger<M: StateMachine>(machine: M) -> (Ledger, Reader<M>, LedgerTask) {
         requests,
         deliveries,
         applied,
+        outline: M::outline,
     };
     let task = LedgerTask {
         run: Box::new(move |on_commit| {

@@ -1,4 +1,7 @@
-//! The admission task: cheap checks first, the proof last, many entries in one go.
+//! The admission task: cheap checks first, the proof last, many entries in one go, but never so many that
+//! blocks wait long for the ledger.
+//!
+//! It judges peers' entries as strangers', and a peer itself only by what no honest node does.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -6,17 +9,32 @@ use bytes::Bytes;
 use commonware_runtime::{Clock, Spawner};
 use rand_core::CryptoRng;
 use tacit_protocol::ids::EntryId;
-use tokio::sync::mpsc;
 use tracing::debug;
 
-use super::{Incoming, Outcome, Pool};
+use super::{
+    Outcome, Pool,
+    pool::{self, Contest},
+    queue::{Arrivals, Incoming},
+};
 use crate::{
+    engine::PublicKey,
     gossip::Submission,
     ledger::{Ledger, Stopped},
-    limits::MAX_ADMISSION_BATCH,
-    machine::{Admission, BodyFault, BodyKey, BodyStore, Candidate, ProofClaim, Refusal},
+    limits::{MAX_ADMISSION_BATCH, MAX_ADMISSION_BATCH_BYTES},
+    machine::{Admission, BodyFault, BodyKey, BodyStore, Candidate, Outline, ProofClaim, Refusal},
     proofs::Proofs,
 };
+
+/// Cuts off a peer.
+pub(crate) type Block = Box<dyn FnMut(PublicKey) + Send + Sync>;
+
+/// Why a node's word is refused that its author itself pushed, when no honest node ever pushes such a one.
+///
+/// A node pushes only what its own ledger admitted, and is heard for no other. So it has signed its
+/// word, and made it decode, whatever else it doesn't know yet: a phase, a statement, that it said
+/// this before. Signatures and encodings depend on no state, and nodes with another founding or other
+/// formats don't even connect.
+const OFFENCES: [&str; 2] = ["bad-node-signature", "malformed"];
 
 /// Admits what clients and peers submit.
 pub(crate) struct Admitter {
@@ -24,13 +42,24 @@ pub(crate) struct Admitter {
     pub(crate) ledger: Ledger,
     pub(crate) proofs: Proofs,
     pub(crate) bodies: Arc<dyn BodyStore>,
-    pub(crate) incoming: mpsc::Receiver<Incoming>,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) block: Block,
+    /// Peers that were cut off and of whom something may still be queued.
+    pub(crate) offenders: BTreeSet<PublicKey>,
 }
 
 struct Arrived {
     id: EntryId,
     submission: Submission,
-    local: bool,
+    outline: Outline,
+    /// The peer that passed it on; none for this node's own.
+    peer: Option<PublicKey>,
+}
+
+impl Arrived {
+    fn local(&self) -> bool {
+        self.peer.is_none()
+    }
 }
 
 struct Checked {
@@ -44,18 +73,21 @@ impl Admitter {
     pub(crate) async fn run<E: Spawner + Clock + CryptoRng>(mut self, mut context: E) {
         let mut applied = self.ledger.watch();
         loop {
+            if self.arrivals.no_peer_waits() {
+                self.offenders.clear();
+            }
             let first = tokio::select! {
                 biased;
-                incoming = self.incoming.recv() => match incoming {
-                    Some(incoming) => Some(incoming),
-                    None => return,
-                },
                 changed = applied.changed() => {
                     if changed.is_err() {
                         return;
                     }
                     None
                 }
+                incoming = self.arrivals.next() => match incoming {
+                    Some(incoming) => Some(incoming),
+                    None => return,
+                },
             };
             let done = match first {
                 None => self.recheck(None).await,
@@ -71,18 +103,17 @@ impl Admitter {
     /// Looks again at entries that weren't valid on some ancestors.
     async fn recheck(&self, only: Option<Vec<EntryId>>) -> Result<(), Stopped> {
         let suspects = self.pool.take_suspects(only.as_deref());
-        if suspects.is_empty() {
-            return Ok(());
-        }
-        let (ids, entries): (Vec<_>, Vec<_>) = suspects.into_iter().unzip();
-        let admissions = self.ledger.admit(entries).await?;
         let mut undecided = Vec::new();
-        for (id, admission) in ids.into_iter().zip(admissions) {
-            match admission {
-                // An unfinalized block stands against it: wait for what becomes of that.
-                Admission::Valid { .. } => undecided.push(id),
-                Admission::Final(position) => self.pool.settle(id, &Outcome::Final(position)),
-                Admission::Refused(refusal) => self.pool.settle(id, &Outcome::Refused(refusal)),
+        for portion in portions(suspects) {
+            let (ids, entries): (Vec<_>, Vec<_>) = portion.into_iter().unzip();
+            let admissions = self.ledger.admit(entries).await?;
+            for (id, admission) in ids.into_iter().zip(admissions) {
+                match admission {
+                    // An unfinalized block stands against it: wait for what becomes of that.
+                    Admission::Valid { .. } => undecided.push(id),
+                    Admission::Final(position) => self.pool.settle(id, &Outcome::Final(position)),
+                    Admission::Refused(refusal) => self.pool.settle(id, &Outcome::Refused(refusal)),
+                }
             }
         }
         self.pool.suspect(&undecided);
@@ -95,6 +126,9 @@ impl Admitter {
         first: Incoming,
     ) -> Result<(), Stopped> {
         let arrived = self.batch(first);
+        if arrived.is_empty() {
+            return Ok(());
+        }
         let entries = arrived.iter().map(|a| a.submission.entry.clone()).collect();
         let admissions = self.ledger.admit(entries).await?;
         let mut checked = Vec::new();
@@ -103,7 +137,15 @@ impl Admitter {
                 Admission::Final(position) => {
                     self.pool.settle(arrived.id, &Outcome::Final(position));
                 }
-                Admission::Refused(refusal) => self.refuse(&arrived, refusal),
+                Admission::Refused(refusal) => {
+                    if let Some(peer) = &arrived.peer
+                        && arrived.outline.author.is_some()
+                        && OFFENCES.contains(&refusal.code)
+                    {
+                        self.cut_off(peer);
+                    }
+                    self.refuse(&arrived, refusal);
+                }
                 Admission::Valid { claims, body } => {
                     // A body isn't part of the entry's id: a peer that sends an honest entry with
                     // a wrong body must not have the entry refused.
@@ -121,7 +163,7 @@ impl Admitter {
                         },
                     };
                     match body {
-                        Err(refusal) if arrived.local => self.refuse(&arrived, refusal),
+                        Err(refusal) if arrived.local() => self.refuse(&arrived, refusal),
                         Err(refusal) => {
                             debug!(entry = %arrived.id, code = refusal.code, "a peer's body refused");
                         }
@@ -150,192 +192,100 @@ impl Admitter {
                 self.refuse(&arrived, refusal);
                 continue;
             }
+            let local = arrived.local();
             let candidate = Candidate {
                 id: arrived.id,
                 entry: arrived.submission.entry,
                 proofs: claims.len(),
             };
-            self.pool.insert(candidate, body, arrived.local);
+            self.pool.insert(candidate, body, local, arrived.outline);
         }
         Ok(())
     }
 
-    /// The first submission and those queued behind it, each once.
+    /// The first submission and those queued behind it, each once, as many as may keep the ledger busy.
     fn batch(&mut self, first: Incoming) -> Vec<Arrived> {
         let mut seen = BTreeSet::new();
         let mut batch = Vec::new();
+        let mut bytes = 0;
         let mut next = Some(first);
         while let Some(incoming) = next {
-            let arrived = match incoming {
-                Incoming::Local(id, submission) => Some(Arrived {
-                    id,
-                    submission,
-                    local: true,
-                }),
-                Incoming::Peer(id, submission) => {
-                    self.pool.release_peer_admission();
-                    Some(Arrived {
-                        id,
-                        submission,
-                        local: false,
-                    })
-                }
-                // The next commit looks at them.
-                Incoming::Recheck(_) => None,
-            };
-            if let Some(arrived) = arrived
-                && !self.pool.holds(&arrived.id)
-                && seen.insert((arrived.id, arrived.local))
+            if let Some(arrived) = self.arrive(incoming)
+                && seen.insert((arrived.id, arrived.local()))
             {
+                bytes += arrived.submission.entry.len();
                 batch.push(arrived);
             }
-            if batch.len() == MAX_ADMISSION_BATCH {
+            if batch.len() >= MAX_ADMISSION_BATCH || bytes >= MAX_ADMISSION_BATCH_BYTES {
                 break;
             }
-            next = self.incoming.try_recv().ok();
+            next = self.arrivals.try_next();
         }
         batch
     }
 
+    /// What is worth the ledger's time.
+    fn arrive(&mut self, incoming: Incoming) -> Option<Arrived> {
+        let arrived = match incoming {
+            Incoming::Local(id, submission) => Arrived {
+                id,
+                outline: self.ledger.outline(&submission.entry),
+                submission,
+                peer: None,
+            },
+            Incoming::Peer(offer) if self.offenders.contains(&offer.peer) => return None,
+            Incoming::Peer(offer) => Arrived {
+                id: offer.id,
+                outline: offer.outline,
+                submission: offer.submission,
+                peer: Some(offer.peer),
+            },
+            // The next commit looks at them.
+            Incoming::Recheck(_) => return None,
+        };
+        if self.pool.holds(&arrived.id) {
+            return None;
+        }
+        match self.pool.contest(arrived.id, &arrived.outline) {
+            Contest::Free => Some(arrived),
+            Contest::Joined => None,
+            Contest::Taken if arrived.local() && arrived.outline.author.is_some() => Some(arrived),
+            Contest::Taken => {
+                self.refuse(&arrived, pool::taken());
+                None
+            }
+        }
+    }
+
+    fn cut_off(&mut self, peer: &PublicKey) {
+        if self.offenders.insert(peer.clone()) {
+            (self.block)(peer.clone());
+        }
+    }
+
     fn refuse(&self, arrived: &Arrived, refusal: Refusal) {
-        debug!(entry = %arrived.id, local = arrived.local, code = refusal.code, "entry refused");
+        debug!(entry = %arrived.id, local = arrived.local(), code = refusal.code, "entry refused");
         self.pool.settle(arrived.id, &Outcome::Refused(refusal));
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
-    use tacit_protocol::{hash::Digest, ids::StatementId};
-
-    use super::*;
-    use crate::{
-        block::LogBlock,
-        ledger::ledger,
-        limits::BlockLimits,
-        machine::{
-            Applied, BodyNeed, Built, Checked as BlockChecked, Committed, Fault, ProofVerifier,
-            StateMachine,
-        },
-        mempool::Mempool,
-    };
-
-    /// Every entry stands for the body that equals it.
-    struct Mirror;
-
-    impl StateMachine for Mirror {
-        fn applied(&self) -> Applied {
-            Applied {
-                height: 0,
-                digest: Digest::ZERO,
-                timestamp_ms: 0,
-            }
-        }
-
-        fn build(
-            &mut self,
-            _: &[Arc<LogBlock>],
-            _: u64,
-            _: &[Arc<Candidate>],
-        ) -> Result<Built, Fault> {
-            Err("not asked".into())
-        }
-
-        fn check(&mut self, _: &[Arc<LogBlock>], _: &LogBlock) -> Result<BlockChecked, Fault> {
-            Err("not asked".into())
-        }
-
-        fn admit(&mut self, entry: &[u8]) -> Result<Admission, Fault> {
-            let key = BodyKey {
-                statement: StatementId(Digest::ZERO),
-                id: [0; 32],
-            };
-            Ok(Admission::Valid {
-                claims: Vec::new(),
-                body: Some(BodyNeed {
-                    key,
-                    entry: Bytes::copy_from_slice(entry),
-                }),
-            })
-        }
-
-        fn commit(&mut self, _: &LogBlock) -> Result<Committed, Fault> {
-            Err("not asked".into())
+/// Splits entries into what is admitted in one go.
+fn portions(entries: Vec<(EntryId, Bytes)>) -> Vec<Vec<(EntryId, Bytes)>> {
+    let mut portions = Vec::new();
+    let (mut portion, mut bytes) = (Vec::new(), 0);
+    for (id, entry) in entries {
+        bytes += entry.len();
+        portion.push((id, entry));
+        if portion.len() >= MAX_ADMISSION_BATCH || bytes >= MAX_ADMISSION_BATCH_BYTES {
+            portions.push(std::mem::take(&mut portion));
+            bytes = 0;
         }
     }
-
-    struct Trusting;
-
-    impl ProofVerifier for Trusting {
-        fn verify(&self, _: &[ProofClaim], _: [u8; 32]) -> Vec<usize> {
-            Vec::new()
-        }
+    if !portion.is_empty() {
+        portions.push(portion);
     }
-
-    struct NoShelf;
-
-    impl BodyStore for NoShelf {
-        fn has(&self, _: &BodyKey) -> Result<bool, Fault> {
-            Ok(false)
-        }
-
-        fn get(&self, _: &BodyKey) -> Result<Option<Bytes>, Fault> {
-            Ok(None)
-        }
-
-        fn check(&self, need: &BodyNeed, body: &[u8]) -> Result<(), BodyFault> {
-            if body == need.entry {
-                Ok(())
-            } else {
-                Err(BodyFault::Mismatch(Refusal::new("body", "another")))
-            }
-        }
-
-        fn put_all(&self, _: &[(BodyKey, Bytes)]) -> Result<bool, Fault> {
-            Ok(true)
-        }
-
-        fn closed(&self, _: &StatementId) -> bool {
-            false
-        }
-    }
-
-    #[test]
-    fn a_peer_that_sends_an_honest_entry_with_a_wrong_body_does_not_get_it_refused() {
-        deterministic::Runner::timed(Duration::from_secs(60)).start(|context| async move {
-            let (mempool, incoming) = Mempool::new(BlockLimits::V1, Arc::new(|| 0));
-            let (handle, _reader, task) = ledger(Mirror);
-            let admitter = Admitter {
-                pool: mempool.pool().clone(),
-                ledger: handle,
-                proofs: Proofs::new(Arc::new(Trusting)),
-                bodies: Arc::new(NoShelf),
-                incoming,
-            };
-            let entry = Bytes::from_static(b"entry");
-            let wrong = Submission {
-                entry: entry.clone(),
-                body: Some(Bytes::from_static(b"wrong")),
-            };
-            // Before, beside and without the client's own.
-            mempool.offer(wrong.clone());
-            let mut outcome = mempool.submit(entry.clone(), Some(entry.clone()));
-            mempool.offer(wrong);
-            context
-                .child("ledger")
-                .spawn(move |_| task.run(Box::new(|_, _| {})));
-            context
-                .child("admission")
-                .spawn(move |context| admitter.run(context));
-            context.sleep(Duration::from_secs(1)).await;
-            assert_eq!(mempool.pending(), (1, 10));
-            assert!(outcome.try_recv().is_err(), "it waits for a block");
-            // From the client itself it is refused, and says why.
-            let other = Bytes::from_static(b"other");
-            let outcome = mempool.submit(other, Some(entry)).await;
-            assert!(matches!(outcome, Ok(Outcome::Refused(refusal)) if refusal.code == "body"));
-        });
-    }
+    portions
 }
+
+#[cfg(test)]
+mod tests;

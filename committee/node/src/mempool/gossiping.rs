@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use commonware_p2p::{Receiver, Recipients, Sender};
 use commonware_runtime::{Clock, Spawner};
+use commonware_utils::ordered::Set;
 use tacit_protocol::codec::{Decode as _, Encode as _};
 use tracing::{debug, warn};
 
@@ -21,6 +22,7 @@ use crate::{
 pub(crate) struct Gossiper<S, R> {
     pub(crate) mempool: Mempool,
     pub(crate) ledger: Ledger,
+    pub(crate) committee: Set<PublicKey>,
     pub(crate) sender: S,
     pub(crate) receiver: R,
     pub(crate) pause: Duration,
@@ -98,8 +100,10 @@ where
         match Gossip::from_bytes(message) {
             Ok(Gossip::Alive { applied }) => self.mempool.pool().heard(peer, applied),
             Ok(Gossip::Entries(submissions)) => {
+                let position = self.committee.position(&peer);
                 for submission in submissions {
-                    self.mempool.offer(submission);
+                    let outline = |entry: &Bytes| self.ledger.outline(entry);
+                    self.mempool.offer(&peer, position, submission, outline);
                 }
             }
             Err(error) => warn!(?peer, %error, "a node sent a gossip message that doesn't decode"),

@@ -2,14 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use bytes::Bytes;
-use tacit_protocol::ids::EntryId;
+use tacit_protocol::{block::MAX_BLOCK_PROPOSALS, entry::Kind, ids::EntryId};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -17,14 +14,16 @@ use crate::{
     engine::PublicKey,
     gossip::Submission,
     limits::{
-        BlockLimits, MAX_PEER_ADMISSIONS, MAX_PENDING_BYTES, MAX_PENDING_ENTRIES,
-        MAX_RECENT_OUTCOMES, MAX_REPEAT_BYTES, MAX_WAITERS_PER_ENTRY, PEER_SILENCE,
-        PENDING_LIFETIME,
+        BlockLimits, MAX_PENDING_BYTES, MAX_PENDING_ENTRIES, MAX_RECENT_OUTCOMES, MAX_REPEAT_BYTES,
+        MAX_WAITERS_PER_ENTRY, PEER_SILENCE, PENDING_LIFETIME,
     },
-    machine::{BodyKey, Candidate, Position, Refusal},
+    machine::{BodyKey, Candidate, Outline, Place, Position, Refusal},
     time::NowMs,
     watch::{Follower, Publisher},
 };
+
+/// First byte of a proposal, of which a block has so many and no more.
+const PROPOSAL: u8 = Kind::StatementPropose as u8;
 
 /// What became of a submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +47,28 @@ pub struct PeerView {
     pub silent_ms: u64,
 }
 
+/// Why an entry isn't taken beside another that waits.
+pub(crate) fn taken() -> Refusal {
+    Refusal::new(
+        "signature-waiting",
+        "another signature of this member on this statement waits to be in the log",
+    )
+}
+
+/// Whether an entry's place is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contest {
+    /// It is, or this entry needs none.
+    Free,
+    /// The same thing waits there in other bytes: whoever waits for this entry waits for that one now.
+    Joined,
+    /// Something else waits there.
+    Taken,
+}
+
 struct Pending {
     candidate: Arc<Candidate>,
+    outline: Outline,
     body: Option<(BodyKey, Bytes)>,
     local: bool,
     since_ms: u64,
@@ -79,6 +98,7 @@ struct State {
     by_arrival: BTreeMap<u64, Pending>,
     by_id: BTreeMap<EntryId, u64>,
     by_body: BTreeMap<BodyKey, u64>,
+    by_place: BTreeMap<Place, u64>,
     arrivals: u64,
     bytes: usize,
     waiters: BTreeMap<EntryId, Vec<oneshot::Sender<Outcome>>>,
@@ -103,6 +123,11 @@ impl State {
         {
             self.by_body.remove(key);
         }
+        if let Some(place) = &pending.outline.place
+            && self.by_place.get(place) == Some(&arrival)
+        {
+            self.by_place.remove(place);
+        }
         Some(pending)
     }
 
@@ -115,6 +140,33 @@ impl State {
         {
             self.recent.remove(&oldest);
         }
+    }
+
+    fn contest(&mut self, id: EntryId, outline: &Outline) -> Contest {
+        let holder = outline
+            .place
+            .and_then(|place| self.by_place.get(&place))
+            .and_then(|arrival| self.by_arrival.get(arrival));
+        let Some(holder) = holder.filter(|holder| holder.candidate.id != id) else {
+            return Contest::Free;
+        };
+        if holder.outline.content != outline.content {
+            return Contest::Taken;
+        }
+        let holder = holder.candidate.id;
+        let Some(joining) = self.waiters.remove(&id) else {
+            return Contest::Joined;
+        };
+        let waiting = self.waiters.entry(holder).or_default();
+        waiting.retain(|waiter| !waiter.is_closed());
+        for waiter in joining {
+            if waiting.len() < MAX_WAITERS_PER_ENTRY {
+                waiting.push(waiter);
+            } else {
+                drop(waiter.send(Outcome::Busy));
+            }
+        }
+        Contest::Joined
     }
 
     fn answer(&mut self, id: &EntryId, outcome: &Outcome) {
@@ -130,7 +182,6 @@ pub(crate) struct Pool {
     now: NowMs,
     state: Mutex<State>,
     changes: Publisher<u64>,
-    peer_admissions: AtomicUsize,
 }
 
 impl Pool {
@@ -140,7 +191,6 @@ impl Pool {
             now,
             state: Mutex::default(),
             changes: Publisher::new(0),
-            peer_admissions: AtomicUsize::new(0),
         }
     }
 
@@ -186,16 +236,12 @@ impl Pool {
             }
     }
 
-    pub(crate) fn reserve_peer_admission(&self) -> bool {
-        self.peer_admissions
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
-                (n < MAX_PEER_ADMISSIONS).then_some(n + 1)
-            })
-            .is_ok()
-    }
-
-    pub(crate) fn release_peer_admission(&self) {
-        self.peer_admissions.fetch_sub(1, Ordering::Relaxed);
+    /// Whether the place that an entry wants is free, before anything dear is done for it.
+    ///
+    /// A place is taken by what was admitted and whose proofs hold, and by nothing else: see
+    /// [`Pool::insert`].
+    pub(crate) fn contest(&self, id: EntryId, outline: &Outline) -> Contest {
+        self.state().contest(id, outline)
     }
 
     /// Whether the entry waits already.
@@ -203,8 +249,27 @@ impl Pool {
         self.state().by_id.contains_key(id)
     }
 
-    /// Adds an admitted entry. A full pool answers busy.
-    pub(crate) fn insert(&self, candidate: Candidate, body: Option<(BodyKey, Bytes)>, local: bool) {
+    /// Adds an admitted entry whose proofs hold. A full pool answers busy.
+    ///
+    /// From now on it has its place: of all that claims to be one member's signature on a statement, one
+    /// waits here. Without this a member could fill blocks with re-randomized proofs of one signature,
+    /// of which one can count. Nobody can be shut out by it. The place goes to a candidate only here,
+    /// after its proof was verified, and the proof shows knowledge of the member's secret, from which
+    /// the nullifier follows: what somebody makes up for a nullifier that they have seen never gets here.
+    /// What they can make is another proof of the very signature that they have seen. That has the same
+    /// content, so it doesn't matter which of the two is first: one counts, and whoever waits for the
+    /// other gets its outcome. Only the member can make a signature of other content, and then has
+    /// two, of which the log takes one anyway.
+    ///
+    /// A node's word is signed, so its place, too, goes to nobody else's. What this node itself says
+    /// stays beside it all the same: it must not depend on what it said before.
+    pub(crate) fn insert(
+        &self,
+        candidate: Candidate,
+        body: Option<(BodyKey, Bytes)>,
+        local: bool,
+        outline: Outline,
+    ) {
         let id = candidate.id;
         let since_ms = (self.now)();
         {
@@ -217,8 +282,19 @@ impl Pool {
             if state.by_id.contains_key(&id) {
                 return;
             }
+            let contest = state.contest(id, &outline);
+            match contest {
+                Contest::Free => {}
+                Contest::Taken if local && outline.author.is_some() => {}
+                Contest::Taken => {
+                    state.answer(&id, &Outcome::Refused(taken()));
+                    return;
+                }
+                Contest::Joined => return,
+            }
             let pending = Pending {
                 candidate: Arc::new(candidate),
+                outline,
                 body,
                 local,
                 since_ms,
@@ -234,6 +310,9 @@ impl Pool {
             state.bytes += pending.bytes();
             if let Some((key, _)) = &pending.body {
                 state.by_body.insert(*key, arrival);
+            }
+            if let Some(place) = pending.outline.place {
+                state.by_place.entry(place).or_insert(arrival);
             }
             if local {
                 state.unsent.insert(arrival);
@@ -261,7 +340,7 @@ impl Pool {
 
     pub(crate) fn candidates(&self, exclude: &BTreeSet<EntryId>) -> Vec<Arc<Candidate>> {
         let state = self.state();
-        let (mut bytes, mut proofs) = (0, 0);
+        let (mut bytes, mut proofs, mut proposals) = (0, 0, 0);
         let mut chosen = Vec::new();
         for pending in state.by_arrival.values() {
             let candidate = &pending.candidate;
@@ -271,11 +350,14 @@ impl Pool {
             if chosen.len() == self.limits.entries {
                 break;
             }
+            let proposes = usize::from(candidate.entry.first() == Some(&PROPOSAL));
             if bytes + candidate.entry.len() > self.limits.total_bytes
                 || proofs + candidate.proofs > self.limits.proofs
+                || proposals + proposes > MAX_BLOCK_PROPOSALS
             {
                 continue;
             }
+            proposals += proposes;
             bytes += candidate.entry.len();
             proofs += candidate.proofs;
             chosen.push(candidate.clone());
@@ -450,7 +532,7 @@ mod tests {
     }
 
     fn insert(pool: &Pool, entry: &[u8]) -> EntryId {
-        pool.insert(candidate(entry, 0), None, true);
+        pool.insert(candidate(entry, 0), None, true, Outline::default());
         entry_id(entry)
     }
 
@@ -485,9 +567,27 @@ mod tests {
     fn candidates_never_bring_more_proofs_than_a_block_may_have() {
         let pool = pool();
         for n in 0..3u8 {
-            pool.insert(candidate(&[n], 1), None, true);
+            pool.insert(candidate(&[n], 1), None, true, Outline::default());
         }
         assert_eq!(pool.candidates(&BTreeSet::new()).len(), 2);
+    }
+
+    #[test]
+    fn proposals_leave_room_for_what_stands_behind_them() {
+        let limits = BlockLimits {
+            entries: 100,
+            entry_bytes: 100,
+            total_bytes: 100,
+            proofs: 2,
+        };
+        let pool = Pool::new(limits, Arc::new(|| 1000));
+        for n in 0..40u8 {
+            insert(&pool, &[PROPOSAL, n]);
+        }
+        insert(&pool, b"another");
+        let chosen = pool.candidates(&BTreeSet::new());
+        assert_eq!(chosen.len(), MAX_BLOCK_PROPOSALS + 1);
+        assert_eq!(&chosen[MAX_BLOCK_PROPOSALS].entry[..], b"another");
     }
 
     #[test]
@@ -527,7 +627,12 @@ mod tests {
             id: [2; 32],
         };
         let body = Bytes::from_static(b"body");
-        pool.insert(candidate(b"entry", 1), Some((key, body.clone())), false);
+        pool.insert(
+            candidate(b"entry", 1),
+            Some((key, body.clone())),
+            false,
+            Outline::default(),
+        );
         assert_eq!(pool.body(&key), Some(body));
         pool.settle(entry_id(b"entry"), &Outcome::Busy);
         assert_eq!(pool.body(&key), None);
@@ -537,7 +642,7 @@ mod tests {
     fn only_what_clients_gave_here_is_pushed_and_repeated() {
         let pool = pool();
         insert(&pool, b"mine");
-        pool.insert(candidate(b"a peer's", 0), None, false);
+        pool.insert(candidate(b"a peer's", 0), None, false, Outline::default());
         assert_eq!(pool.take_unsent().len(), 1);
         assert_eq!(pool.take_unsent().len(), 0);
         assert_eq!(pool.repeat().len(), 1);
@@ -559,14 +664,105 @@ mod tests {
         assert!(outcomes[0].try_recv().is_err());
     }
 
+    /// A signature by a member, sealed and proven in some way.
+    fn signature(member: u8, sealing: u8, proof: u8) -> (Candidate, Outline) {
+        let entry = [member, sealing, proof];
+        let place = Place::Signature {
+            statement: StatementId(Digest([1; 32])),
+            nullifier: [member; 32],
+        };
+        let outline = Outline {
+            author: None,
+            place: Some(place),
+            content: Bytes::copy_from_slice(&entry[..2]),
+        };
+        (candidate(&entry, 1), outline)
+    }
+
+    fn sent(pool: &Pool, (candidate, outline): (Candidate, Outline)) -> oneshot::Receiver<Outcome> {
+        let (waiter, outcome) = oneshot::channel();
+        assert!(pool.wait_for(candidate.id, waiter));
+        pool.insert(candidate, None, true, outline);
+        outcome
+    }
+
     #[test]
-    fn peers_fill_only_their_part_of_the_queue() {
+    fn one_signature_of_a_member_waits_however_often_it_is_proven() {
         let pool = pool();
-        for _ in 0..MAX_PEER_ADMISSIONS {
-            assert!(pool.reserve_peer_admission());
+        let mut first = sent(&pool, signature(1, 1, 1));
+        let mut others: Vec<_> = (2..9).map(|n| sent(&pool, signature(1, 1, n))).collect();
+        let mut neighbour = sent(&pool, signature(2, 1, 1));
+        assert_eq!(pool.pending().0, 2);
+        assert!(others.iter_mut().all(|other| other.try_recv().is_err()));
+        pool.finalized(&block(1, &[&[1, 1, 1]]));
+        let position = Position {
+            height: 1,
+            index: 0,
+        };
+        assert_eq!(first.try_recv(), Ok(Outcome::Final(position)));
+        for other in &mut others {
+            assert_eq!(other.try_recv(), Ok(Outcome::Final(position)));
         }
-        assert!(!pool.reserve_peer_admission());
-        pool.release_peer_admission();
-        assert!(pool.reserve_peer_admission());
+        assert!(neighbour.try_recv().is_err());
+        assert_eq!(pool.pending().0, 1);
+    }
+
+    #[test]
+    fn another_signature_of_a_member_is_refused_while_one_waits_and_no_longer() {
+        let pool = pool();
+        let mut first = sent(&pool, signature(1, 1, 1));
+        let mut second = sent(&pool, signature(1, 2, 1));
+        assert_eq!(second.try_recv(), Ok(Outcome::Refused(taken())));
+        assert_eq!(pool.pending().0, 1);
+        let refused = Outcome::Refused(Refusal::new("not-collecting", "over"));
+        pool.settle(entry_id(&[1, 1, 1]), &refused);
+        assert_eq!(first.try_recv(), Ok(refused));
+        let _second = sent(&pool, signature(1, 2, 1));
+        assert_eq!(pool.pending().0, 1);
+    }
+
+    #[test]
+    fn what_was_not_admitted_takes_nobodys_place() {
+        let pool = pool();
+        let (made_up, outline) = signature(1, 2, 1);
+        assert_eq!(pool.contest(made_up.id, &outline), Contest::Free);
+        let refused = Outcome::Refused(Refusal::new("proof-invalid", "no"));
+        pool.settle(made_up.id, &refused);
+        let (honest, outline) = signature(1, 1, 1);
+        assert_eq!(pool.contest(honest.id, &outline), Contest::Free);
+        pool.insert(honest, None, true, outline);
+        assert_eq!(pool.pending().0, 1);
+    }
+
+    #[test]
+    fn what_this_node_says_does_not_wait_for_what_it_said_before() {
+        let pool = pool();
+        let word = |n: u8| {
+            let place = Place::Word {
+                node: 0,
+                kind: Kind::Erased,
+                statement: StatementId(Digest([1; 32])),
+                about: tacit_protocol::entry::About::Partial { chunk: 0 },
+            };
+            let outline = Outline {
+                author: Some(0),
+                place: Some(place),
+                content: Bytes::copy_from_slice(&[n]),
+            };
+            (candidate(&[n], 0), outline)
+        };
+        let _first = sent(&pool, word(1));
+        let _second = sent(&pool, word(2));
+        assert_eq!(pool.pending().0, 2);
+        // A peer says one thing at a time.
+        let (third, outline) = word(3);
+        pool.insert(third, None, false, outline);
+        assert_eq!(pool.pending().0, 2);
+        // The first one's place is given up with it, and with nothing else.
+        pool.settle(entry_id(&[2]), &Outcome::Busy);
+        let (third, outline) = word(3);
+        assert_eq!(pool.contest(third.id, &outline), Contest::Taken);
+        pool.settle(entry_id(&[1]), &Outcome::Busy);
+        assert_eq!(pool.contest(third.id, &outline), Contest::Free);
     }
 }

@@ -661,6 +661,7 @@ fn the_documentation_lists_every_problem_with_its_status_and_every_route() {
         "not-collecting",
         "unknown-class",
         "nullifier-spent",
+        "signature-waiting",
         "too-many-statements",
         "proof-invalid",
         "body-missing",

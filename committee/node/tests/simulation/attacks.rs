@@ -27,7 +27,7 @@ use tacit_node::{
 };
 use tacit_protocol::{
     codec::Encode as _,
-    entry::Entry,
+    entry::{Entry, Erased, ErasureReason, NodeEntry, NodeStatement},
     field::FieldElement,
     ids::StatementId,
     signature::{ContextKind, PAYLOAD_SIZES, TAG_BYTES, context, payload_hash},
@@ -276,6 +276,107 @@ async fn count(town: &Town, node: usize, id: &StatementId) -> u64 {
         view.expect("there").count
     })
     .await
+}
+
+// --- a node that pushes what it hasn't signed
+
+/// A ledger whose owner's mempool takes everything, and so pushes everything.
+struct Pusher(LedgerMachine);
+
+impl StateMachine for Pusher {
+    fn applied(&self) -> Applied {
+        self.0.applied()
+    }
+
+    fn build(
+        &mut self,
+        ancestors: &[Arc<LogBlock>],
+        timestamp_ms: u64,
+        candidates: &[Arc<Candidate>],
+    ) -> Result<Built, Fault> {
+        self.0.build(ancestors, timestamp_ms, candidates)
+    }
+
+    fn check(&mut self, ancestors: &[Arc<LogBlock>], block: &LogBlock) -> Result<Checked, Fault> {
+        self.0.check(ancestors, block)
+    }
+
+    fn admit(&mut self, _: &[u8]) -> Result<Admission, Fault> {
+        Ok(Admission::Valid {
+            claims: Vec::new(),
+            body: None,
+        })
+    }
+
+    fn commit(&mut self, block: &LogBlock) -> Result<Committed, Fault> {
+        self.0.commit(block)
+    }
+}
+
+impl HasLedger for Pusher {
+    fn ledger(&mut self) -> &mut Ledger {
+        self.0.ledger_mut()
+    }
+}
+
+#[test]
+fn a_node_that_pushes_words_of_its_own_that_it_has_not_signed_is_cut_off_and_the_log_goes_on() {
+    run(44, LONG, |context| async move {
+        let (mut town, people, id) = collecting(&context, "junk").await;
+        town.crash(3).await;
+        town.start_as(3, |assembly| Assembly {
+            identity: assembly.identity,
+            vault: assembly.vault,
+            machine: Pusher(assembly.machine),
+            verifier: assembly.verifier,
+            bodies: assembly.bodies,
+        })
+        .await;
+        let committee = town.log.committee.clone();
+        let word = |node: u16, caveats: u32| {
+            let erased = Erased {
+                statement: id,
+                reason: ErasureReason::Abandoned,
+                caveats,
+            };
+            // Another node's key: nobody has said this.
+            let key = &committee.keys[usize::from(node + 1) % 4];
+            NodeEntry::sign(
+                &committee.fingerprint,
+                node,
+                NodeStatement::Erased(erased),
+                key,
+            )
+        };
+        let push = |town: &Town, entry: NodeEntry| {
+            let entry = Bytes::from(Entry::Node(entry).to_bytes());
+            drop(town.node(3).mempool.submit(entry, None));
+        };
+        // What another node is to say is not even looked at.
+        push(&town, word(0, 1));
+        context.sleep(Duration::from_secs(5)).await;
+        assert_eq!(town.network.blocked().await, []);
+        push(&town, word(3, 2));
+        context.sleep(Duration::from_secs(5)).await;
+        let blocked: BTreeSet<_> = town.network.blocked().await.into_iter().collect();
+        assert_eq!(blocked, BTreeSet::from([(0, 3), (1, 3), (2, 3)]));
+
+        let honest = town
+            .log
+            .seal(&id, &[(&people[0], None), (&people[1], None)]);
+        for sealed in &honest {
+            town.sign(0, sealed).await;
+        }
+        town.all_say(&[0, 1, 2], &id, Status::Revealed).await;
+        let erasures = move |ledger: &Ledger| {
+            let view = ledger.statement(&id).expect("readable").expect("there");
+            view.erasures
+                .iter()
+                .map(|(by, _, _)| *by)
+                .collect::<Vec<_>>()
+        };
+        assert!(!town.read(0, erasures).await.contains(&3));
+    });
 }
 
 // --- a member with two bodies under one ciphertext
