@@ -194,6 +194,7 @@ pub fn batches(submissions: impl IntoIterator<Item = Submission>) -> Vec<Gossip>
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, option, prelude::*, sample::Index};
     use tacit_protocol::hash::Digest;
 
     use super::*;
@@ -269,5 +270,82 @@ mod tests {
             sent.extend(entries);
         }
         assert_eq!(sent, submissions);
+    }
+
+    fn some_bytes() -> impl Strategy<Value = Bytes> {
+        vec(any::<u8>(), 0..60).prop_map(Bytes::from)
+    }
+
+    fn some_key() -> impl Strategy<Value = BodyKey> {
+        any::<([u8; 32], [u8; 32])>().prop_map(|(statement, id)| BodyKey {
+            statement: StatementId(Digest(statement)),
+            id,
+        })
+    }
+
+    fn some_gossip() -> impl Strategy<Value = Gossip> {
+        let submission = (some_bytes(), option::of(some_bytes()))
+            .prop_map(|(entry, body)| Submission { entry, body });
+        prop_oneof![
+            vec(submission, 0..6).prop_map(Gossip::Entries),
+            any::<u64>().prop_map(|applied| Gossip::Alive { applied }),
+        ]
+    }
+
+    fn some_body_message() -> impl Strategy<Value = BodyMessage> {
+        prop_oneof![
+            vec(some_key(), 0..6).prop_map(BodyMessage::Want),
+            (some_key(), some_bytes()).prop_map(|(key, body)| BodyMessage::Have(key, body)),
+        ]
+    }
+
+    /// If these bytes are a message, they are its only encoding.
+    fn canonical<T: Encode + Decode>(bytes: &[u8]) {
+        if let Ok(message) = T::from_bytes(bytes) {
+            assert_eq!(message.to_bytes(), bytes);
+        }
+    }
+
+    /// Bytes with some that are others, more or missing.
+    fn spoil(mut bytes: Vec<u8>, changes: &[(Index, u8, u8)]) -> Vec<u8> {
+        for (at, how, value) in changes {
+            let at = at.index(bytes.len() + 1);
+            match how % 4 {
+                0 => bytes.truncate(at),
+                1 => bytes.insert(at, *value),
+                _ if at == bytes.len() => {}
+                2 => bytes[at] = *value,
+                _ => drop(bytes.remove(at)),
+            }
+        }
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn every_message_is_read_back(gossip in some_gossip(), message in some_body_message()) {
+            assert_eq!(Gossip::from_bytes(&gossip.to_bytes()), Ok(gossip));
+            assert_eq!(BodyMessage::from_bytes(&message.to_bytes()), Ok(message));
+        }
+
+        #[test]
+        fn a_message_that_was_changed_has_one_encoding_or_none(
+            gossip in some_gossip(),
+            message in some_body_message(),
+            changes in vec(any::<(Index, u8, u8)>(), 1..4),
+        ) {
+            canonical::<Gossip>(&spoil(gossip.to_bytes(), &changes));
+            canonical::<BodyMessage>(&spoil(message.to_bytes(), &changes));
+        }
+
+        #[test]
+        fn junk_is_no_message_or_the_only_encoding_of_one(
+            kind in 0u8..3,
+            rest in vec(prop_oneof![any::<u8>(), 0u8..3], 0..200),
+        ) {
+            let bytes = [vec![kind], rest].concat();
+            canonical::<Gossip>(&bytes);
+            canonical::<BodyMessage>(&bytes);
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! Proofs, bundles and their attacks are the client's tests.
 
 mod blocks;
+mod canonical;
 mod damage;
 mod determinism;
 mod durability;
