@@ -354,11 +354,11 @@ where
     let gossiper = Gossiper {
         mempool: mempool.clone(),
         ledger: ledger.clone(),
+        committee,
         sender,
         receiver,
         pause: profile.push_pause(),
     };
-        committee,
     let handle = context
         .child("gossip")
         .spawn(move |context| gossiper.run(context));
