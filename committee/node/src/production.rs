@@ -185,6 +185,7 @@ fn launch(
         verifier,
         bodies,
         on_evidence,
+        votes: Arc::new(folder.voted()?),
     };
     let (started, starting) = std::sync::mpsc::channel();
     let (stop, stopping) = oneshot::channel();

@@ -7,7 +7,11 @@
 //! A network has one storage for all nodes, so each node's partitions carry its name: starting a node
 //! again under the same name finds what it had.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use commonware_cryptography::Signer as _;
 use commonware_p2p::simulated::{self, Link, Oracle};
@@ -23,7 +27,9 @@ use tokio::sync::oneshot;
 use crate::{
     assembly::Assembly,
     block::LogBlock,
-    engine::{self, Channels, Ended, EngineError, Node, PrivateKey, PublicKey, Setup},
+    engine::{
+        self, Channels, Ended, EngineError, Node, PrivateKey, PublicKey, Setup, VoteRecord,
+    },
     evidence::OnEvidence,
     ledger::{Ledger, LedgerTask, Reader, ledger},
     limits::{BlockLimits, Profile, Timing, channel},
@@ -93,6 +99,28 @@ pub struct Committee {
     profile: Profile,
     cut: BTreeMap<(usize, usize), ()>,
     link: Link,
+    votes: Mutex<BTreeMap<String, Arc<Record>>>,
+}
+
+/// A node's record of its having voted, which outlives it.
+#[derive(Default)]
+struct Record(Mutex<Option<u64>>);
+
+impl Record {
+    fn locked(&self) -> MutexGuard<'_, Option<u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl VoteRecord for Record {
+    fn height(&self) -> Option<u64> {
+        *self.locked()
+    }
+
+    fn write(&self, height: u64) -> std::io::Result<()> {
+        *self.locked() = Some(height);
+        Ok(())
+    }
 }
 
 /// What a node of a simulated committee brings.
@@ -169,6 +197,7 @@ impl Committee {
             profile: Profile::Loopback,
             cut: BTreeMap::new(),
             link,
+            votes: Mutex::default(),
         };
         let everybody: Vec<usize> = (0..committee.keys.len()).collect();
         committee.connect(&everybody, &everybody).await;
@@ -178,6 +207,11 @@ impl Committee {
     /// How many nodes.
     pub fn size(&self) -> usize {
         self.keys.len()
+    }
+
+    fn votes(&self, storage: &str) -> Arc<Record> {
+        let mut votes = self.votes.lock().unwrap_or_else(PoisonError::into_inner);
+        votes.entry(storage.to_string()).or_default().clone()
     }
 
     /// A node's key.
@@ -334,6 +368,7 @@ impl Committee {
             verifier: parts.verifier,
             bodies: parts.bodies,
             on_evidence: parts.on_evidence,
+            votes: self.votes(storage),
         };
         let manager = self.oracle.manager();
         let (started, starting) = oneshot::channel();

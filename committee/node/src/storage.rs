@@ -2,21 +2,26 @@
 //!
 //! The engine's own lock waits for ever, so ours comes first and says what is wrong. The marker tells
 //! a folder that `node init` made from one that somebody emptied: a node whose engine forgot its
-//! votes must not start as if it had none.
+//! votes must not start as if it had none. A file beside the store says that there were votes, and how
+//! far the log was, so that a lost or restored store shows even if the database went with it.
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use rustix::fs::{FlockOperation, flock};
 use tacit_protocol::ids::Fingerprint;
 use thiserror::Error;
 
+use crate::engine::VoteRecord;
+
 const MARKER: &str = "marker";
 const LOCK: &str = "lock";
 const STORE: &str = "store";
+const VOTED: &str = "voted";
 const MARKER_TEXT: &str = "tacit consensus storage, version 1. Never copy, restore or empty this \
                            folder.\ncommittee: ";
 
@@ -74,6 +79,53 @@ pub fn initialize(folder: &Path, committee: &Fingerprint) -> Result<(), StorageE
         .map_err(io_error(folder))
 }
 
+/// That this node has voted, in a file beside the engine's store: see [`VoteRecord`].
+#[derive(Debug)]
+pub struct VotedFile {
+    path: PathBuf,
+    height: Mutex<Option<u64>>,
+}
+
+impl VotedFile {
+    fn open(folder: &Path) -> Result<Self, StorageError> {
+        let path = folder.join(VOTED);
+        let height = match fs::read_to_string(&path) {
+            // What can't be read says that it was written, and nothing about where the log was.
+            Ok(text) => Some(text.trim().parse().unwrap_or(0)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(io_error(&path)(error)),
+        };
+        Ok(Self {
+            path,
+            height: Mutex::new(height),
+        })
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Option<u64>> {
+        self.height.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl VoteRecord for VotedFile {
+    fn height(&self) -> Option<u64> {
+        *self.locked()
+    }
+
+    fn write(&self, height: u64) -> io::Result<()> {
+        let mut written = self.locked();
+        let new = self.path.with_extension("new");
+        let mut file = File::create(&new)?;
+        file.write_all(format!("{height}\n").as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, &self.path)?;
+        if let Some(folder) = self.path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        *written = Some(height);
+        Ok(())
+    }
+}
+
 /// The folder, held by this process alone until dropped.
 #[derive(Debug)]
 pub struct Locked {
@@ -85,6 +137,11 @@ impl Locked {
     /// Where the engine keeps its files.
     pub fn store(&self) -> PathBuf {
         self.folder.join(STORE)
+    }
+
+    /// The record of this node's having voted.
+    pub fn voted(&self) -> Result<VotedFile, StorageError> {
+        VotedFile::open(&self.folder)
     }
 }
 
@@ -166,6 +223,27 @@ mod tests {
             open(home.path(), &OURS),
             Err(StorageError::OtherCommittee(_))
         ));
+    }
+
+    #[test]
+    fn the_record_of_votes_reads_back_and_a_damaged_one_still_says_that_there_were_some() {
+        let home = tempfile::tempdir().expect("folder");
+        initialize(home.path(), &OURS).expect("initialized");
+        let height = || {
+            let folder = open(home.path(), &OURS).expect("opened");
+            folder.voted().expect("readable").height()
+        };
+        assert_eq!(height(), None);
+        for wanted in [0, 7, 123_456] {
+            let folder = open(home.path(), &OURS).expect("opened");
+            let record = folder.voted().expect("readable");
+            record.write(wanted).expect("written");
+            assert_eq!(record.height(), Some(wanted));
+            drop(folder);
+            assert_eq!(height(), Some(wanted));
+        }
+        fs::write(home.path().join(VOTED), "?").expect("damaged");
+        assert_eq!(height(), Some(0));
     }
 
     #[test]

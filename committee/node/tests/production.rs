@@ -69,6 +69,19 @@ impl Member {
     }
 }
 
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("readable") {
+        let entry = entry.expect("readable");
+        let to = to.join(entry.file_name());
+        if entry.file_type().expect("readable").is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("copied");
+        }
+    }
+}
+
 fn wait(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
@@ -186,6 +199,8 @@ fn four_nodes_agree_stop_start_again_and_refuse_what_would_make_them_cheat() {
     let begun = Instant::now();
     stopped.stop().expect("stops");
     println!("stopping: {:?}", begun.elapsed());
+    let older = home.path().join("older");
+    copy(&folder(3).join("store"), &older);
     for n in 40..50 {
         let outcome = submit(&running, 1, n);
         assert!(matches!(outcome, Ok(Outcome::Final(_))), "{outcome:?}");
@@ -203,10 +218,47 @@ fn four_nodes_agree_stop_start_again_and_refuse_what_would_make_them_cheat() {
     println!("starting again and catching up: {:?}", begun.elapsed());
     assert!(matches!(submit(&running, 3, 50), Ok(Outcome::Final(_))));
 
-    // Its consensus storage is emptied, marker and all or all but the marker: it refuses.
+    // It loses its votes alone, or its whole consensus storage and its database with it, or gets older
+    // ones of both: it refuses each time.
+    let voted = || std::fs::read_to_string(folder(3).join("voted")).expect("there");
+    wait("the record of its votes", || {
+        voted().trim().parse::<u64>().expect("a height") >= height + 1
+    });
     let (stopped, _) = running[3].take().expect("running");
     stopped.stop().expect("stops");
-    std::fs::remove_dir_all(folder(3).join("store")).expect("removed");
+    let rename = |from: &Path, to: &Path| std::fs::rename(from, to).expect("renamed");
+    let (store, aside) = (folder(3).join("store"), home.path().join("aside"));
+    let refusal = |disk: &SharedDisk| {
+        let member = Member {
+            disk: disk.clone(),
+            key: members[3].key.clone(),
+            listen: members[3].listen,
+            bodies: Arc::default(),
+        };
+        match member.try_start(&addresses, &folder(3)).map(drop) {
+            Err(NodeError::Engine(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    };
+    let own_votes = store.join("tacit-simplex-0");
+    rename(&own_votes, &aside);
+    for disk in [&members[3].disk, &SharedDisk::new()] {
+        let error = refusal(disk);
+        assert!(matches!(error, EngineError::VotesLost), "{error}");
+    }
+    drop(std::fs::remove_dir_all(&own_votes));
+    rename(&aside, &own_votes);
+    rename(&store, &aside);
+    let error = refusal(&SharedDisk::new());
+    assert!(matches!(error, EngineError::VotesLost), "{error}");
+    drop(std::fs::remove_dir_all(&store));
+    rename(&older, &store);
+    let error = refusal(&SharedDisk::new());
+    assert!(matches!(error, EngineError::Older { .. }), "{error}");
+    drop(std::fs::remove_dir_all(&store));
+
+    // Its consensus storage is emptied, marker and all or all but the marker: it refuses.
+    std::fs::create_dir(&store).expect("empty");
     let refused = members[3].try_start(&addresses, &folder(3)).map(drop);
     assert!(
         matches!(

@@ -5,6 +5,7 @@
 //! against the database, because an engine that forgot its votes may sign contradicting ones.
 
 mod start;
+mod votes;
 
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use rand_core::CryptoRng;
 use thiserror::Error;
 use tracing::error;
 
-pub use self::start::start;
+pub use self::{start::start, votes::VoteRecord};
 use crate::{
     block::LogBlock,
     bodies::Bodies,
@@ -75,6 +76,8 @@ pub struct Setup {
     pub bodies: Arc<dyn BodyStore>,
     /// Is told of conflicting votes.
     pub on_evidence: OnEvidence,
+    /// Remembers that the node has voted.
+    pub votes: Arc<dyn VoteRecord>,
 }
 
 /// A channel's two ends.
@@ -146,6 +149,26 @@ pub enum EngineError {
     Missing {
         /// Which one.
         height: u64,
+    },
+    /// The engine's votes can't be looked for.
+    #[error("the consensus storage can't be read: {0}")]
+    Votes(commonware_runtime::Error),
+    /// This node has voted, and the engine has no votes.
+    #[error(
+        "this node has voted before, and its votes are gone from the consensus storage: a node that \
+         forgot its votes could contradict them"
+    )]
+    VotesLost,
+    /// The engine's storage, and the database with it, are older than they were.
+    #[error(
+        "the consensus storage ends at block {applied}, and this node was at block {recorded} already: \
+         it was restored from a copy, and a node that forgot its votes could contradict them"
+    )]
+    Older {
+        /// Where it was.
+        recorded: u64,
+        /// Where it is.
+        applied: u64,
     },
     /// A task ended during the start.
     #[error("the node stopped while starting")]

@@ -28,6 +28,7 @@ use tracing::info;
 
 use super::{
     Channels, EngineError, Node, PublicKey, Runtime, Scheme, Setup, Sha256Digest, Tasks, Tip,
+    votes as record,
 };
 use crate::{
     application::LogApplication,
@@ -185,6 +186,7 @@ where
         verifier,
         bodies: store,
         on_evidence,
+        votes,
     } = setup;
     timing.check()?;
     let fetch_timeout = NonZeroDuration::new(timing.fetch_timeout)
@@ -247,6 +249,8 @@ where
     )
     .await?;
     reconcile::<E>(&blocks, &genesis, &ledger).await?;
+    let own_votes = record::partition(&partition);
+    record::check(context, &own_votes, &*votes, ledger.applied().height).await?;
 
     // Marshal: dissemination, backfill, archive, ordered delivery.
     let (buffer_engine, buffer) = buffered::Engine::new(
@@ -398,7 +402,7 @@ where
             reporter: Reporters::from((inline, witness)),
             track_historical_votes: false,
             strategy: Sequential,
-            partition: format!("{partition}-simplex-0"),
+            partition: own_votes.clone(),
             mailbox_size: limits::MAILBOX_SIZE,
             epoch: Epoch::zero(),
             floor: simplex_config::Floor::Genesis(genesis_digest),
@@ -418,6 +422,11 @@ where
             forward: simplex_config::ForwardPolicy::SilentVoters,
         },
     );
+    let handle = context.child("votes").spawn({
+        let ledger = ledger.clone();
+        move |context| record::keep(context, own_votes, votes, ledger)
+    });
+    tasks.watch("the record of votes", handle, |error| error.to_string());
     let handle = engine.start(
         channels.votes,
         channels.certificates,
