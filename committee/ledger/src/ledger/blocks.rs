@@ -11,6 +11,7 @@ use tacit_protocol::entry::{Entry, Kind};
 use tacit_protocol::founding::Founding;
 use tacit_protocol::hash::Digest;
 use tacit_protocol::ids::Fingerprint;
+use tacit_protocol::merkle;
 
 use super::{Admission, Applied, Built, Checked, Ledger, LedgerError};
 use crate::apply::{Applier, ApplyError, Effects, KeygenCache, Refusal};
@@ -33,6 +34,7 @@ impl Ledger {
             founding,
             fingerprint,
             keygen,
+            ..
         } = self;
         // Dropping the transaction rolls everything back.
         let tx = conn.transaction()?;
@@ -118,6 +120,7 @@ impl Ledger {
             founding,
             fingerprint,
             keygen,
+            ..
         } = self;
         let tx = conn.transaction()?;
         let root = match apply_all(&tx, founding, fingerprint, keygen, ancestors)? {
@@ -168,6 +171,7 @@ impl Ledger {
             founding,
             fingerprint,
             keygen,
+            ..
         } = self;
         let tx = conn.transaction()?;
         let mut applier = Applier::new(
@@ -207,9 +211,11 @@ impl Ledger {
             founding,
             fingerprint,
             keygen,
+            ..
         } = self;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let root = facts::state_root(&Store(&tx))?;
+        let leaves = Store(&tx).leaves()?;
+        let root = merkle::root(&leaves);
         let checked = check_entries(block)
             .and_then(|()| check_time(block, &applied))
             .and_then(|()| check_state(block, &root));
@@ -232,6 +238,7 @@ impl Ledger {
             block.header.timestamp_ms as i64
         ])?;
         tx.commit()?;
+        self.parent_leaves = leaves;
         Ok(effects)
     }
 
@@ -247,6 +254,7 @@ impl Ledger {
             founding,
             fingerprint,
             keygen,
+            ..
         } = self;
         let tx = conn.transaction()?;
         let mut applier = Applier::new(&tx, founding, fingerprint, keygen, height, time_ms);

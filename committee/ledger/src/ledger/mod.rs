@@ -113,6 +113,9 @@ pub struct Ledger {
     founding: Founding,
     fingerprint: Fingerprint,
     keygen: KeygenCache,
+    /// Leaves of the state before the applied block, which that block's own header commits to; none before
+    /// a block was applied in this process.
+    parent_leaves: Vec<Digest>,
 }
 
 impl Ledger {
@@ -140,6 +143,7 @@ impl Ledger {
             founding,
             fingerprint,
             keygen: KeygenCache::default(),
+            parent_leaves: Vec::new(),
         };
         let version: i64 = ledger
             .conn

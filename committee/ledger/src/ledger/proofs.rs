@@ -38,7 +38,33 @@ impl Ledger {
 
     /// Facts as of the applied block with their paths to the state root, which the *next* header commits to.
     pub fn prove(&self, subjects: &[Subject]) -> Result<Option<Vec<ProvenFacts>>, LedgerError> {
-        let leaves = self.store().leaves()?;
+        self.prove_among(&self.store().leaves()?, subjects)
+    }
+
+    /// As [`Ledger::prove`], but with paths to the root that the applied block's *own* header commits to:
+    /// whatever the block changed, facts of others are certified already. `None` if it changed these, or if
+    /// it changed anything and was applied before this process started.
+    pub fn prove_unchanged(
+        &self,
+        subjects: &[Subject],
+    ) -> Result<Option<Vec<ProvenFacts>>, LedgerError> {
+        let Some(header) = self.header(self.applied()?.height)? else {
+            return Ok(None);
+        };
+        let proven = if self.parent_leaves.is_empty() {
+            self.prove(subjects)?
+        } else {
+            self.prove_among(&self.parent_leaves, subjects)?
+        };
+        let holds = |p: &ProvenFacts| p.path.root(&p.facts.leaf()) == Some(header.state_root);
+        Ok(proven.filter(|proven| proven.iter().all(holds)))
+    }
+
+    fn prove_among(
+        &self,
+        leaves: &[Digest],
+        subjects: &[Subject],
+    ) -> Result<Option<Vec<ProvenFacts>>, LedgerError> {
         let mut proven = Vec::new();
         for subject in subjects {
             let Some(facts) = self.facts(subject)? else {
@@ -48,7 +74,7 @@ impl Ledger {
                 return Ok(None);
             };
             let index = self.store().leaf_index(object.ord)?;
-            let Some(path) = merkle::Path::of(&leaves, index) else {
+            let Some(path) = merkle::Path::of(leaves, index) else {
                 return Ok(None);
             };
             proven.push(ProvenFacts { facts, path });

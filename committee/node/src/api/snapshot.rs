@@ -2,8 +2,9 @@
 //! header that certifies them.
 //!
 //! Facts as of a block are committed to by the next block's header. So everything is read in one
-//! call at applied height h, and then the header of h + 1 is waited for; if the block changed
-//! nothing, its own header commits to the same state and nobody waits.
+//! call at applied height h, and then the header of h + 1 is waited for; if the block changed none of
+//! what is asked for, its own header commits to it and nobody waits. If no certificate comes, since
+//! the log stands still, the last certified answer is given: what it says is true, if not the latest.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -70,6 +71,7 @@ impl Api {
         let (asked, wanted) = (Instant::now(), self.0.log.applied().height);
         let make = async |held: Option<Answer>| {
             let applied = self.0.log.applied();
+            let last = held.clone();
             // A certificate that grows old is no longer good enough, though nothing changed.
             let held = held.filter(|answer| {
                 answer.certified_ms.is_none_or(|ms| {
@@ -82,12 +84,15 @@ impl Api {
             // What another has just waited for in vain isn't waited for again.
             let in_vain = lock(&self.0.uncertified).is_some_and(|failed| failed > asked);
             if in_vain && key.is_certified() {
-                return Err(ApiError::Uncertified);
+                return last.ok_or(ApiError::Uncertified);
             }
             let token = held.as_ref().map(|answer| answer.token.clone());
             let read = move |ledger: &Ledger| Ok((find(ledger, token)?, ledger.applied()?.height));
             match (self.study(read).await?, held) {
-                ((Found::Changed(fresh), height), _) => self.make(fresh, height).await,
+                ((Found::Changed(fresh), height), _) => match self.make(fresh, height).await {
+                    Err(ApiError::Uncertified) => last.ok_or(ApiError::Uncertified),
+                    made => made,
+                },
                 ((Found::Unchanged, height), Some(answer)) => Ok(Answer { height, ..answer }),
                 ((Found::Unchanged, _), None) => Err(ApiError::Internal),
                 ((Found::Incomplete, _), _) => Err(ApiError::BodiesMissing),
@@ -230,11 +235,8 @@ impl Api {
 
     /// `GET /v1/statements/{id}`.
     pub(super) async fn statement(&self, id: StatementId) -> Result<StatementView, ApiError> {
-        let found = self
-            .glance(move |ledger| statement(ledger, &id))
-            .await?;
-        let (row, members) =
-            found.ok_or_else(|| ApiError::UnknownStatement(id.to_string()))?;
+        let found = self.glance(move |ledger| statement(ledger, &id)).await?;
+        let (row, members) = found.ok_or_else(|| ApiError::UnknownStatement(id.to_string()))?;
         let founding = self.0.committee.founding();
         Ok(views::statement(founding, row, members))
     }
@@ -316,16 +318,17 @@ fn statement(ledger: &Ledger, id: &StatementId) -> Result<Option<(Row, u64)>, Le
 }
 
 /// Facts as of the applied block, and the height whose header commits to them: the applied one if
-/// its block changed nothing, else the next.
+/// its block didn't change them, else the next.
 fn prove(ledger: &Ledger, subjects: &[Subject]) -> Result<Option<Proven>, LedgerError> {
-    let Some(facts) = ledger.prove(subjects)? else {
-        return Ok(None);
-    };
-    let applied = ledger.applied()?.height;
-    let now = facts.first().and_then(|p| p.path.root(&p.facts.leaf()));
-    let before = ledger.header(applied)?.map(|header| header.state_root);
-    let height = if now == before { applied } else { applied + 1 };
-    Ok(Some(Proven { height, facts }))
+    let height = ledger.applied()?.height;
+    if let Some(facts) = ledger.prove_unchanged(subjects)? {
+        return Ok(Some(Proven { height, facts }));
+    }
+    let proven = ledger.prove(subjects)?.map(|facts| Proven {
+        height: height + 1,
+        facts,
+    });
+    Ok(proven)
 }
 
 fn chain(ledger: &Ledger, subject: Subject, held: Option<Token>) -> Result<Found, LedgerError> {

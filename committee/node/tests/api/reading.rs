@@ -410,6 +410,54 @@ async fn what_one_waits_for_in_vain_the_others_do_not_wait_for_again() {
     client.get(&path).await.ok();
 }
 
+/// A log that stands still right after a block that changed something.
+#[tokio::test]
+async fn while_no_certificate_comes_whatever_the_last_block_did_not_change_is_served() {
+    let log = TestLog::new();
+    let (group, id) = collecting(&log);
+    log.beat();
+    // Nobody has asked for any of it yet.
+    let other = found_group(&log, 2);
+    let client = Client::new(&log);
+    let bundle = client
+        .get(&format!("/v1/statements/{id}/bundle"))
+        .await
+        .ok();
+    let bundle = Bundle::from_bytes(&bundle).unwrap();
+    let operators = operators();
+    bundle
+        .state
+        .verify(operators.founding(), &operators.fingerprint)
+        .unwrap();
+    client.get(&format!("/v1/groups/{group}/chain")).await.ok();
+    client.get(&format!("/v1/statements/{id}/chain")).await.ok();
+    // What did change was never certified.
+    let changed = client.get(&format!("/v1/groups/{other}/chain")).await;
+    assert_eq!(changed.problem(), "uncertified");
+}
+
+#[tokio::test]
+async fn while_no_certificate_comes_the_last_certified_answer_is_served() {
+    let log = TestLog::new();
+    let (_, id) = collecting(&log);
+    log.beat();
+    let limits = tacit_node::api::Limits {
+        refresh_ms: 0,
+        ..quick()
+    };
+    let client = Client::with(&log, limits);
+    let path = format!("/v1/statements/{id}/bundle");
+    let before = client.get(&path).await.ok();
+    let signature = people::sign(&log, id, 0, 1, 1);
+    log.block(&[signature.entry]);
+    assert_eq!(client.get(&path).await.ok(), before);
+    let asked = futures::future::join_all((0..5).map(|_| client.get(&path))).await;
+    assert!(asked.into_iter().all(|answer| answer.ok() == before));
+    // The log moves again.
+    log.beat();
+    assert_ne!(client.get(&path).await.ok(), before);
+}
+
 #[tokio::test]
 async fn health_says_which_committee_and_version() {
     let health = Client::new(&TestLog::new()).get("/v1/health").await.json();
