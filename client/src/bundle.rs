@@ -7,8 +7,11 @@
 
 use tacit_circuits::keys::key_hash;
 use tacit_protocol::certificate::CertificateError;
-use tacit_protocol::chain::{Chain, ChainError, Event, Facts, GroupFacts, Opening, StatementFacts};
+use tacit_protocol::chain::{
+    Chain, ChainError, Event, Facts, GroupFacts, Link, Opening, StatementFacts,
+};
 use tacit_protocol::entry::{Entry, EntryError, Subject};
+use tacit_protocol::field::FieldElement;
 use tacit_protocol::founding::{Founding, FoundingError};
 use tacit_protocol::hash::Digest;
 use tacit_protocol::ids::{Fingerprint, GroupId, StatementId};
@@ -91,7 +94,9 @@ pub enum BundleError {
 /// A bundle's contents, certified.
 #[derive(Debug, Clone)]
 pub struct Certified {
-    /// Log time of the certified head, Unix milliseconds.
+    /// Height of the certified head.
+    pub height: u64,
+    /// Its log time, Unix milliseconds.
     pub time_ms: u64,
     /// The statement's id.
     pub id: StatementId,
@@ -105,6 +110,8 @@ pub struct Certified {
     pub roster: Roster,
     /// All signatures that count, in the order of the log.
     pub signatures: Vec<Sign>,
+    /// Heights of their blocks.
+    pub signed_at: Vec<u64>,
 }
 
 /// Checks a bundle of the statement `expected` against the pinned fingerprint.
@@ -123,6 +130,7 @@ pub fn check(
         return Err(BundleError::VerifyingKey);
     }
     let time_ms = bundle.state.verify(founding, fingerprint)?;
+    let height = bundle.state.header.headers.first().map_or(0, |h| h.height);
     let [group, facts] = bundle.state.facts.as_slice() else {
         return Err(BundleError::Facts);
     };
@@ -148,7 +156,7 @@ pub fn check(
     let roster = Roster::from_chain(&bundle.group)?;
     roster.check(group)?;
     let statement = proposal(&bundle.statement, founding, fingerprint, group, facts)?;
-    let signatures = signatures(&bundle.statement)?;
+    let (signatures, signed_at) = signatures(&bundle.statement)?;
     if signatures.len() as u64 != facts.count {
         return Err(BundleError::Contradiction("count"));
     }
@@ -156,6 +164,7 @@ pub fn check(
         return Err(BundleError::Contradiction("opening"));
     }
     Ok(Certified {
+        height,
         time_ms,
         id: facts.id,
         statement,
@@ -163,6 +172,7 @@ pub fn check(
         group: group.clone(),
         roster,
         signatures,
+        signed_at,
     })
 }
 
@@ -207,18 +217,25 @@ fn proposal(
     Ok(statement)
 }
 
-fn signatures(chain: &Chain) -> Result<Vec<Sign>, BundleError> {
-    let mut signatures = Vec::new();
-    for (i, bytes) in chain.entries.iter().enumerate() {
+/// All signatures of a chain that folds, and the heights of their blocks.
+fn signatures(chain: &Chain) -> Result<(Vec<Sign>, Vec<u64>), BundleError> {
+    let (mut signatures, mut heights) = (Vec::new(), Vec::new());
+    // Each entry belongs to one link, in the same order.
+    let of_entries = |link: &&Link| matches!(link.event, Event::Entry { .. });
+    let links = chain.links.iter().filter(of_entries);
+    for ((i, bytes), link) in chain.entries.iter().enumerate().zip(links) {
         match Entry::parse(bytes).map_err(|e| BundleError::Entry(i, e))? {
-            Entry::Sign(sign) => signatures.push(sign),
+            Entry::Sign(sign) => {
+                signatures.push(sign);
+                heights.push(link.height);
+            }
             Entry::StatementPropose(_) | Entry::Node(_) => {}
             Entry::GroupCreate(_) | Entry::Enrol(_) => {
                 return Err(BundleError::Chain("statement", ChainError::Entry(i)));
             }
         }
     }
-    Ok(signatures)
+    Ok((signatures, heights))
 }
 
 fn opening(chain: &Chain) -> Option<&Opening> {
@@ -273,6 +290,13 @@ pub fn check_group(
 }
 
 impl Certified {
+    /// The signature with this nullifier, and the height of its block, if one is counted.
+    pub fn counted(&self, nullifier: &FieldElement) -> Option<(&Sign, u64)> {
+        let mut all = self.signatures.iter().zip(&self.signed_at);
+        let (sign, height) = all.find(|(sign, _)| sign.nullifier == *nullifier)?;
+        Some((sign, *height))
+    }
+
     /// Is the certified head recent by this clock? A log that stands still, a node that lags and a wrong
     /// clock look the same from here.
     pub fn is_fresh(&self, now_ms: u64) -> bool {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use tacit_circuits::{PreparedKey, Proof, SealingPublic, VerifyingKey, seeded_rng, verify_batch};
 use tacit_ledger::replay::{self, Replay};
 use tacit_ledger::{Claim, StatementView};
+use tacit_protocol::caveats::Caveats;
 use tacit_protocol::codec::Decode as _;
 use tacit_protocol::entry::ErasureReason;
 use tacit_protocol::field::fr_from_bytes;
@@ -319,15 +320,15 @@ fn parse_claim(claim: &Claim) -> Option<(SealingPublic, Proof)> {
 }
 
 fn check_trigger(view: &StatementView) -> Outcome<()> {
-    let detail = match view.trigger_height {
-        Some(height) => format!(
-            "{} held for the first time at block {height}, with {} signatures",
-            view.statement.trigger, view.count
-        ),
-        None => format!(
-            "{} never held; {} signatures were counted",
-            view.statement.trigger, view.count
-        ),
+    let (trigger, count) = (&view.statement.trigger, view.count);
+    let detail = match (view.trigger_height, view.status) {
+        (Some(height), _) => {
+            format!("{trigger} held for the first time at block {height}, with {count} signatures")
+        }
+        (None, Status::Preparing | Status::Collecting) => {
+            format!("{trigger} has not held yet; {count} signatures were counted so far")
+        }
+        (None, _) => format!("{trigger} never held; {count} signatures were counted"),
     };
     Ok(((), detail))
 }
@@ -440,11 +441,10 @@ fn check_erasure(view: &StatementView, founding: &Founding, reason: ErasureReaso
         .filter(|n| !attested.contains(n))
         .map(name)
         .collect();
-    let caveats = view
-        .erasures
-        .iter()
-        .filter(|(_, _, caveats)| *caveats != 0)
-        .count();
+    let with_reservations = view.erasures.iter().filter(|(_, _, bits)| *bits != 0);
+    let reservations: Vec<String> = with_reservations
+        .map(|(node, _, bits)| format!("{} ({})", name(*node), Caveats::words(*bits)))
+        .collect();
     let need = founding.erasure_quorum();
     if reason == ErasureReason::Expired && view.status == Status::Erased && attested.len() < need {
         return Err(format!(
@@ -460,8 +460,8 @@ fn check_erasure(view: &StatementView, founding: &Founding, reason: ErasureReaso
     if !missing.is_empty() {
         detail += &format!("; not yet: {}", missing.join(", "));
     }
-    if caveats > 0 {
-        detail += &format!("; {caveats} with reservations");
+    if !reservations.is_empty() {
+        detail += &format!("; with reservations: {}", reservations.join(", "));
     }
     Ok(((), detail))
 }

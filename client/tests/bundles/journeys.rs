@@ -102,7 +102,7 @@ fn a_statement_that_stays_one_short_expires_and_is_erased_and_names_nobody() {
     assert_eq!(verified.certified.facts.count, 2);
     assert!(village.erased_bundle.bodies.is_empty());
     assert!(check(&report, "trigger").contains("count >= 3 never held; 2 signatures"));
-    let erasure = "3 of 4 nodes attest that they erased their shares; not yet: D";
+    let erasure = "3 of 4 nodes attest that they erased their shares; not yet: D; with reservations: C (sectors not discarded, nothing was found to erase)";
     assert!(
         check(&report, "erasure").contains(erasure),
         "{}",

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tacit_client::verify::{Report, verify};
 use tacit_protocol::block::Block;
 use tacit_protocol::codec::Encode as _;
-use tacit_protocol::entry::ErasureReason;
+use tacit_protocol::entry::{Erased, ErasureReason, NodeStatement};
 use tacit_protocol::ids::{Fingerprint, GroupId, StatementId};
 use tacit_protocol::proof::Bundle;
 use tacit_protocol::signature::SealedBody;
@@ -139,7 +139,15 @@ pub fn village() -> &'static Village {
 
         log.after(900_000, []);
         let expired_at = log.height();
-        log.erase(&erased, &[0, 1, 2], ErasureReason::Expired);
+        log.erase(&erased, &[0, 1], ErasureReason::Expired);
+        // Node 2 had nothing, and couldn't have its disk forget it.
+        let reserved = Erased {
+            statement: erased,
+            reason: ErasureReason::Expired,
+            caveats: 16 + 2,
+        };
+        let entry = log.node(2, NodeStatement::Erased(reserved));
+        log.next([entry]);
         let [opened_bundle, erased_bundle, classy_bundle] = all.map(|id| log.bundle(&id));
         Village {
             told: end(log, told),

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod block;
+pub mod caveats;
 pub mod certificate;
 pub mod chain;
 pub mod codec;

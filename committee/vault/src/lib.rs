@@ -27,7 +27,6 @@
 
 pub mod antiforensic;
 mod bodies;
-mod caveats;
 mod disk;
 mod erase;
 mod error;
@@ -47,7 +46,6 @@ mod secrets;
 pub mod steps;
 mod vault;
 
-pub use caveats::Caveats;
 pub use disk::{Discard, Disk, Held, ReadBack};
 pub use erase::Erasure;
 pub use error::VaultError;
@@ -59,4 +57,5 @@ pub use permissions::{PermissionError, check_permissions};
 pub use random::OsRandom;
 pub use seal::SecretBytes;
 pub use steps::Step;
+pub use tacit_protocol::caveats::Caveats;
 pub use vault::{SlotState, Vault};

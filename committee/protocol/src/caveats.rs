@@ -1,11 +1,11 @@
-//! What an erasure could not make sure of. A node's attestation carries these bits.
+//! What an erasure could not make sure of: the bits in a node's attestation.
 
 use std::fmt;
 
 /// A set of reservations about an erasure. Empty: everything that software can do was done.
 ///
 /// Even an empty set proves nothing about a snapshot that was taken before, or about flash memory that
-/// keeps an overwritten cell: see [`antiforensic`](crate::antiforensic) for what is done about the latter.
+/// keeps an overwritten cell.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Caveats(u32);
 
@@ -21,7 +21,6 @@ impl Caveats {
     pub const COPY_ON_WRITE: Self = Self(1 << 2);
     /// The wrapping key lay in memory that the operating system may have written to swap.
     pub const MEMORY_NOT_LOCKED: Self = Self(1 << 3);
-
     /// There was nothing to erase: the node never held anything of the statement, or has lost the
     /// folder that it lay in.
     pub const NOTHING_FOUND: Self = Self(1 << 4);
@@ -43,6 +42,14 @@ impl Caveats {
     pub fn from_bits(bits: u32) -> Option<Self> {
         let known = Self::DESCRIBED.iter().fold(0, |all, (c, _)| all | c.0);
         (bits & !known == 0).then_some(Self(bits))
+    }
+
+    /// The bits of an attestation in words. A node can put any bits there.
+    pub fn words(bits: u32) -> String {
+        match Self::from_bits(bits) {
+            Some(caveats) => caveats.to_string(),
+            None => format!("unknown reservations, {bits:#x}"),
+        }
     }
 
     /// Whether every bit of `other` is set.
@@ -107,5 +114,7 @@ mod tests {
             "read-back possibly from the cache, sectors not discarded"
         );
         assert_eq!(Caveats::NONE.to_string(), "none");
+        assert_eq!(Caveats::words(16), "nothing was found to erase");
+        assert_eq!(Caveats::words(33), "unknown reservations, 0x21");
     }
 }
