@@ -85,7 +85,10 @@ fn at(ms: u64) -> Option<OffsetDateTime> {
 pub fn distance(ms: u64, now_ms: u64) -> String {
     let seconds = ms.abs_diff(now_ms) / 1000;
     let (number, unit) = match seconds {
-        0..120 => (seconds, "seconds"),
+        0 if ms > now_ms => return "in a moment".into(),
+        0 => return "just now".into(),
+        1 => (1, "second"),
+        2..120 => (seconds, "seconds"),
         120..7_200 => (seconds / 60, "minutes"),
         7_200..172_800 => (seconds / 3600, "hours"),
         _ => (seconds / 86_400, "days"),
@@ -149,6 +152,10 @@ mod tests {
     fn a_distance_has_a_fitting_unit() {
         assert_eq!(distance(NOW + 45_000, NOW), "in 45 seconds");
         assert_eq!(distance(NOW + 600_000, NOW), "in 10 minutes");
+        assert_eq!(distance(NOW, NOW), "just now");
+        assert_eq!(distance(NOW, NOW + 999), "just now");
+        assert_eq!(distance(NOW + 1, NOW), "in a moment");
+        assert_eq!(distance(NOW, NOW + 1000), "1 second ago");
         assert_eq!(distance(NOW, NOW + 10_800_000), "3 hours ago");
         assert_eq!(distance(NOW + 864_000_000, NOW), "in 10 days");
         assert_eq!(utc(1_796_126_400_000), "2026-12-01T12:00:00Z");

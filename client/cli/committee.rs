@@ -18,7 +18,7 @@ use crate::clock::now_ms;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::node::home_failure;
-use crate::output::{Output, counted, printable_line};
+use crate::output::{Output, printable_line};
 use crate::{input, parse};
 
 #[derive(Debug, Subcommand)]
@@ -307,6 +307,17 @@ struct OperatorView {
     signed: bool,
 }
 
+/// Time limits, in milliseconds and blocks.
+#[derive(Serialize)]
+struct TimingView {
+    heartbeat_ms: u32,
+    skew_ms: u32,
+    leader_ms: u32,
+    certification_ms: u32,
+    dkg_phase_ms: u32,
+    dkg_phase_blocks: u32,
+}
+
 /// A founding file for people and scripts.
 #[derive(Serialize)]
 struct FoundingView {
@@ -318,6 +329,8 @@ struct FoundingView {
     erased_with: usize,
     development_keys: bool,
     circuit: Option<String>,
+    timing: TimingView,
+    max_open_statements: u32,
     group_creators: Vec<String>,
     statement_creators: Vec<String>,
     operators: Vec<OperatorView>,
@@ -347,6 +360,15 @@ impl FoundingView {
             erased_with: f.erasure_quorum(),
             development_keys: f.development_keys(),
             circuit: f.circuits.first().map(|c| c.circuit.to_string()),
+            timing: TimingView {
+                heartbeat_ms: f.timing.heartbeat_ms,
+                skew_ms: f.timing.skew_ms,
+                leader_ms: f.timing.leader_ms,
+                certification_ms: f.timing.certification_ms,
+                dkg_phase_ms: f.timing.dkg_phase_ms,
+                dkg_phase_blocks: f.timing.dkg_phase_blocks,
+            },
+            max_open_statements: f.max_open_statements,
             group_creators: f.group_creators.iter().map(ToString::to_string).collect(),
             statement_creators: f
                 .statement_creators
@@ -371,11 +393,26 @@ impl FoundingView {
             "Committee    {} nodes; up to {} may be down or lying; {} together open a list",
             self.nodes, self.may_be_faulty, self.opens_with
         ));
+        let (seconds, t) = (|ms: u32| f64::from(ms) / 1000.0, &self.timing);
         out.line(format!(
-            "May create   groups: {}; statements to any group: {}",
-            counted(self.group_creators.len() as u64, "key"),
-            counted(self.statement_creators.len() as u64, "key")
+            "Timing       a block every {} s when idle; clocks may be {} s ahead; {} s for a leader, {} s for a view, {} s and {} blocks for a phase of key generation",
+            seconds(t.heartbeat_ms),
+            seconds(t.skew_ms),
+            seconds(t.leader_ms),
+            seconds(t.certification_ms),
+            seconds(t.dkg_phase_ms),
+            t.dkg_phase_blocks
         ));
+        out.line(format!(
+            "Limits       {} statements open at once",
+            self.max_open_statements
+        ));
+        list(out, "May create groups", &self.group_creators);
+        list(
+            out,
+            "May propose statements to any group",
+            &self.statement_creators,
+        );
         out.line("");
         let rows: Vec<Vec<String>> = self
             .operators
@@ -390,5 +427,18 @@ impl FoundingView {
             })
             .collect();
         out.table(&["node", "operator", "signed", "key"], &rows);
+    }
+}
+
+/// Keys under a heading.
+fn list(out: &Output, heading: &str, keys: &[String]) {
+    match keys {
+        [] => out.line(format!("{heading}: nobody")),
+        keys => {
+            out.line(format!("{heading}:"));
+            for key in keys {
+                out.line(format!("  {key}"));
+            }
+        }
     }
 }

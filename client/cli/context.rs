@@ -63,7 +63,7 @@ pub struct Globals {
 /// Options of commands that talk to a committee.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Network {
-    /// URL of a node's API; repeat it for several. They are remembered
+    /// URL of a node's API; repeat it for several. The committee's own are remembered
     #[arg(long = "node", help_heading = COMMITTEE, value_name = "URL")]
     pub nodes: Vec<String>,
     /// The committee's fingerprint, as you know it from elsewhere than its nodes or your invitation
@@ -262,26 +262,17 @@ impl Context {
         Ok(self.home.join(name))
     }
 
-    /// A client of the nodes that were named or are remembered. Named ones are remembered.
+    /// A client of the nodes that were named or else are remembered.
     pub fn api(&self, network: &Network) -> Result<Api, Failure> {
-        let named = network.nodes.iter().map(|url| ServiceUrl::parse(url));
-        let named = named.collect::<Result<Vec<_>, _>>()?;
-        let mut nodes = self.remembered_nodes()?;
-        let known = nodes.len();
-        for url in &named {
-            if !nodes.contains(url) {
-                nodes.push(url.clone());
-            }
+        // Named nodes are the ones that are asked: somebody who names them has a reason.
+        let mut nodes = named_nodes(network)?;
+        if nodes.is_empty() {
+            nodes = self.remembered_nodes()?;
         }
         if nodes.is_empty() {
             return Err(ApiError::NoNodes.into());
         }
-        if nodes.len() > known {
-            self.remember_nodes(&nodes)?;
-        }
-        // Named nodes are the ones that are asked: somebody who names them has a reason.
-        let asked = if named.is_empty() { nodes } else { named };
-        Ok(Api::new(Connector::new(), asked))
+        Ok(Api::new(Connector::new(), nodes))
     }
 
     /// The committee that this home is bound to, with a client of its nodes. The first time, the founding
@@ -319,10 +310,34 @@ impl Context {
                 pin(&self.home, &file, &fingerprint, Origin::Node)?
             }
         };
+        self.remember_named(network, &pinned.fingerprint)?;
         if first_time {
             self.learn_nodes(&api)?;
         }
         Ok(Committee { pinned, api })
+    }
+
+    /// Remembers those of the named nodes that serve this committee's founding file.
+    fn remember_named(&self, network: &Network, pinned: &Fingerprint) -> Result<(), Failure> {
+        let named = named_nodes(network)?;
+        if named.is_empty() {
+            return Ok(());
+        }
+        let mut nodes = self.remembered_nodes()?;
+        let known = nodes.len();
+        for url in named {
+            if nodes.contains(&url) {
+                continue;
+            }
+            let alone = Api::new(Connector::new(), vec![url.clone()]);
+            if alone.founding(Some(pinned)).is_ok() {
+                nodes.push(url);
+            }
+        }
+        if nodes.len() > known {
+            self.remember_nodes(&nodes)?;
+        }
+        Ok(())
     }
 
     /// Remembers the other nodes that a node names, so that it isn't the only one that can be asked.
@@ -482,6 +497,11 @@ impl Context {
         }
         Ok(secret)
     }
+}
+
+fn named_nodes(network: &Network) -> Result<Vec<ServiceUrl>, Failure> {
+    let named = network.nodes.iter().map(|url| Ok(ServiceUrl::parse(url)?));
+    named.collect()
 }
 
 /// With a capital at its beginning.

@@ -112,6 +112,11 @@ impl Failure {
         Self::check("told", "", "")
     }
 
+    /// Not yet, and the command's own JSON result says so: nothing more is printed.
+    pub fn not_yet_told() -> Self {
+        Self::not_yet("told", "", "")
+    }
+
     /// A file that was named isn't there.
     pub fn no_file(path: &Path) -> Self {
         let problem = format!("there is no file {}", path.display());
@@ -215,13 +220,24 @@ impl From<ApiError> for Failure {
                 e,
                 "Name other nodes with --node URL. If several answer like this, tell their operators.",
             ),
+            ApiError::OtherCommittee { .. } => Failure::check(
+                "other-committee",
+                e,
+                "Check the fingerprint. If it is right, name nodes of that committee with --node URL.",
+            ),
             ApiError::Problem { problem, .. } if problem.is_not_yet() => Failure::not_yet(
                 "not-final",
                 e,
                 "Run the same command again: it sends the same bytes and never counts twice.",
             ),
             ApiError::Problem { problem, .. } if problem.is_busy() => {
-                Failure::not_yet("busy", e, "Try again in a minute.")
+                const STILL: &str = "The committee's log stands still, or the node has just been started. Try again in a minute; tacit node status shows how the nodes are.";
+                let (code, advice) = match problem.word() {
+                    "uncertified" => ("uncertified", STILL),
+                    "not-ready" => ("not-ready", STILL),
+                    _ => ("busy", "Try again in a minute."),
+                };
+                Failure::not_yet(code, e, advice)
             }
             ApiError::Problem { problem, .. } => {
                 let advice = problem.advice.clone();

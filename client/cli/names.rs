@@ -21,7 +21,7 @@ pub struct Command {
     #[arg(value_name = "ID", value_parser = parse::statement)]
     statement: StatementId,
     /// Print comma-separated values
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long)]
     csv: bool,
     #[command(flatten)]
     network: Network,
@@ -81,6 +81,13 @@ impl Line {
 }
 
 pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
+    if command.csv && cx.out.is_json() {
+        return Err(Failure::usage(
+            "csv-and-json",
+            "the list can't be printed as comma-separated values and as JSON at once",
+            "Give --csv or --json.",
+        ));
+    }
     let committee = cx.committee(&command.network)?;
     let evidence = evidence::fetch(cx, &committee, &command.statement, Freshness::Any)?;
     let certified = &evidence.verified.certified;

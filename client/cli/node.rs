@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use tacit_client::api::ReadyView;
+use tacit_client::api::{ReadyView, ServiceError};
 use tacit_node::api::{ListenError, TlsError};
 use tacit_node::home::{Home, HomeError, Settings};
 use tacit_node::production::NodeError;
@@ -172,6 +172,8 @@ fn run_node(args: &RunArgs, cx: &Context) -> Result<(), Failure> {
 #[derive(Serialize)]
 struct NodeStatus {
     node: String,
+    /// Did it answer at all?
+    reached: bool,
     ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<ReadyView>,
@@ -185,12 +187,14 @@ fn status(args: &StatusArgs, cx: &Context) -> Result<(), Failure> {
         .readiness()
         .into_iter()
         .map(|(url, answer)| {
+            let reached = !matches!(answer, Err(ServiceError::Transport(_)));
             let (detail, problem) = match answer {
                 Ok(detail) => (Some(detail), None),
                 Err(e) => (None, Some(e.to_string())),
             };
             NodeStatus {
                 node: url.to_string(),
+                reached,
                 ready: detail.is_some(),
                 detail,
                 problem,
@@ -198,13 +202,13 @@ fn status(args: &StatusArgs, cx: &Context) -> Result<(), Failure> {
         })
         .collect();
     let ready = nodes.iter().filter(|n| n.ready).count();
-    if ready == 0 {
+    if nodes.iter().all(|n| !n.reached) {
         let why = |n: &NodeStatus| Some(format!("{} ({})", n.node, n.problem.as_ref()?));
         let all: Vec<String> = nodes.iter().filter_map(why).collect();
         return Err(Failure::unreachable(
             "no-node-ready",
-            format!("no node is ready: {}", all.join(", ")),
-            "Wait if it has just been started, ask its operator, or name other nodes with --node URL.",
+            format!("no node could be reached: {}", all.join(", ")),
+            "Check the addresses and your connection, or name other nodes with --node URL.",
         ));
     }
     cx.out.result(&nodes, |out| {
@@ -225,7 +229,15 @@ fn status(args: &StatusArgs, cx: &Context) -> Result<(), Failure> {
         out.table(&["node", "block", "peers", "state"], &rows);
         out.line(format!("{ready} of {} nodes are ready.", nodes.len()));
     });
-    Ok(())
+    match ready {
+        0 if cx.out.is_json() => Err(Failure::not_yet_told()),
+        0 => Err(Failure::not_yet(
+            "no-node-ready",
+            "no node is ready",
+            "Wait if they have just been started, or ask their operators.",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// What is wrong with a node's folder, and what to do about it.

@@ -430,8 +430,8 @@ fn watch(args: &WatchArgs, cx: &Context) -> Result<(), Failure> {
                     break view;
                 }
             }
-            // Nodes come and go; that there is no such statement doesn't change by waiting.
-            Err(e @ ApiError::Problem { .. }) => return Err(e.into()),
+            // Nodes come and go, or are busy; that there is no such statement doesn't change by waiting.
+            Err(e @ ApiError::Problem { .. }) if e.is_missing() => return Err(e.into()),
             Err(e) if reached.elapsed() > PATIENCE => return Err(e.into()),
             Err(_) => {}
         }

@@ -82,6 +82,14 @@ pub enum ApiError {
         /// What is wrong with its answer.
         reason: String,
     },
+    /// The nodes that were reached belong to another committee.
+    #[error("the nodes belong to the committee {found}, not to {expected}")]
+    OtherCommittee {
+        /// The fingerprint that was asked for.
+        expected: Fingerprint,
+        /// A node's.
+        found: Fingerprint,
+    },
 }
 
 fn list(attempts: &[Attempt]) -> String {
@@ -90,6 +98,11 @@ fn list(attempts: &[Attempt]) -> String {
 }
 
 impl ApiError {
+    /// What was asked for doesn't exist, say the nodes.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Problem { problem, .. } if problem.status == 404)
+    }
+
     /// Of all attempts, what a person should know: an account of their input before "not yet", that
     /// before "there is none", that before trouble of the nodes' own.
     fn from_attempts(attempts: Vec<Attempt>) -> Self {
@@ -191,16 +204,26 @@ impl Api {
         &self,
         expected: Option<&Fingerprint>,
     ) -> Result<(FoundingFile, Fingerprint), ApiError> {
-        self.download("/v1/founding", MAX_FOUNDING, PATIENCE, |bytes| {
+        let mut other = None;
+        let answer = self.download("/v1/founding", MAX_FOUNDING, PATIENCE, |bytes| {
             let file: FoundingFile = decode("its founding file", &bytes)?;
-            let fingerprint = file.check().map_err(|e| e.to_string())?;
+            let found = file.check().map_err(|e| e.to_string())?;
             match expected {
-                Some(expected) if *expected != fingerprint => Err(format!(
-                    "it belongs to another committee, whose fingerprint is {fingerprint}"
-                )),
-                _ => Ok((file, fingerprint)),
+                Some(expected) if *expected != found => {
+                    other = Some((*expected, found));
+                    Err(format!(
+                        "it belongs to another committee, whose fingerprint is {found}"
+                    ))
+                }
+                _ => Ok((file, found)),
             }
-        })
+        });
+        match (answer, other) {
+            (Err(ApiError::BadAnswer { .. }), Some((expected, found))) => {
+                Err(ApiError::OtherCommittee { expected, found })
+            }
+            (answer, _) => answer,
+        }
     }
 
     /// What each node says of its own readiness, or why it says nothing.

@@ -279,7 +279,7 @@ fn a_founding_file_of_another_committee_is_passed_over() {
     let nobodys = Fingerprint(Digest([1; 32]));
     assert!(matches!(
         api.founding(Some(&nobodys)),
-        Err(ApiError::BadAnswer { .. })
+        Err(ApiError::OtherCommittee { expected, .. }) if expected == nobodys
     ));
 
     let mut unsigned = committee.file.clone();

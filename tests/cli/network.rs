@@ -1,6 +1,11 @@
 //! Commands that ask nodes, when there are none to ask.
 
-use crate::scene::Scene;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use serde_json::Value;
+
+use crate::scene::{Scene, tacit, text};
 
 /// Nobody listens at this port of one's own machine (tcpmux).
 const NOBODY: &str = "http://127.0.0.1:1";
@@ -122,4 +127,70 @@ fn what_was_remembered_and_is_damaged_says_so() {
     );
     scene.fails(&["--home", "they", "group", "show"]);
     scene.is_golden("network-damaged");
+}
+
+/// A node that says of everything that it isn't ready.
+fn node_that_is_not_ready() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let body = "{\"type\":\"urn:tacit:problem:not-ready\",\"title\":\"Not ready\",\"detail\":\"2 of 4 nodes are heard\"}";
+            let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nconnection: close";
+            let _ = client.read(&mut [0; 4096]);
+            let _ = write!(
+                client,
+                "{head}\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    url
+}
+
+#[test]
+fn nodes_that_answer_and_are_not_ready_are_listed_with_exit_code_4() {
+    let scene = Scene::new();
+    let url = node_that_is_not_ready();
+    let args = ["node", "status", "--node", &url, "--node", NOBODY];
+    let people = tacit(&scene.path(""), &args);
+    assert_eq!(people.status.code(), Some(4));
+    let (shown, problem) = (text(&people.stdout), text(&people.stderr));
+    assert!(shown.contains("2 of 4 nodes are heard"), "{shown}");
+    assert!(shown.contains("0 of 2 nodes are ready."), "{shown}");
+    assert!(
+        problem.starts_with("error: no node is ready\n"),
+        "{problem}"
+    );
+
+    let script = tacit(&scene.path(""), &[&["--json"], &args[..]].concat());
+    assert_eq!(script.status.code(), Some(4));
+    let list: Value = serde_json::from_slice(&script.stdout).unwrap();
+    let states = |i: usize| (list[i]["reached"].as_bool(), list[i]["ready"].as_bool());
+    assert_eq!(states(0), (Some(true), Some(false)), "{list}");
+    assert_eq!(states(1), (Some(false), Some(false)), "{list}");
+}
+
+#[test]
+fn a_node_whose_log_stands_still_is_not_called_busy() {
+    let mut scene = Scene::new();
+    let url = node_that_is_not_ready();
+    scene.hide(&url, "http://NODE");
+    scene.fails(&["--yes", "statement", "list", "--node", &url]);
+    scene.is_golden("network-not-ready");
+}
+
+#[test]
+fn a_list_is_printed_as_one_thing_or_the_other() {
+    let scene = Scene::new();
+    let id = id();
+    for args in [
+        ["--json", "names", &id, "--csv"],
+        ["names", "--csv", &id, "--json"],
+    ] {
+        let output = tacit(&scene.path(""), &args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(said["error"]["code"], "csv-and-json");
+    }
 }

@@ -118,7 +118,7 @@ fn network(urls: &[&str]) -> Network {
 }
 
 #[test]
-fn named_nodes_are_asked_and_remembered() {
+fn named_nodes_are_asked_instead_of_those_that_are_remembered() {
     let home = tempfile::tempdir().unwrap();
     let cx = context(home.path());
     assert_eq!(cx.api(&network(&[])).unwrap_err().code, "no-nodes");
@@ -128,8 +128,11 @@ fn named_nodes_are_asked_and_remembered() {
     };
     let (one, two) = ("https://one.example", "https://two.example");
     assert_eq!(asked(&[one]), [one]);
+    // A node is remembered only when it has answered for the committee.
+    assert_eq!(cx.api(&network(&[])).unwrap_err().code, "no-nodes");
+    let both = [one, two].map(|url| ServiceUrl::parse(url).unwrap());
+    cx.remember_nodes(&both).unwrap();
     assert_eq!(asked(&["https://two.example/"]), [two]);
-    assert_eq!(asked(&[one]), [one]);
     assert_eq!(asked(&[]), [one, two]);
 }
 

@@ -101,6 +101,11 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The stable word for the problem, such as `not-collecting`; empty if the service gave none.
+    pub fn word(&self) -> &str {
+        self.kind.rsplit(':').next().unwrap_or_default()
+    }
+
     /// "Not final yet: send the same bytes again."
     pub fn is_not_yet(&self) -> bool {
         self.status == 504
