@@ -64,7 +64,9 @@ impl Briefing {
         let spare = holders.saturating_sub(t);
         facts.push((
             "It is opened by",
-            format!("any {t} of {holders} nodes that hold a share (so {spare} of them can be lost), or they could open it early together:"),
+            format!(
+                "any {t} of the {holders} nodes that hold a share, so {spare} of them can be lost"
+            ),
         ));
         let operators = founding.operators.iter().enumerate().map(|(i, o)| {
             let holds = certified.facts.holders.iter().any(|h| usize::from(*h) == i);
@@ -74,7 +76,13 @@ impl Briefing {
                 format!("{} (without a share)", o.name)
             }
         });
-        facts.push(("", operators.collect::<Vec<_>>().join(", ")));
+        facts.push((
+            "It could be opened early by",
+            format!(
+                "any {t} of these together: {}",
+                operators.collect::<Vec<_>>().join(", ")
+            ),
+        ));
         facts.push((
             "Who is a member says",
             format!(

@@ -2,7 +2,9 @@
 //!
 //! Everything shown and sealed comes from the certified bundle, never from a node's word. The sealed
 //! signature is saved before it is sent, and only those bytes are ever sent: interrupted anywhere, the
-//! command finishes when it is run again, or says that it is done.
+//! command finishes when it is run again, or says that it is done. There are never two sealed signatures
+//! of one identity for one statement: before it seals, it looks in the bundle for one from a backup's
+//! future or another device.
 
 use std::path::{Path, PathBuf};
 
@@ -19,14 +21,15 @@ use tacit_protocol::field::FieldElement;
 use tacit_protocol::group::ClassName;
 use tacit_protocol::ids::StatementId;
 use tacit_protocol::proof::{Receipt, Submission};
-use tacit_protocol::signature::MAX_TESTIMONY;
+use tacit_protocol::semaphore::statement_scope;
+use tacit_protocol::signature::{MAX_TESTIMONY, Sign};
 use tacit_protocol::statement::Status;
 
 use crate::briefing::Briefing;
 use crate::clock::now_ms;
 use crate::context::{Committee, Context, Network};
 use crate::evidence::{self, Freshness};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::{input, parse};
 
 /// Longest proving key, in bytes.
@@ -61,6 +64,19 @@ struct View {
     warnings: Vec<String>,
 }
 
+impl View {
+    /// Of a signature that was final before.
+    fn already(id: &StatementId, height: u64) -> Self {
+        Self {
+            statement: id.to_string(),
+            status: "final",
+            already: true,
+            height,
+            warnings: Vec::new(),
+        }
+    }
+}
+
 pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
     let id = command.statement;
     let testimony = command
@@ -87,12 +103,27 @@ pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
                 class,
                 testimony: testimony.as_deref(),
             };
-            let (submission, warnings) = seal_new(cx, &committee, &mut unlocked, &request)?;
-            let finalized = send(cx, &committee, &mut unlocked, &id, &submission)?;
-            tell(cx, &id, &finalized, warnings);
-            Ok(())
+            match seal_new(cx, &committee, &mut unlocked, &request)? {
+                Sealing::Counted(height) => {
+                    tell_counted(cx, &id, height);
+                    Ok(())
+                }
+                Sealing::Sealed(submission, warnings) => {
+                    let finalized = send(cx, &committee, &mut unlocked, &id, &submission)?;
+                    tell(cx, &id, &finalized, warnings);
+                    Ok(())
+                }
+            }
         }
     }
+}
+
+/// What came of sealing.
+enum Sealing {
+    /// This identity's signature is counted already, in the block of this height: nothing was sealed.
+    Counted(u64),
+    /// What was sealed and saved, and what the signer was warned of.
+    Sealed(Submission, Vec<String>),
 }
 
 /// What is to be signed.
@@ -108,9 +139,12 @@ fn seal_new(
     committee: &Committee,
     unlocked: &mut Unlocked,
     request: &Request<'_>,
-) -> Result<(Submission, Vec<String>), Failure> {
+) -> Result<Sealing, Failure> {
     let evidence = evidence::fetch(cx, committee, &request.id, Freshness::Recent)?;
     let mut certified = evidence.verified.certified;
+    if let Some((_, height)) = own(&certified, unlocked) {
+        return Ok(Sealing::Counted(height));
+    }
     must_collect(&certified)?;
     let membership = unlocked
         .membership(&certified.group.id)
@@ -137,6 +171,9 @@ fn seal_new(
         certified = evidence::fetch(cx, committee, &request.id, Freshness::Recent)?
             .verified
             .certified;
+        if let Some((_, height)) = own(&certified, unlocked) {
+            return Ok(Sealing::Counted(height));
+        }
         must_collect(&certified)?;
         if certified.facts.opening != before {
             return Err(Failure::check(
@@ -160,7 +197,14 @@ fn seal_new(
     let submission = sealed.submission();
     // Before it is sent: whatever happens now, these bytes are the signature.
     unlocked.add_sealed(&request.id, submission.clone())?;
-    Ok((submission, briefing.warnings))
+    Ok(Sealing::Sealed(submission, briefing.warnings))
+}
+
+/// The signature of this identity that is counted, and the height of its block. Everything is looked
+/// through here: no node is asked about one signature.
+fn own<'a>(certified: &'a Certified, unlocked: &Unlocked) -> Option<(&'a Sign, u64)> {
+    let scope = statement_scope(&certified.id);
+    certified.counted(&FieldElement(unlocked.identity().nullifier(scope)))
 }
 
 fn must_collect(certified: &Certified) -> Result<(), Failure> {
@@ -325,29 +369,77 @@ fn send(
         .api
         .submit_signature(id, submission, committee.founding());
     spinner.finish_and_clear();
-    let finalized = sent.map_err(not_sent)?;
+    let finalized = sent.map_err(|e| not_sent(cx, committee, unlocked, id, e))?;
     unlocked.finish(id, finalized.receipt.clone())?;
     Ok(finalized)
 }
 
-fn not_sent(e: ApiError) -> Failure {
-    const SAVED: &str = "Your signature is sealed and saved. Run the same command again: it sends the same bytes and never counts twice.";
-    if let ApiError::Problem { problem, .. } = &e
-        && problem.status == 409
-    {
-        return Failure::check(
-            "signed-elsewhere",
-            format!("{e} (another signature with your identity is in the log already)"),
-            "Did you sign on another device, or from a backup? If not, somebody else has your secret: tell your registrars.",
-        );
-    }
-    let failure = Failure::from(e);
-    match failure.code {
-        "not-final" | "busy" | "unreachable" | "bad-answer" => Failure {
-            advice: SAVED.into(),
-            ..failure
-        },
-        _ => failure,
+const SAVED: &str = "Your signature is sealed and saved. Run the same command again: it sends the same bytes and never counts twice.";
+
+/// Why what was sealed isn't counted. That another one is, or none any more, isn't taken from one node's
+/// word if there is a certificate for it.
+fn not_sent(
+    cx: &Context,
+    committee: &Committee,
+    unlocked: &Unlocked,
+    id: &StatementId,
+    e: ApiError,
+) -> Failure {
+    let word = match &e {
+        ApiError::Problem { problem, .. } => problem.word().to_string(),
+        _ => String::new(),
+    };
+    match word.as_str() {
+        "nullifier-spent" => {
+            let evidence = evidence::fetch(cx, committee, id, Freshness::Any).ok();
+            let certified = evidence.map(|evidence| evidence.verified.certified);
+            let counted = certified.as_ref().and_then(|c| own(c, unlocked));
+            let problem = match counted {
+                Some((_, height)) => format!(
+                    "another signature with your identity is in the log already, in block {height}"
+                ),
+                None => format!("{e} (another signature with your identity is in the log already)"),
+            };
+            Failure::check(
+                "signed-elsewhere",
+                problem,
+                "Did you sign on another device, or from a backup? If not, somebody else has your secret: tell your registrars.",
+            )
+        }
+        // Nothing is decided yet: which of the two will count, the log says.
+        "signature-waiting" => Failure::not_yet(
+            "signature-waiting",
+            e,
+            "Did you sign on another device, or from a backup, just now? If not, somebody else has your secret: tell your registrars. Run the same command again to see which one counts.",
+        ),
+        "not-collecting" => {
+            const ADVICE: &str = "Nothing is left to do: your name is not on the list.";
+            let closed = |problem| Failure::usage("closed", problem, ADVICE);
+            match evidence::fetch(cx, committee, id, Freshness::Any) {
+                Err(_) => closed(format!("{e}; so your signature was not counted")),
+                Ok(evidence) => match evidence.verified.certified.facts.status {
+                    // The certificate is older than the node's word, or the word is a lie.
+                    Status::Preparing | Status::Collecting => {
+                        Failure::not_yet("not-final", e, SAVED)
+                    }
+                    status => closed(format!(
+                        "the statement takes no more signatures, it is {status}: yours came too late and was not counted"
+                    )),
+                },
+            }
+        }
+        _ => {
+            let failure = Failure::from(e);
+            let later = matches!(failure.exit, Exit::NotYet | Exit::Unreachable);
+            if later || failure.code == "bad-answer" {
+                Failure {
+                    advice: SAVED.into(),
+                    ..failure
+                }
+            } else {
+                failure
+            }
+        }
     }
 }
 
@@ -383,19 +475,23 @@ fn done(
             "Is this the committee that you signed with? Use that one's --home.",
         )
     })?;
-    let view = View {
-        statement: id.to_string(),
-        status: "final",
-        already: true,
-        height,
-        warnings: Vec::new(),
-    };
+    let view = View::already(id, height);
     cx.out.result(&view, |out| {
         out.line(format!(
             "You have signed this already: your signature is in block {height}. Nothing was sent."
         ));
     });
     Ok(())
+}
+
+/// A signature that is counted, of which this identity file knows nothing.
+fn tell_counted(cx: &Context, id: &StatementId, height: u64) {
+    cx.out.result(&View::already(id, height), |out| {
+        out.line(format!(
+            "Your signature is counted already, in block {height}. Nothing was sent."
+        ));
+    });
+    cx.out.note("Your identity file doesn't know of it: it is a backup of before, or you signed on another device. If neither is so, somebody else has your secret: tell your registrars.");
 }
 
 fn read_testimony(path: &Path) -> Result<String, Failure> {
