@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use tacit_client::bundle::Certified;
 use tacit_client::verify::{Check, Report, verify};
 use tacit_protocol::ids::Fingerprint;
 
+use crate::clock::{distance, local, now_ms};
 use crate::context::{Context, load_founding};
 use crate::failure::Failure;
 use crate::output::printable_line;
@@ -28,7 +30,20 @@ pub struct VerifyArgs {
 #[derive(Serialize)]
 struct View<'a> {
     ok: bool,
+    /// What the bundle speaks of; none if it doesn't hold.
+    as_of: Option<AsOf>,
     checks: &'a [Check],
+}
+
+/// The moment that a bundle is of. It says nothing about any later one.
+#[derive(Serialize)]
+struct AsOf {
+    /// Height of the certified block.
+    height: u64,
+    /// Its time, Unix milliseconds.
+    time_ms: u64,
+    /// Where the statement stood.
+    status: &'static str,
 }
 
 /// Verifies a bundle's file.
@@ -53,9 +68,15 @@ pub fn run(args: &VerifyArgs, cx: &Context) -> Result<(), Failure> {
     };
     let report = verify_file(&args.file, &fingerprint)?;
     let failed = report.checks.iter().find(|c| !c.ok);
+    let certified = report.verified.as_ref().map(|v| &v.certified);
     if cx.out.is_json() {
         cx.out.json(&View {
             ok: report.ok(),
+            as_of: certified.map(|c| AsOf {
+                height: c.height,
+                time_ms: c.time_ms,
+                status: c.facts.status.word(),
+            }),
             checks: &report.checks,
         });
     }
@@ -64,6 +85,9 @@ pub fn run(args: &VerifyArgs, cx: &Context) -> Result<(), Failure> {
         None => {
             cx.out
                 .line("Everything holds: nothing is missing, added or changed.");
+            if let Some(certified) = certified {
+                cx.out.line(as_of(certified, now_ms()));
+            }
             Ok(())
         }
         Some(_) if cx.out.is_json() => Err(Failure::already_told()),
@@ -76,6 +100,24 @@ pub fn run(args: &VerifyArgs, cx: &Context) -> Result<(), Failure> {
             ),
             "Don't rely on it. Get the bundle from another node, and tell the operators.",
         )),
+    }
+}
+
+/// Of when the bundle is, and whether there can be news since.
+fn as_of(certified: &Certified, now_ms: u64) -> String {
+    let status = certified.facts.status;
+    let (time, age) = (
+        local(certified.time_ms),
+        distance(certified.time_ms, now_ms),
+    );
+    let moment = format!(
+        "This is of {time} ({age}), block {}: the statement",
+        certified.height
+    );
+    if status.is_final() {
+        format!("{moment} was {status}.")
+    } else {
+        format!("{moment} was {status}. What came later is not in this file.")
     }
 }
 
