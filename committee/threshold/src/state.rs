@@ -170,7 +170,8 @@ pub struct DkgState {
     stage: Stage,
     /// First message of each node in each phase, good or bad: it is the one that counts.
     heard: BTreeMap<(Phase, NodeIndex), Arc<[u8]>>,
-    /// Nodes that were silent when they were last expected to speak.
+    /// Nodes that were silent when they were last expected to speak. They aren't waited for until they
+    /// speak again, but for their complaints.
     absent: BTreeSet<NodeIndex>,
     seen: Seen,
     participants: Participants,
@@ -244,14 +245,15 @@ impl DkgState {
             };
         }
         let now = self.now()?;
-        let proof_of_a_fault = phase == Phase::Complain && now == Phase::Confirm;
+        let takes_part = self.participants.key(from).is_some();
+        let proof_of_a_fault = phase == Phase::Complain && now == Phase::Confirm && takes_part;
         if phase > now {
             return Err(Refusal::Early);
         }
         if phase < now && !proof_of_a_fault {
             return Err(Refusal::Late);
         }
-        if phase > Phase::Keys && self.participants.key(from).is_none() {
+        if phase > Phase::Keys && !takes_part {
             return Err(Refusal::NotParticipant);
         }
         if phase == Phase::Deal && !self.commits.contains_key(&from) {
@@ -288,7 +290,6 @@ impl DkgState {
             return Err(Refusal::OtherAttempt);
         }
         let phase = message.phase();
-        self.may_hear(from, phase)?;
         let bytes = message.to_bytes();
         if let Some(first) = self.heard.get(&(phase, from)) {
             return if **first == bytes[..] {
@@ -298,9 +299,7 @@ impl DkgState {
             };
         }
         self.check_phase(phase, message)?;
-        if phase > Phase::Keys && self.participants.key(from).is_none() {
-            return Err(Refusal::NotParticipant);
-        }
+        self.may_hear(from, phase)?;
         let faults = match message {
             DkgMessage::Keys(keys) => self.on_keys(from, keys),
             DkgMessage::Commit(commit) => {
@@ -411,7 +410,11 @@ impl DkgState {
     }
 
     /// Who is expected to speak in the current phase and hasn't. All nodes are expected at first, and
-    /// later those that take part and weren't silent when last expected; nobody else is waited for.
+    /// later those that take part and weren't silent when last expected.
+    ///
+    /// Complaints are expected from all who take part, silent before or not: a complaint that comes too
+    /// late excludes nobody, so whoever could end the phase without it could keep a wrong share in the
+    /// key, and its victim would hold none for ever. Each of them has the whole span, then.
     pub fn awaited(&self) -> Vec<NodeIndex> {
         let Stage::Running(phase) = self.stage else {
             return Vec::new();
@@ -421,9 +424,10 @@ impl DkgState {
             Phase::Commit | Phase::Complain | Phase::Confirm => self.participants.nodes().collect(),
             Phase::Deal => self.commits.keys().copied().collect(),
         };
+        let excused = |n: &NodeIndex| phase != Phase::Complain && self.absent.contains(n);
         expected
             .into_iter()
-            .filter(|&n| !self.absent.contains(&n) && !self.has_heard(n, phase))
+            .filter(|n| !excused(n) && !self.has_heard(*n, phase))
             .collect()
     }
 
@@ -509,6 +513,12 @@ impl DkgState {
     /// Whether a node's message of a phase has come, good or bad.
     pub fn has_heard(&self, node: NodeIndex, phase: Phase) -> bool {
         self.heard.contains_key(&(phase, node))
+    }
+
+    /// How many messages it has heard, and how many bytes they have: for whoever keeps many states.
+    pub fn heard_messages(&self) -> (usize, usize) {
+        let bytes = self.heard.values().map(|message| message.len()).sum();
+        (self.heard.len(), bytes)
     }
 
     /// Whether a node committed to a dealing in time.

@@ -320,3 +320,34 @@ fn too_few_good_dealings_are_an_attempt_to_repeat() {
         [0, 1]
     );
 }
+
+#[test]
+fn a_bad_leader_cannot_end_the_complaints_before_a_node_that_was_silent_before_has_made_its_own() {
+    let world = World::new(7);
+    let rogue = Rogue::new(world.ctx, ROGUE);
+    let victim = 2;
+    let mut state = DkgState::new(world.ctx);
+    while let Stage::Running(phase) = state.stage() {
+        let speak = |state: &mut DkgState, node: NodeIndex| {
+            let message = if node == ROGUE {
+                rogue.act(state, |_, deal| deal.shares[2].ciphertext[0] ^= 1)
+            } else {
+                world.nodes[usize::from(node)].respond(state)
+            };
+            if let Some(message) = message {
+                state.receive(node, &message).unwrap();
+            }
+        };
+        for node in (0..7).filter(|n| *n != victim) {
+            speak(&mut state, node);
+        }
+        // The leader leaves the victim's message out as long as a phase may end without it.
+        if phase == Phase::Keys || (phase != Phase::Commit && !state.is_complete()) {
+            speak(&mut state, victim);
+        }
+        state.close_phase();
+    }
+    assert_eq!(state.stage(), Stage::Done);
+    assert_eq!(state.outcome().unwrap().good(), [0, 3, 4, 5, 6]);
+    world.share(&state, victim);
+}
