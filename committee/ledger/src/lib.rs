@@ -22,4 +22,5 @@ pub use ledger::{Admission, Applied, Built, Checked, Ledger, LedgerError};
 pub use opened::OpenedBodies;
 pub use views::{
     ChunkView, GroupView, MemberView, OpeningView, SignatureEntry, SignatureView, StatementView,
+    Unfinished,
 };

@@ -1,92 +1,20 @@
 //! Key generation in the log: messages are judged by [`DkgState`], phases end here, by what was said
 //! or by the block's height and time.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use tacit_protocol::chain::{Event, Finding, Opening, Phase};
 use tacit_protocol::dkg::AttemptId;
 use tacit_protocol::entry::{Kind, NodeStatement, Subject};
-use tacit_protocol::founding::Founding;
-use tacit_protocol::hash::Digest;
-use tacit_protocol::ids::{Fingerprint, NodeIndex, StatementId};
+use tacit_protocol::ids::NodeIndex;
 use tacit_protocol::statement::Status;
-use tacit_threshold::opening::{Chunk, OpeningContext};
+use tacit_threshold::Fault;
 use tacit_threshold::state::{DkgEvent, DkgMessage, DkgState, Stage};
-use tacit_threshold::{Committee, DkgContext, Fault};
 
 use super::{Applier, ApplyError, Verdict, refuse};
 use crate::facts::{StatementCounts, frozen};
-use crate::store::{Result as StoreResult, StatementRow, Store, StoreError};
+use crate::store::{Preparing, Result as StoreResult, StatementRow, StoreError};
 
 /// Attempts at a key after the first.
 pub(crate) const MAX_RETRIES: u8 = 3;
-/// States that are kept. Each follows from the log, so dropping one only costs its replay.
-const MAX_CACHED: usize = 64;
-
-/// States of key generations by the running digest of their events. A digest names one history, so
-/// what is cached holds whether that history is applied, proposed or rolled back.
-#[derive(Default)]
-pub(crate) struct KeygenCache(
-    RefCell<HashMap<(AttemptId, Digest), DkgState>>,
-    /// Openings by statement and trigger height, of triggers that are final. A signature's `ct` fixes its
-    /// ciphertext, so there is one set for these, whoever posted it.
-    RefCell<HashMap<(StatementId, u64), Arc<Opened>>>,
-);
-
-/// What a triggered statement's partial decryptions are made and judged in.
-pub(crate) type Opened = (OpeningContext, Vec<Chunk>);
-
-impl KeygenCache {
-    pub(super) fn opened(&self, key: &(StatementId, u64)) -> Option<Arc<Opened>> {
-        self.1.borrow().get(key).cloned()
-    }
-
-    pub(super) fn put_opened(&self, key: (StatementId, u64), opened: Arc<Opened>) {
-        let mut map = self.1.borrow_mut();
-        if map.len() >= MAX_CACHED {
-            map.clear();
-        }
-        map.insert(key, opened);
-    }
-
-    fn get(&self, key: &(AttemptId, Digest)) -> Option<DkgState> {
-        self.0.borrow().get(key).cloned()
-    }
-
-    fn put(&self, key: (AttemptId, Digest), state: DkgState) {
-        let mut map = self.0.borrow_mut();
-        if map.len() >= MAX_CACHED {
-            map.clear();
-        }
-        map.insert(key, state);
-    }
-
-    /// The state of an attempt as the tables have it.
-    pub fn state(
-        &self,
-        store: &Store<'_>,
-        founding: &Founding,
-        fingerprint: &Fingerprint,
-        at: &AttemptId,
-    ) -> StoreResult<DkgState> {
-        let key = (*at, store.keygen_digest(at)?);
-        if let Some(state) = self.get(&key) {
-            return Ok(state);
-        }
-        let committee =
-            Committee::new(founding.nodes()).map_err(|_| StoreError::Damaged("number of nodes"))?;
-        let ctx = DkgContext {
-            fingerprint: *fingerprint,
-            committee,
-            at: *at,
-        };
-        let state = DkgState::replay(ctx, &store.keygen_events(at)?);
-        self.put(key, state.clone());
-        Ok(state)
-    }
-}
 
 /// The fault's stable name.
 pub(crate) fn finding(fault: &Fault) -> Finding {
@@ -214,21 +142,36 @@ impl Applier<'_> {
 
     fn record(&mut self, at: &AttemptId, event: DkgEvent, state: DkgState) -> StoreResult<()> {
         let digest = self.store.add_keygen_event(at, &event)?;
-        self.keygen.put((*at, digest), state);
+        self.keygen.put(*at, digest, state);
         Ok(())
     }
 
     /// After a block's last entry: a phase ends when everyone awaited has spoken, or when its span of
-    /// log time and blocks is over.
-    pub(super) fn advance_keygen(&mut self, mut row: StatementRow) -> Result<(), ApplyError> {
-        let timing = &self.founding.timing;
-        let over = self.time_ms.saturating_sub(row.phase_ms) >= u64::from(timing.dkg_phase_ms)
-            && self.height.saturating_sub(row.phase_height) >= u64::from(timing.dkg_phase_blocks);
-        let mut state = self.dkg_state(&row.at())?;
-        if !(over || state.is_complete()) {
-            return Ok(());
+    /// log time and blocks is over. Of keys with which neither is so, nothing more is looked at: there
+    /// may be many of them in every block.
+    pub(super) fn advance_keygens(&mut self) -> Result<(), ApplyError> {
+        for key in self.store.preparing()? {
+            if self.is_over(&key)
+                || self
+                    .keygen
+                    .is_complete(&self.store, self.founding, self.fingerprint, &key.at)?
+            {
+                let row = self.store.statement(&key.at.statement)?;
+                self.advance_keygen(row.ok_or(StoreError::Damaged("statement"))?)?;
+            }
         }
+        Ok(())
+    }
+
+    fn is_over(&self, key: &Preparing) -> bool {
+        let timing = &self.founding.timing;
+        self.time_ms.saturating_sub(key.phase_ms) >= u64::from(timing.dkg_phase_ms)
+            && self.height.saturating_sub(key.phase_height) >= u64::from(timing.dkg_phase_blocks)
+    }
+
+    fn advance_keygen(&mut self, mut row: StatementRow) -> Result<(), ApplyError> {
         let at = row.at();
+        let mut state = self.dkg_state(&at)?;
         let absent = findings(&state.close_phase());
         let stage = state.stage();
         let outcome = state.outcome().map(|o| o.k());

@@ -5,6 +5,7 @@
 //! stays in the log as its own evidence, a [`Finding`] in its link. What follows from entries or time
 //! (a phase, a trigger, an expiry) is a link without an entry.
 
+mod cache;
 mod erasure;
 mod gate;
 mod group;
@@ -24,7 +25,8 @@ use tacit_protocol::ids::{EntryId, Fingerprint, StatementId};
 use tacit_protocol::signature::Sign;
 use tacit_protocol::statement::Status;
 
-pub(crate) use keygen::{KeygenCache, log_phase};
+pub(crate) use cache::KeygenCache;
+pub(crate) use keygen::log_phase;
 pub(crate) use opening::opening_context;
 
 use crate::facts;
@@ -195,9 +197,7 @@ impl<'a> Applier<'a> {
     /// After the block's last entry: phases, openings, triggers, reveals, erasures; then the leaves
     /// of the state that changed.
     pub fn end(&mut self) -> Result<(), ApplyError> {
-        for row in self.store.preparing_statements()? {
-            self.advance_keygen(row)?;
-        }
+        self.advance_keygens()?;
         for id in self.touched_statements() {
             let row = self
                 .store

@@ -12,7 +12,7 @@ use tacit_protocol::statement::Status;
 use tacit_threshold::opening::{OpeningContext, chunk_digest, judge_partial};
 use tacit_threshold::state::DkgState;
 
-use super::keygen::{KeygenCache, Opened};
+use super::cache::{KeygenCache, Opened};
 use super::{Applier, ApplyError, Verdict, keygen, refuse};
 use crate::store::{PostKind, Result as StoreResult, StatementRow, Store, StoreError};
 

@@ -59,6 +59,21 @@ impl Store<'_> {
         .collect()
     }
 
+    /// The phases of an attempt in which a node has spoken.
+    pub fn spoken(&self, at: &AttemptId, node: NodeIndex) -> Result<Vec<Phase>> {
+        let mut q = self.0.prepare_cached(
+            "SELECT substr(body, 1, 1) FROM keygen WHERE statement = ?1 AND attempt = ?2 AND node = ?3",
+        )?;
+        let rows = q.query_map(params![at.statement.as_bytes(), at.attempt, node], |r| {
+            r.get::<_, Vec<u8>>(0)
+        })?;
+        rows.map(|code| {
+            let code = code?.first().copied().and_then(Phase::from_code);
+            code.ok_or(StoreError::Damaged("key generation message"))
+        })
+        .collect()
+    }
+
     pub fn add_holder(&self, statement: &StatementId, node: NodeIndex) -> Result<()> {
         self.0
             .prepare_cached(

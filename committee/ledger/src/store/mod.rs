@@ -15,7 +15,7 @@ use thiserror::Error;
 
 pub(crate) use chains::Object;
 pub(crate) use opening::PostKind;
-pub(crate) use statements::StatementRow;
+pub(crate) use statements::{Preparing, StatementRow};
 
 /// A failure of this node's own database. Never about others' data.
 #[derive(Debug, Error)]

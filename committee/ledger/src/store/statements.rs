@@ -34,6 +34,14 @@ impl StatementRow {
     }
 }
 
+/// A key that is being made, and when its phase began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Preparing {
+    pub at: AttemptId,
+    pub phase_height: u64,
+    pub phase_ms: u64,
+}
+
 impl Store<'_> {
     pub fn add_statement(&self, row: &StatementRow) -> Result<bool> {
         let n = self
@@ -61,9 +69,32 @@ impl Store<'_> {
         Ok(rows.pop())
     }
 
-    /// Statements whose key is being made, in the order of their creation.
-    pub fn preparing_statements(&self) -> Result<Vec<StatementRow>> {
-        self.statements_where("status = ?1", params![Status::Preparing.code()])
+    /// The keys that are being made, in the order of their statements' creation.
+    pub fn preparing(&self) -> Result<Vec<Preparing>> {
+        let mut q = self.0.prepare_cached(
+            "SELECT s.id, s.attempt, s.phase_height, s.phase_ms
+             FROM statements s JOIN objects o ON o.id = s.id WHERE s.status = ?1 ORDER BY o.ord",
+        )?;
+        let rows = q.query_map([Status::Preparing.code()], |r| {
+            Ok((
+                r.get::<_, Vec<u8>>(0)?,
+                r.get(1)?,
+                r.get::<_, i64>(2)?,
+                r.get::<_, i64>(3)?,
+            ))
+        })?;
+        rows.map(|row| {
+            let (id, attempt, height, ms) = row?;
+            Ok(Preparing {
+                at: AttemptId {
+                    statement: StatementId(digest(id, "statement id")?),
+                    attempt,
+                },
+                phase_height: unsigned(height, "phase")?,
+                phase_ms: unsigned(ms, "phase")?,
+            })
+        })
+        .collect()
     }
 
     /// Statements that a block at `time_ms` expires, in the order of their creation.
@@ -147,10 +178,7 @@ impl Store<'_> {
             Ok(StatementRow {
                 id: StatementId(digest(id, "statement id")?),
                 statement: decoded(&statement, "statement")?,
-                status: Status::ALL
-                    .into_iter()
-                    .find(|s| s.code() == status)
-                    .ok_or(StoreError::Damaged("status"))?,
+                status: status_of(status)?,
                 attempt,
                 phase: Phase::from_code(phase).ok_or(StoreError::Damaged("phase"))?,
                 phase_height: unsigned(phase_height, "phase")?,
@@ -183,15 +211,26 @@ impl Store<'_> {
             .collect()
     }
 
-    /// Statements whose erasure a node hasn't attested, in the order of their creation.
-    pub fn unattested(&self, node: NodeIndex) -> Result<Vec<StatementId>> {
+    /// Statements whose erasure a node hasn't attested, in the order of their creation: where each stands,
+    /// the attempt at its key and that attempt's phase.
+    pub fn unattested(&self, node: NodeIndex) -> Result<Vec<(AttemptId, Status, Phase)>> {
         let mut q = self.0.prepare_cached(
-            "SELECT o.id FROM objects o WHERE o.kind = 1
-             AND NOT EXISTS (SELECT 1 FROM erasures e WHERE e.statement = o.id AND e.node = ?1) ORDER BY o.ord",
+            "SELECT s.id, s.attempt, s.status, s.phase FROM statements s JOIN objects o ON o.id = s.id
+             WHERE NOT EXISTS (SELECT 1 FROM erasures e WHERE e.statement = s.id AND e.node = ?1) ORDER BY o.ord",
         )?;
-        let rows = q.query_map([node], |r| r.get::<_, Vec<u8>>(0))?;
-        rows.map(|r| Ok(StatementId(digest(r?, "statement id")?)))
-            .collect()
+        let rows = q.query_map([node], |r| {
+            Ok((r.get::<_, Vec<u8>>(0)?, r.get(1)?, r.get(2)?, r.get(3)?))
+        })?;
+        rows.map(|row| {
+            let (id, attempt, status, phase) = row?;
+            let at = AttemptId {
+                statement: StatementId(digest(id, "statement id")?),
+                attempt,
+            };
+            let phase = Phase::from_code(phase).ok_or(StoreError::Damaged("phase"))?;
+            Ok((at, status_of(status)?, phase))
+        })
+        .collect()
     }
 
     /// Writes what changes in a statement's life: everything but what its creator chose.
@@ -214,4 +253,10 @@ impl Store<'_> {
             ])?;
         Ok(())
     }
+}
+
+fn status_of(code: u8) -> Result<Status> {
+    let mut all = Status::ALL.into_iter();
+    all.find(|s| s.code() == code)
+        .ok_or(StoreError::Damaged("status"))
 }

@@ -10,5 +10,6 @@ mod determinism;
 mod durability;
 mod findings;
 mod journeys;
+mod many;
 mod refusals;
 mod story;

@@ -53,9 +53,15 @@ impl VaultBodies {
     }
 }
 
-/// What can't be undone and isn't a failure of the disk.
+/// What is about one statement and isn't a failure of the disk: its bodies can't be kept here.
 fn is_closed(error: &VaultError) -> bool {
-    matches!(error, VaultError::SlotErased(_) | VaultError::KeyDamaged(_))
+    matches!(
+        error,
+        VaultError::SlotErased(_)
+            | VaultError::KeyDamaged(_)
+            | VaultError::TooManySlots
+            | VaultError::TooManyBodies(_)
+    )
 }
 
 impl BodyStore for VaultBodies {

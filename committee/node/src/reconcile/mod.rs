@@ -16,18 +16,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{Either, select};
-use tacit_ledger::{Ledger, LedgerError};
+use tacit_ledger::{Ledger, LedgerError, Unfinished};
 use tacit_protocol::codec::Encode as _;
 use tacit_protocol::entry::{Entry, Erased, ErasureReason, NodeEntry, NodeStatement};
 use tacit_protocol::ids::{Fingerprint, NodeIndex, StatementId};
 use tacit_protocol::keys::SigningKey;
-use tacit_protocol::signature::SealedBody;
 use tacit_protocol::statement::Status;
-use tacit_vault::{Vault, VaultError};
+use tacit_vault::{SlotState, Vault, VaultError};
 use thiserror::Error;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
-pub use duty::{Duty, due, secrets};
+pub use duty::{Duty, Found, Losses, due, secrets};
 pub use host::{Host, SimulatedHost, TokioHost};
 pub use snapshot::{Snapshot, snapshot};
 
@@ -41,6 +40,8 @@ const TICK: Duration = Duration::from_millis(500);
 /// How long the log must have stood still past a deadline, while this process ran, before the node
 /// gives a statement up by itself.
 pub const ABANDON_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How often the vault is looked through for what should be gone.
+const SWEEP: Duration = Duration::from_secs(60);
 /// How long a node goes on asking its peers for opened bodies that it lacks before it erases without them.
 const BODIES_PATIENCE: Duration = Duration::from_secs(600);
 
@@ -106,6 +107,10 @@ pub struct Reconciler<M> {
     lists: OpenedLists,
     /// Since when the log has stood still: height and time.
     still: Option<(u64, std::time::SystemTime)>,
+    /// What this node can't serve as it should.
+    losses: Losses,
+    /// When the vault was last looked through for what should be gone.
+    swept: Option<std::time::SystemTime>,
 }
 
 impl<M: HasLedger> Reconciler<M> {
@@ -120,6 +125,8 @@ impl<M: HasLedger> Reconciler<M> {
             asked: BTreeSet::new(),
             lists: OpenedLists::default(),
             still: None,
+            losses: Losses::default(),
+            swept: None,
         }
     }
 
@@ -160,8 +167,19 @@ impl<M: HasLedger> Reconciler<M> {
             .reader
             .read(move |m| m.ledger().unattested(me))
             .await??;
+        self.sweep(&unfinished, now).await?;
         let still = self.log_stands_still(now);
-        for id in unfinished {
+        for Unfinished {
+            id,
+            status,
+            has_spoken,
+        } in unfinished
+        {
+            // Of many keys that are being made, only those that wait for this node are looked at.
+            let is_known = status == Status::Preparing || self.asked.contains(&id);
+            if has_spoken && is_known && !still {
+                continue;
+            }
             let Some(snapshot) = self
                 .reader
                 .read(move |m| snapshot(m.ledger(), &id))
@@ -173,12 +191,49 @@ impl<M: HasLedger> Reconciler<M> {
                 continue;
             }
             self.ask_for_bodies(&snapshot).await?;
-            for duty in due(&snapshot, me, &self.vault, host)? {
+            for duty in due(&snapshot, me, &self.vault, host, &mut self.losses)? {
                 self.perform(&id, duty, now).await?;
             }
         }
         // After the duties: what the vault holds needs no asking.
         self.lists.complete(&self.reader, &self.node.bodies).await
+    }
+
+    /// Erases what this node has attested to be gone, or began to erase, and what is there all the same:
+    /// because a crash came between, or because somebody put a copy back. At every start, and from time to
+    /// time as a log that was behind catches up. What it hasn't attested is its duties' business.
+    async fn sweep(
+        &mut self,
+        unfinished: &[Unfinished],
+        now: std::time::SystemTime,
+    ) -> Result<(), ReconcileError> {
+        let since = self
+            .swept
+            .map(|at| now.duration_since(at).unwrap_or_default());
+        if since.is_some_and(|since| since < SWEEP) {
+            return Ok(());
+        }
+        self.swept = Some(now);
+        let me = self.identity.node;
+        for (id, state) in self.vault.slots() {
+            let is_over = match state {
+                SlotState::Absent | SlotState::Erased(_) => false,
+                SlotState::Erasing => true,
+                SlotState::Live | SlotState::Damaged => {
+                    !unfinished.iter().any(|u| u.id == id)
+                        && self
+                            .reader
+                            .read(move |m| m.ledger().statement(&id))
+                            .await??
+                            .is_some_and(|s| s.erasures.iter().any(|(node, _, _)| *node == me))
+                }
+            };
+            if is_over {
+                let erasure = self.vault.erase(&id)?;
+                warn!(statement = %id, caveats = erasure.caveats.bits(), "erased again: something was left, or put back, of what this node had erased");
+            }
+        }
+        Ok(())
     }
 
     /// Once after a start, for each statement that may still open: what this node missed while it was
@@ -242,19 +297,10 @@ impl<M: HasLedger> Reconciler<M> {
     ) -> Result<(), ReconcileError> {
         let (mut bodies, mut missing) = (Vec::new(), 0);
         for (position, need) in needs {
-            let held = match self.vault.get_body(id, &need.key.id) {
-                Ok(held) => held,
-                Err(
-                    VaultError::BodyDamaged(_) | VaultError::NoSlot(_) | VaultError::SlotErased(_),
-                ) => None,
-                Err(e) => return Err(e.into()),
-            };
-            match held.and_then(|b| {
-                <SealedBody as tacit_protocol::codec::Decode>::from_bytes(b.as_ref()).ok()
-            }) {
-                Some(body) if body.id().0 == need.key.id => bodies.push((position, body)),
+            match duty::body(id, &need, &self.vault) {
+                Some(body) => bodies.push((position, body)),
                 // On its way from the peers: see `OpenedLists`.
-                _ => missing += 1,
+                None => missing += 1,
             }
         }
         let statement = *id;

@@ -21,8 +21,8 @@ pub struct Snapshot {
     pub status: Status,
     /// Its deadline, Unix milliseconds.
     pub deadline_ms: u64,
-    /// Its key generation.
-    pub keygen: DkgState,
+    /// Its key generation, while something may still be said in it or done with its key.
+    pub keygen: Option<DkgState>,
     /// Its opening, once triggered.
     pub opening: Option<OpeningView>,
     /// What partial decryptions are made in, once all ciphertexts are in the log.
@@ -76,8 +76,13 @@ fn need(id: &StatementId, s: SignatureEntry) -> BodyNeed {
 
 /// Reads a statement; `None` if there is none.
 pub fn snapshot(ledger: &Ledger, id: &StatementId) -> Result<Option<Snapshot>, LedgerError> {
-    let (Some(view), Some(keygen)) = (ledger.statement(id)?, ledger.keygen(id)?) else {
+    let Some(view) = ledger.statement(id)? else {
         return Ok(None);
+    };
+    let keygen = match view.status {
+        Status::Preparing | Status::Collecting | Status::Triggered => ledger.keygen(id)?,
+        // Dear if its messages must be judged again, and of no use: all that is left is to erase.
+        Status::Revealed | Status::Expired | Status::Erased | Status::Failed => None,
     };
     let opening = ledger.opening(id)?;
     let context = match view.status {

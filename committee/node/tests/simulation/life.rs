@@ -7,7 +7,7 @@ use commonware_runtime::{Clock as _, deterministic::Context};
 use tacit_ledger::Ledger;
 use tacit_node::{
     mempool::Outcome,
-    reconcile::{Host, secrets, snapshot},
+    reconcile::{Host, secrets},
     simulated::run,
 };
 use tacit_protocol::{
@@ -44,9 +44,9 @@ impl Host for Thief {
 fn gives_the_share(disk: &FaultDisk, node: NodeIndex, ledger: &Ledger, id: &StatementId) -> bool {
     let copy = std::sync::Arc::new(disk.duplicate());
     let vault = Vault::open("/node/erasable", copy, tacit_vault::OsRandom).expect("opens");
-    let snapshot = snapshot(ledger, id).expect("readable").expect("there");
-    let secrets = secrets(&snapshot, node, &vault, &mut Thief).expect("readable");
-    secrets.is_some_and(|s| s.recover(&snapshot.keygen).is_ok())
+    let keygen = ledger.keygen(id).expect("readable").expect("there");
+    let found = secrets(&keygen, node, &vault, &mut Thief).expect("readable");
+    found.here().is_some_and(|s| s.recover(&keygen).is_ok())
 }
 
 fn has_heard(ledger: &Ledger, id: &StatementId, node: NodeIndex, phase: Phase) -> bool {

@@ -23,3 +23,4 @@ mod whole;
 mod attacks;
 mod life;
 mod rebuilt;
+mod vaults;
