@@ -22,5 +22,6 @@ mod whole;
 
 mod attacks;
 mod life;
+mod ordeal;
 mod rebuilt;
 mod vaults;

@@ -222,10 +222,15 @@ impl Town {
 
     /// Waits until a node dies of itself, and takes the power from its machine.
     pub async fn died(&mut self, node: usize) -> Ended {
+        self.fell(node, Restart::PowerLost).await
+    }
+
+    /// Waits until a node dies of itself; its machine comes back like this.
+    pub async fn fell(&mut self, node: usize, how: Restart) -> Ended {
         let running = self.stop(node);
         let ended = running.simulated.ended().await.expect("it had started");
         self.context.sleep(Duration::from_millis(10)).await;
-        self.places[node].disk.restart(Restart::PowerLost);
+        self.places[node].disk.restart(how);
         ended
     }
 
