@@ -15,7 +15,6 @@ use serde_json::Value;
 use tacit_ledger::Ledger;
 use tacit_node::home::Home;
 use tacit_node::reconcile::{Host, secrets};
-use tacit_protocol::codec::Encode as _;
 use tacit_protocol::field::scalar_to_bytes;
 use tacit_protocol::ids::StatementId;
 use tacit_vault::{HostDisk, OsRandom, SlotState, Vault, antiforensic};

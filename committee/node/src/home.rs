@@ -8,7 +8,7 @@
 //! node.json       where this node listens
 //! evidence.jsonl  nodes that were seen to vote twice, if any
 //! ledger.db       the state, rebuilt from the log if lost
-//! engine/         consensus storage: never restored from a backup
+//! engine/         consensus storage, and that this node has voted: never restored from a backup
 //! erasable/       everything that must be erasable: never backed up
 //! ```
 

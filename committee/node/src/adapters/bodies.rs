@@ -78,6 +78,11 @@ impl BodyStore for VaultBodies {
                 warn!(%error, "it will be fetched again");
                 Ok(None)
             }
+            // Others have it. A disk that can't be written any more ends the node soon enough.
+            Err(error @ VaultError::Io { .. }) => {
+                warn!(statement = %key.statement, %error, "a sealed body can't be read here");
+                self.opened(key)
+            }
             Err(VaultError::NoSlot(_)) => self.opened(key),
             Err(error) if is_closed(&error) => self.opened(key),
             Err(error) => Err(error.into()),

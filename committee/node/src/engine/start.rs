@@ -17,13 +17,15 @@ use commonware_consensus::{
 };
 use commonware_cryptography::{
     Sha256, Signer as _,
-    certificate::{ConstantProvider, Verifier as _},
+    certificate::{ConstantProvider, Scheme as _, Verifier as _},
 };
 use commonware_p2p::{Blocker, Provider, Receiver, Sender};
 use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::CacheRef;
 use commonware_storage::archive::{Archive as _, Identifier, immutable};
 use commonware_utils::{NonZeroDuration, acknowledgement::Exact};
+use futures::future::pending;
+use tokio::sync::oneshot;
 use tracing::info;
 
 use super::{
@@ -35,7 +37,7 @@ use crate::{
     block::LogBlock,
     bodies::{Bodies, BodyKeeper},
     certificates::Archive,
-    evidence::Witness,
+    evidence::{Elsewhere, OwnVotes, Witness},
     ledger::{Acknowledge, Delivery, Ledger},
     limits::{self, TimingError},
     mempool::{Admitter, Gossiper, Mempool},
@@ -390,7 +392,22 @@ where
     };
     let archive = Archive::new(mailbox.clone());
     let inline = Inline::new(context.child("application"), application, mailbox, epocher);
-    let witness = Witness::new(context.child("witness"), scheme.clone(), on_evidence);
+    let (tell, elsewhere) = oneshot::channel();
+    let me = scheme.me().ok_or(EngineError::NotAMember)?.index();
+    let witness = Witness::new(context.child("witness"), scheme.clone(), on_evidence)
+        .and_own(OwnVotes::new(me, tell));
+    let handle = context.child("own_key").spawn(move |_| async move {
+        match elsewhere.await {
+            Ok(elsewhere) => elsewhere,
+            // The engine is gone, and the node ends with it.
+            Err(_) => pending().await,
+        }
+    });
+    tasks.watch(
+        "the watch over this node's key",
+        handle,
+        |elsewhere: Elsewhere| elsewhere.to_string(),
+    );
     let engine = simplex::Engine::new(
         context.child("simplex"),
         simplex_config::Config {

@@ -1,11 +1,15 @@
 //! Conflicting votes: a node that signs two votes of which an honest one signs one is named by its
-//! own signatures, verified before anybody is told.
+//! own signatures, verified before anybody is told. And this node's own key in somebody else's hands.
 
 mod file;
+mod own;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 use commonware_actor::Feedback;
@@ -19,7 +23,11 @@ use commonware_parallel::Sequential;
 use rand_core::CryptoRng;
 use tracing::warn;
 
-pub use self::file::{EvidenceFile, Keeper, Line, MAX_PER_NODE};
+pub(crate) use self::own::OwnVotes;
+pub use self::{
+    file::{EvidenceFile, Keeper, Line, MAX_PER_NODE},
+    own::Elsewhere,
+};
 use crate::engine::{PublicKey, Scheme, Sha256Digest};
 
 /// What a node did.
@@ -61,12 +69,14 @@ pub type OnEvidence = Arc<dyn Fn(Evidence) + Send + Sync>;
 
 /// Keeps evidence, drops everything else.
 pub(crate) struct Witness<E: CryptoRng + Send + 'static> {
+    own: Option<Arc<Mutex<OwnVotes>>>,
     verified: AttributableReporter<E, Scheme, Sha256Digest, Sequential, Namer>,
 }
 
 impl<E: CryptoRng + Send + 'static> Clone for Witness<E> {
     fn clone(&self) -> Self {
         Self {
+            own: self.own.clone(),
             verified: self.verified.clone(),
         }
     }
@@ -79,8 +89,16 @@ impl<E: CryptoRng + Send + 'static> Witness<E> {
             tell,
         };
         Self {
+            own: None,
             verified: AttributableReporter::new(rng, scheme, namer, Sequential, true),
         }
+    }
+
+    /// Looks for the node's own key, too.
+    #[must_use]
+    pub(crate) fn and_own(mut self, own: OwnVotes) -> Self {
+        self.own = Some(Arc::new(Mutex::new(own)));
+        self
     }
 }
 
@@ -88,6 +106,10 @@ impl<E: CryptoRng + Send + 'static> Reporter for Witness<E> {
     type Activity = Activity<Scheme, Sha256Digest>;
 
     fn report(&mut self, activity: Self::Activity) -> Feedback {
+        if let Some(own) = &self.own {
+            let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
+            own.note(&activity);
+        }
         match activity {
             // Only these are worth a signature check.
             Activity::ConflictingNotarize(_)

@@ -4,13 +4,13 @@ use std::{fs, path::Path, sync::Mutex};
 
 use commonware_consensus::{
     simplex::types::{
-        ConflictingFinalize, ConflictingNotarize, Finalize, Notarize, Nullify, NullifyFinalize,
-        Proposal,
+        ConflictingFinalize, ConflictingNotarize, Finalization, Finalize, Notarize, Nullify,
+        NullifyFinalize, Proposal,
     },
     types::{Epoch, Round, View},
 };
 use commonware_cryptography::Signer as _;
-use commonware_utils::ordered::Set;
+use commonware_utils::{non_empty, ordered::Set};
 use rand::{SeedableRng as _, rngs::StdRng};
 
 use tacit_protocol::founding::{Founding, Operator, Timing};
@@ -91,6 +91,44 @@ fn forged_evidence_and_honest_votes_name_nobody() {
     assert_eq!(told(forged), []);
     let honest = Notarize::sign(&schemes(b"committee")[1], proposal(1)).expect("signer");
     assert_eq!(told([Activity::Notarize(honest)]), []);
+}
+
+/// A certificate that these nodes sign.
+fn finalized(signers: &[Scheme], block: u8) -> Activity<Scheme, Sha256Digest> {
+    let votes: Vec<_> = signers
+        .iter()
+        .map(|s| Finalize::sign(s, proposal(block)).expect("signer"))
+        .collect();
+    let certificate =
+        Finalization::from_finalizes(&signers[0], non_empty![@votes.iter()], &Sequential);
+    Activity::Finalization(certificate.expect("a quorum"))
+}
+
+#[test]
+fn a_certificate_with_this_nodes_signature_on_what_it_did_not_vote_for_shows_its_key_elsewhere() {
+    let schemes = schemes(b"committee");
+    let me = schemes[0].me().expect("a member").index();
+    let watched = |certificate: Activity<Scheme, Sha256Digest>| {
+        let (tell, mut elsewhere) = tokio::sync::oneshot::channel();
+        let mut witness = Witness::new(
+            StdRng::seed_from_u64(1),
+            schemes[0].clone(),
+            Arc::new(|evidence| panic!("{evidence:?}")),
+        )
+        .and_own(OwnVotes::new(me, tell));
+        for voter in [0, 1] {
+            let vote = Finalize::sign(&schemes[voter], proposal(1)).expect("signer");
+            assert_eq!(witness.report(Activity::Finalize(vote)), Feedback::Ok);
+        }
+        assert_eq!(witness.report(certificate), Feedback::Ok);
+        elsewhere.try_recv().ok()
+    };
+    assert_eq!(watched(finalized(&schemes[..3], 1)), None, "its own vote");
+    assert_eq!(watched(finalized(&schemes[1..], 2)), None, "not its vote");
+    assert_eq!(
+        watched(finalized(&schemes[..3], 2)),
+        Some(Elsewhere::Contradiction(9))
+    );
 }
 
 fn founding() -> Founding {
