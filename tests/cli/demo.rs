@@ -7,7 +7,10 @@ fn what_cannot_be_demonstrated_is_refused_before_anything_starts() {
     scene.fails(&["demo", "--nodes", "101"]);
     scene.fails(&["demo", "--signers", "31"]);
     scene.fails(&["demo", "--signers", "2"]);
+    scene.fails(&["demo", "--signers", "0"]);
+    scene.fails(&["demo", "--signers", "8", "--trigger", "count >= 3"]);
     scene.fails(&["demo", "--deadline", "0"]);
+    scene.fails(&["demo", "--deadline", "86401"]);
     scene.fails(&["demo", "--statement", "none.txt"]);
     scene.write("empty.txt", " \n");
     scene.fails(&["demo", "--statement", "empty.txt"]);

@@ -21,11 +21,13 @@ impl Demo {
             .call(&self.creator_home(), &["identity", "creator-key"])?;
         let creator = field(&creator, "key")?;
         let mut cards = Vec::new();
-        let mut apis = Vec::new();
         for i in 0..nodes {
             let card = founding.join(format!("node{i}.card"));
-            let (p2p, api) = (free_address()?, free_address()?);
-            self.urls.push(format!("http://{api}"));
+            let reserved = ports::reserve()?;
+            let (p2p, url) = (
+                reserved.at.p2p.to_string(),
+                format!("http://{}", reserved.at.api),
+            );
             let name = format!("operator {i}");
             self.tacit.call(
                 &self.node_home(i),
@@ -37,13 +39,15 @@ impl Demo {
                     "--p2p",
                     &p2p,
                     "--api",
-                    &format!("http://{api}"),
+                    &url,
                     "--out",
                     text(&card)?,
                 ],
             )?;
             cards.push(card);
-            apis.push(api);
+            self.addresses.push(reserved.at);
+            self.reserved.push(reserved);
+            self.urls.push(url);
         }
         let (file, keys) = (founding.join("founding.bin"), founding.join("keys"));
         let mut args = vec![
@@ -71,7 +75,8 @@ impl Demo {
             self.tacit
                 .call(&self.node_home(i), &["committee", "sign", text(&file)?])?;
         }
-        for (i, api) in apis.iter().enumerate() {
+        for (i, at) in self.addresses.iter().enumerate() {
+            let api = at.api.to_string();
             let mut args = vec![
                 "node",
                 "init",
@@ -80,7 +85,7 @@ impl Demo {
                 "--keys",
                 text(&keys)?,
                 "--listen-api",
-                api,
+                &api,
             ];
             for card in &cards {
                 args.extend(["--card", text(card)?]);
@@ -98,17 +103,21 @@ impl Demo {
     }
 
     pub(super) fn start_node(&self, i: usize) -> Result<Service, Failure> {
-        let log = self.dir.join("nodes").join(format!("{i}.log"));
+        let name = format!("node {i}");
+        if let Some(at) = self.addresses.get(i) {
+            ports::wait_until_free(&name, *at, &self.tacit)?;
+        }
         self.tacit.serve(
-            &format!("node {i}"),
+            &name,
             &self.node_home(i),
             &["node", "run", "--exit-with-parent"],
-            &log,
+            &self.node_log(i),
         )
     }
 
     pub(super) fn start(&mut self) -> Result<(), Failure> {
-        for i in 0..self.urls.len() {
+        for (i, reserved) in std::mem::take(&mut self.reserved).into_iter().enumerate() {
+            reserved.release();
             let node = self.start_node(i)?;
             self.nodes.push(node);
         }
@@ -119,7 +128,7 @@ impl Demo {
         Ok(())
     }
 
-    pub(super) fn wait_until_ready(&mut self, which: &[usize]) -> Result<(), Failure> {
+    pub(super) fn wait_until_ready(&self, which: &[usize]) -> Result<(), Failure> {
         let until = Instant::now() + PATIENCE;
         for i in which {
             let url = self.urls.get(*i).cloned().unwrap_or_default();
@@ -131,17 +140,11 @@ impl Demo {
                 .is_err()
             {
                 self.tacit.check()?;
-                for node in &mut self.nodes {
-                    node.check()?;
-                }
                 if Instant::now() > until {
                     return Err(Failure::not_yet(
                         "slow",
                         format!("node {i} is not ready"),
-                        format!(
-                            "With --keep, its log stays: {}",
-                            self.dir.join("nodes").join(format!("{i}.log")).display()
-                        ),
+                        format!("Its log is {}.", self.node_log(*i).display()),
                     ));
                 }
                 std::thread::sleep(Duration::from_millis(50));

@@ -86,7 +86,7 @@ impl Demo {
                 self.dir.join("registrars").join(format!("{i}.log")),
                 registrar(i).join("address"),
             );
-            let mut service = self.tacit.serve(
+            let service = self.tacit.serve(
                 &format!("registrar {i}"),
                 &registrar(i),
                 &[
@@ -102,7 +102,7 @@ impl Demo {
             )?;
             urls.push(format!(
                 "http://{}",
-                wait_for_file(&address, &mut service, &self.tacit, PATIENCE)?
+                wait_for_file(&address, &service, &self.tacit, PATIENCE)?
             ));
             self.registrars.push(service);
         }

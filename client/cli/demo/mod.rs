@@ -6,6 +6,7 @@
 mod committee;
 mod members;
 mod plan;
+mod ports;
 mod processes;
 mod statements;
 mod story;
@@ -13,7 +14,6 @@ mod story;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ use serde_json::Value;
 use tacit_protocol::codec::Decode as _;
 use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, FoundingFile, MAX_NODES, MIN_NODES};
 use tacit_protocol::ids::Fingerprint;
+use tacit_protocol::statement::Status;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -30,7 +31,8 @@ use crate::output::Output;
 use crate::verify::verify_file;
 use crate::{input, parse};
 use plan::{Plan, SignerPlan};
-use processes::{Service, Tacit, in_parallel, wait_for_file};
+use ports::{Addresses, Reserved};
+use processes::{Service, Tacit, WATCH_EVERY, in_parallel, wait_for_file};
 use story::Story;
 
 /// Registrars of the demo's group, and how many must attest a member.
@@ -41,6 +43,13 @@ const REGISTRAR_QUORUM: &str = "2";
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Which node is killed before the first list opens.
 const VICTIM: usize = 3;
+/// The latest deadline of the second statement, in seconds: the demo runs until then.
+const LATEST_DEADLINE: u64 = 86_400;
+
+/// What to do about a demo that doesn't understand its own program.
+const MISTAKE: &str = "This is a mistake of the demo: tell its makers.";
+/// What to do about something that the committee promised and didn't keep.
+const NEVER: &str = "This must never happen: keep the folder and tell its makers.";
 
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -53,10 +62,11 @@ pub struct DemoArgs {
     /// When the list opens, such as "count >= 10 and count(directors) >= 2"
     #[arg(long, value_name = "EXPR")]
     trigger: Option<String>,
-    /// How many sign the first statement [default: as many as its trigger takes]
+    /// How many sign the first statement: as many as its trigger takes, since the list opens with the last of them
+    /// [default: as few as can be]
     #[arg(long, value_name = "N", value_parser = parse::number::<usize>)]
     signers: Option<usize>,
-    /// The second statement's deadline, in seconds after its proposal
+    /// The second statement's deadline, in seconds after its proposal; later if its members need longer to sign here
     #[arg(long, value_name = "SECONDS", value_parser = parse::number::<u64>, default_value_t = 15)]
     deadline: u64,
     /// Nodes of the committee
@@ -95,11 +105,15 @@ pub fn run(args: &DemoArgs, cx: &Context) -> Result<(), Failure> {
             format!("Give --nodes {MIN_NODES} to {MAX_NODES}: with fewer than 4, none may fail."),
         ));
     }
-    if args.deadline == 0 {
+    if !(1..=LATEST_DEADLINE).contains(&args.deadline) {
+        let problem = match args.deadline {
+            0 => "a deadline of no seconds has passed already".to_string(),
+            long => format!("the demo would run for {long} seconds"),
+        };
         return Err(Failure::usage(
             "deadline",
-            "a deadline of no seconds has passed already",
-            "Give --deadline 5 or more.",
+            problem,
+            format!("Give --deadline 1 to {LATEST_DEADLINE}."),
         ));
     }
     let plan = Plan::new(
@@ -122,29 +136,48 @@ pub fn run(args: &DemoArgs, cx: &Context) -> Result<(), Failure> {
         nodes: Vec::new(),
         registrars: Vec::new(),
         urls: Vec::new(),
+        addresses: Vec::new(),
+        reserved: Vec::new(),
     };
     let outcome = demo.play(args);
+    if outcome.is_err() {
+        // A service that ended is the better reason than what failed for want of it.
+        std::thread::sleep(2 * WATCH_EVERY);
+    }
+    let stopped = tacit.check();
     demo.stop_all();
-    if !args.keep {
+    let interrupted = tacit.is_interrupted();
+    if !args.keep && (outcome.is_ok() || interrupted) {
         remove_secrets(&dir, cx.out);
     }
     if args.dir.is_none() {
         // Goes only if it is empty, which it is when the demo ended before there was a bundle.
         let _ = fs::remove_dir(&dir);
     }
-    let result = outcome.map_err(|failure| match tacit.check() {
-        Ok(()) => failure,
-        Err(_) if args.keep => Failure::interrupted(format!(
+    let result = outcome.map_err(|failure| match interrupted {
+        true if args.keep => Failure::interrupted(format!(
             "Nothing runs any more. The folders remain in {}.",
             dir.display()
         )),
-        Err(_) => Failure::interrupted("Nothing runs any more, and the folders are gone."),
+        true => Failure::interrupted("Nothing runs any more, and the folders are gone."),
+        false => with_remains(stopped.err().unwrap_or(failure), &dir),
     })?;
     if cx.out.is_json() {
         cx.out.json(&result);
     }
     demo.story.end(&result.fingerprint, &dir, args.keep);
     Ok(())
+}
+
+/// Says where everything lies that somebody who looks for a failure's cause may need.
+fn with_remains(mut failure: Failure, dir: &Path) -> Failure {
+    failure.advice = format!(
+        "{} Nothing runs any more. All folders remain in {}, with the logs in nodes/ and registrars/: they hold the demo's secrets, so remove them when you have looked.",
+        failure.advice,
+        dir.display()
+    );
+    failure.advice = failure.advice.trim().to_string();
+    failure
 }
 
 /// Removes everything but the bundles: the folders hold the secrets of the demo's people.
@@ -191,19 +224,9 @@ struct Demo {
     nodes: Vec<Service>,
     registrars: Vec<Service>,
     urls: Vec<String>,
-}
-
-/// One address of this machine that is free now. Somebody else may take it before it is used: the node
-/// then says that its port is busy.
-fn free_address() -> Result<String, Failure> {
-    let listener = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
-    listener.map(|a| a.to_string()).map_err(|e| {
-        Failure::usage(
-            "port",
-            format!("no free port: {e}"),
-            "Close some programs and try again.",
-        )
-    })
+    addresses: Vec<Addresses>,
+    /// The nodes' ports, until they start.
+    reserved: Vec<Reserved>,
 }
 
 fn text(path: &Path) -> Result<&str, Failure> {
@@ -222,7 +245,7 @@ fn field(value: &Value, name: &str) -> Result<String, Failure> {
         Failure::check(
             "demo-step",
             format!("a command's answer has no \"{name}\": {value}"),
-            "This is a mistake of the demo.",
+            MISTAKE,
         )
     })
 }
@@ -235,10 +258,7 @@ impl Demo {
     ) -> Result<T, Failure> {
         let started = Instant::now();
         let outcome = work(self);
-        self.timings.insert(
-            phase,
-            (started.elapsed().as_secs_f64() * 100.0).round() / 100.0,
-        );
+        self.timings.insert(phase, hundredths(started.elapsed()));
         outcome
     }
 
@@ -255,10 +275,7 @@ impl Demo {
             .scene("All services stop. What follows needs the two files and the fingerprint only.");
         self.stop_all();
         self.timed("verify", |d| d.verify_all(&fingerprint, &[&first, &second]))?;
-        self.timings.insert(
-            "total",
-            (started.elapsed().as_secs_f64() * 100.0).round() / 100.0,
-        );
+        self.timings.insert("total", hundredths(started.elapsed()));
         Ok(DemoResult {
             fingerprint: fingerprint.to_string(),
             statements: vec![first, second],
@@ -276,6 +293,10 @@ impl Demo {
 
     fn node_home(&self, i: usize) -> PathBuf {
         self.dir.join("nodes").join(i.to_string())
+    }
+
+    fn node_log(&self, i: usize) -> PathBuf {
+        self.dir.join("nodes").join(format!("{i}.log"))
     }
 
     fn member_home(&self, i: usize) -> PathBuf {
@@ -307,11 +328,7 @@ impl Demo {
                 self.story.check(check);
             }
             let Some(verified) = report.verified else {
-                return Err(Failure::check(
-                    "lie",
-                    "a bundle does not hold",
-                    "This must never happen. Keep the folder with --keep and tell us.",
-                ));
+                return Err(Failure::check("lie", "a bundle does not hold", NEVER));
             };
             let listed = verified.names.unwrap_or_default().len();
             if verified.certified.facts.status.word() != statement.status
@@ -321,7 +338,7 @@ impl Demo {
                 return Err(Failure::check(
                     "wrong-bundle",
                     "a bundle says something else than the nodes did",
-                    "This must never happen. Keep the folder with --keep and tell us.",
+                    NEVER,
                 ));
             }
         }
@@ -335,9 +352,14 @@ fn count(shown: &Value) -> Result<u64, Failure> {
         Failure::check(
             "demo-step",
             format!("a statement without a count: {shown}"),
-            "",
+            MISTAKE,
         )
     })
+}
+
+/// A span in seconds, to the hundredth.
+fn hundredths(span: Duration) -> f64 {
+    (span.as_secs_f64() * 100.0).round() / 100.0
 }
 
 /// Members' programs that run at once.

@@ -13,6 +13,8 @@ use crate::statement::{read_text, trigger_failure};
 
 /// Longest roster, in bytes.
 const MAX_FILE: u64 = 4 << 20;
+/// Ways to meet a trigger that are tried.
+const MAX_WAYS: usize = 64;
 
 /// The roster of a demo that isn't given one.
 const ROSTER: &str = include_str!("roster.csv");
@@ -87,6 +89,13 @@ impl Plan {
         let roster_given = roster.is_some();
         let roster = Roster::parse(&bytes)
             .map_err(|e| Failure::usage("roster", format!("{named}: {e}"), e.advice()))?;
+        if roster.rows.len() < 2 {
+            return Err(Failure::usage(
+                "roster",
+                format!("{named}: one member is too few"),
+                "Add people: the second statement is to stay one signature short of two at least.",
+            ));
+        }
         let statement = match statement {
             Some(path) => read_text(path)?,
             None => STATEMENT.into(),
@@ -99,11 +108,7 @@ impl Plan {
         };
         let bad_trigger = |e| trigger_failure(&text, &e);
         let trigger = Trigger::parse(&text).map_err(bad_trigger)?;
-        let nobody = Tally {
-            roster: &roster,
-            count: 0,
-            classes: BTreeMap::new(),
-        };
+        let nobody = Tally::of(&roster, &[]);
         trigger.check_reachable(&nobody).map_err(bad_trigger)?;
         let signers = choose(&roster, &trigger, signers)?;
         Ok(Self {
@@ -115,9 +120,12 @@ impl Plan {
     }
 }
 
-/// The most that any part asks of each class, and of everybody.
-fn bounds(trigger: &Trigger, counts: &impl Counts, of: &mut BTreeMap<Option<ClassName>, u64>) {
-    match trigger {
+/// What one way to meet a trigger asks of each class, and of everybody.
+type Way = BTreeMap<Option<ClassName>, u64>;
+
+/// Ways to meet a trigger, the first [`MAX_WAYS`] of them.
+fn ways(trigger: &Trigger, counts: &impl Counts) -> Vec<Way> {
+    let mut ways = match trigger {
         Trigger::Count { class, threshold } => {
             let needs = match threshold {
                 Threshold::AtLeast(n) => u64::from(*n),
@@ -125,17 +133,84 @@ fn bounds(trigger: &Trigger, counts: &impl Counts, of: &mut BTreeMap<Option<Clas
                     (u64::from(*p) * counts.members(None).unwrap_or(0)).div_ceil(100)
                 }
             };
-            let bound = of.entry(class.clone()).or_default();
-            *bound = (*bound).max(needs);
+            vec![Way::from([(class.clone(), needs)])]
         }
-        Trigger::All(parts) | Trigger::Any(parts) => {
-            parts.iter().for_each(|p| bounds(p, counts, of))
+        Trigger::Any(parts) => parts.iter().flat_map(|p| ways(p, counts)).collect(),
+        Trigger::All(parts) => parts.iter().fold(vec![Way::new()], |left, part| {
+            let right = ways(part, counts);
+            let both = |a: &Way| right.iter().map(|b| most(a, b)).collect::<Vec<_>>();
+            left.iter().flat_map(both).take(MAX_WAYS).collect()
+        }),
+    };
+    ways.truncate(MAX_WAYS);
+    ways
+}
+
+/// What both ask.
+fn most(a: &Way, b: &Way) -> Way {
+    let mut most = a.clone();
+    for (class, needs) in b {
+        let bound = most.entry(class.clone()).or_default();
+        *bound = (*bound).max(*needs);
+    }
+    most
+}
+
+impl<'a> Tally<'a> {
+    fn of(roster: &'a Roster, signers: &[SignerPlan]) -> Self {
+        let mut tally = Tally {
+            roster,
+            count: 0,
+            classes: BTreeMap::new(),
+        };
+        signers.iter().for_each(|s| tally.add(s));
+        tally
+    }
+
+    fn add(&mut self, signer: &SignerPlan) {
+        self.count += 1;
+        if let Some(class) = &signer.class {
+            *self.classes.entry(class.clone()).or_default() += 1;
         }
     }
 }
 
-/// Members whom a class bound needs come first and sign under that class; then others, until the
-/// trigger holds, or as many as were asked for.
+/// Signers who meet the trigger in one way: those whom a class needs first and under that class, then others.
+/// The last of them is the one who meets it. None, if this way doesn't lead there.
+fn sign_in_this_way(roster: &Roster, trigger: &Trigger, way: &Way) -> Option<Vec<SignerPlan>> {
+    let mut tally = Tally::of(roster, &[]);
+    let mut chosen = Vec::new();
+    let mut sign = |class: Option<&ClassName>, needs: u64| {
+        let mut rows: Vec<_> = roster.rows.iter().enumerate().collect();
+        if let Some(class) = class {
+            rows.retain(|(_, row)| row.classes.contains(class));
+            // Those whom another class may need as well come last.
+            rows.sort_by_key(|(_, row)| row.classes.len());
+        }
+        for (member, _) in rows {
+            if trigger.holds(&tally) || tally.count(class) >= needs {
+                break;
+            }
+            if chosen.iter().all(|s: &SignerPlan| s.member != member) {
+                let class = class.cloned();
+                let signer = SignerPlan { member, class };
+                tally.add(&signer);
+                chosen.push(signer);
+            }
+        }
+    };
+    for (class, needs) in way {
+        if class.is_some() {
+            sign(class.as_ref(), *needs);
+        }
+    }
+    // Whatever this way asks of everybody, it is met when the trigger is.
+    sign(None, u64::MAX);
+    trigger.holds(&tally).then_some(chosen)
+}
+
+/// As few signers as the trigger takes, or as many as were asked for, in an order in which the last one meets
+/// it: the list opens then, so nobody could sign after.
 fn choose(
     roster: &Roster,
     trigger: &Trigger,
@@ -149,59 +224,54 @@ fn choose(
             "Ask for fewer signers, or give a longer roster.",
         ));
     }
-    let mut tally = Tally {
-        roster,
-        count: 0,
-        classes: BTreeMap::new(),
-    };
-    let mut of = BTreeMap::new();
-    bounds(trigger, &tally, &mut of);
-    let mut chosen: Vec<SignerPlan> = Vec::new();
-    let classes = of
+    let ways = ways(trigger, &Tally::of(roster, &[]));
+    let fewest = ways
         .iter()
-        .filter_map(|(class, n)| class.clone().map(|c| (c, *n)));
-    for (class, needs) in classes {
-        for (member, row) in roster.rows.iter().enumerate() {
-            if tally.count(Some(&class)) >= needs || trigger.holds(&tally) {
-                break;
-            }
-            if row.classes.contains(&class) && chosen.iter().all(|s| s.member != member) {
-                chosen.push(SignerPlan {
-                    member,
-                    class: Some(class.clone()),
-                });
-                tally.count += 1;
-                *tally.classes.entry(class.clone()).or_default() += 1;
-            }
-        }
-    }
-    for member in 0..members {
-        let enough = match asked {
-            Some(n) => chosen.len() >= n,
-            None => trigger.holds(&tally),
-        };
-        if enough {
-            break;
-        }
-        if chosen.iter().all(|s| s.member != member) {
-            chosen.push(SignerPlan {
-                member,
-                class: None,
-            });
-            tally.count += 1;
-        }
-    }
-    if !trigger.holds(&tally) {
+        .filter_map(|way| sign_in_this_way(roster, trigger, way))
+        .min_by_key(Vec::len);
+    let Some(fewest) = fewest else {
+        return Err(Failure::usage(
+            "trigger",
+            format!("the demo finds no members who would meet the trigger \"{trigger}\" together"),
+            "Somebody signs under one class at most. Ask for fewer of each, or put more members into the classes.",
+        ));
+    };
+    let Some(asked) = asked else {
+        return Ok(fewest);
+    };
+    let least = fewest.len();
+    if asked < least {
         return Err(Failure::usage(
             "too-few-signers",
-            format!(
-                "with {} signers the trigger \"{trigger}\" is not met",
-                chosen.len()
-            ),
+            format!("{asked} signers can't meet the trigger \"{trigger}\": it takes {least}"),
             "Ask for more signers, or leave --signers out: then as many sign as it takes.",
         ));
     }
-    Ok(chosen)
+    let others: Vec<SignerPlan> = (0..members)
+        .filter(|member| fewest.iter().all(|s| s.member != *member))
+        .take(asked - least)
+        .map(|member| SignerPlan {
+            member,
+            class: None,
+        })
+        .collect();
+    // Whom the trigger can wait for: with everybody else it must not hold yet.
+    for last in (0..least).rev() {
+        let mut order = fewest.clone();
+        let last = order.remove(last);
+        order.extend_from_slice(&others);
+        if !trigger.holds(&Tally::of(roster, &order)) {
+            order.push(last);
+            return Ok(order);
+        }
+    }
+    Err(Failure::usage(
+        "too-many-signers",
+        format!(
+            "the list opens before {asked} members have signed: {least} meet the trigger \"{trigger}\""
+        ),
+        "Ask for fewer signers, or leave --signers out: then as many sign as it takes.",
+    ))
 }
 
 #[cfg(test)]
@@ -232,6 +302,79 @@ mod tests {
         assert_eq!(code("count(judges) >= 1", None), "trigger");
         assert_eq!(code("count < 3", None), "trigger");
         assert_eq!(code("count >= 5", Some(4)), "too-few-signers");
+        assert_eq!(code("count >= 5", Some(0)), "too-few-signers");
         assert_eq!(code("count >= 5", Some(31)), "too-many-signers");
+        // The list opens at the third signature, so five of eight would come too late.
+        assert_eq!(code("count >= 3", Some(8)), "too-many-signers");
+    }
+
+    #[test]
+    fn the_list_opens_with_the_last_signature_and_not_before() {
+        let cases = [
+            (None, None, 10),
+            (Some("count >= 1"), None, 1),
+            (Some("count >= 3"), Some(3), 3),
+            (Some("count >= 30% of members"), None, 9),
+            // One of the directors is waited for.
+            (Some("count >= 10 and count(directors) >= 2"), Some(12), 12),
+            (Some("any(count >= 20, count(directors) >= 2)"), None, 2),
+            (
+                Some("any(count >= 20, count(directors) >= 2)"),
+                Some(20),
+                20,
+            ),
+            (Some("any(count(directors) >= 4, count >= 3)"), None, 3),
+        ];
+        for (trigger, asked, signers) in cases {
+            let plan = plan(trigger, asked).unwrap();
+            assert_eq!(plan.signers.len(), signers, "{trigger:?}");
+            let holds = |n| {
+                let first = plan.signers.get(..n).unwrap();
+                plan.trigger.holds(&Tally::of(&plan.roster, first))
+            };
+            assert!(holds(signers) && !holds(signers - 1), "{trigger:?}");
+            let mut members: Vec<_> = plan.signers.iter().map(|s| s.member).collect();
+            members.sort_unstable();
+            members.dedup();
+            assert_eq!(members.len(), signers, "{trigger:?}: nobody signs twice");
+        }
+    }
+
+    #[test]
+    fn the_shortest_way_is_taken_and_each_member_where_they_are_needed() {
+        let roster = "name,a,b\nAda,1,1\nBela,1,\nCem,1,\nDora,,\n";
+        let roster = Roster::parse(roster.as_bytes()).unwrap();
+        let choose = |trigger: &str| {
+            let signers = choose(&roster, &Trigger::parse(trigger).unwrap(), None)?;
+            let names = signers.iter().map(|s| {
+                let class = s.class.as_ref().map_or("", ClassName::as_str);
+                (
+                    roster.rows.get(s.member).unwrap().name.clone(),
+                    class.to_string(),
+                )
+            });
+            Ok::<_, Failure>(names.collect::<Vec<_>>())
+        };
+        let named = |pairs: &[(&str, &str)]| {
+            let owned = pairs.iter().map(|(a, b)| (a.to_string(), b.to_string()));
+            owned.collect::<Vec<_>>()
+        };
+        // Ada is the only one of class b, and of class a too.
+        assert_eq!(
+            choose("count(a) >= 1 and count(b) >= 1").unwrap(),
+            named(&[("Bela", "a"), ("Ada", "b")])
+        );
+        assert_eq!(
+            choose("any(count(a) >= 3, count(b) >= 1)").unwrap(),
+            named(&[("Ada", "b")])
+        );
+        assert_eq!(
+            choose("count >= 3 and any(count(a) >= 3, count(b) >= 1)").unwrap(),
+            named(&[("Bela", "a"), ("Cem", "a"), ("Ada", "a")])
+        );
+        assert_eq!(
+            choose("count(a) >= 3 and count(b) >= 1").unwrap_err().code,
+            "trigger"
+        );
     }
 }

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,16 +16,21 @@ use serde_json::Value;
 
 use crate::failure::{Exit, Failure};
 
+/// The signal of [`Child::kill`].
+const SIGKILL: i32 = 9;
 /// How long a service may take to stop when it is asked to.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// How much of a service's log is shown when it fails, in bytes.
 const LOG_TAIL: u64 = 1500;
+/// How often each service is looked at.
+pub const WATCH_EVERY: Duration = Duration::from_millis(100);
 
 /// This program. Clones stop together.
 #[derive(Debug, Clone)]
 pub struct Tacit {
     exe: PathBuf,
-    stopped: Arc<AtomicBool>,
+    /// Why all is to stop, if it is.
+    stopped: Arc<Mutex<Option<Failure>>>,
     /// Calls that run now.
     calls: Arc<Mutex<Vec<Arc<Mutex<Child>>>>>,
 }
@@ -54,22 +60,38 @@ impl Tacit {
             .map_err(|e| system("find this program's own file", &e))
     }
 
-    /// Ends the calls that run now; there will be no others, so whatever the demo is at comes to an end.
+    /// Somebody wants it to end: ends the calls that run now; there will be no others, so whatever the
+    /// demo is at comes to an end.
     pub fn stop(&self) {
-        self.stopped.store(true, Ordering::SeqCst);
+        // Ctrl-C may end services too, so it is the reason, whatever was seen first.
+        *lock(&self.stopped) = Some(Failure::interrupted(""));
+        self.end_calls();
+    }
+
+    /// The same, because something failed that nobody was waiting for.
+    fn fail(&self, why: Failure) {
+        lock(&self.stopped).get_or_insert(why);
+        self.end_calls();
+    }
+
+    fn end_calls(&self) {
         for call in lock(&self.calls).iter() {
             // One that has ended already can't be ended again.
             let _ = lock(call).kill();
         }
     }
 
-    /// An error, if all is to stop.
+    /// Why all is to stop, if it is.
     pub fn check(&self) -> Result<(), Failure> {
-        if self.stopped.load(Ordering::SeqCst) {
-            Err(Failure::interrupted(""))
-        } else {
-            Ok(())
+        match lock(&self.stopped).clone() {
+            None => Ok(()),
+            Some(why) => Err(why),
         }
+    }
+
+    /// Does somebody want it to end?
+    pub fn is_interrupted(&self) -> bool {
+        self.check().is_err_and(|why| why.exit == Exit::Interrupted)
     }
 
     /// Stops at Ctrl-C, SIGTERM, or when the terminal goes away; a second time, the process ends at once.
@@ -94,7 +116,7 @@ impl Tacit {
                         _ = terminate.recv() => {}
                         _ = hangup.recv() => {}
                     }
-                    if tacit.check().is_err() {
+                    if tacit.is_interrupted() {
                         std::process::exit(Exit::Interrupted as i32);
                     }
                     tacit.stop();
@@ -164,7 +186,7 @@ impl Tacit {
         Err(failure)
     }
 
-    /// Starts a service that logs into `log`.
+    /// Starts a service that logs into `log`. If it ends before it is told to, all stops.
     pub fn serve(
         &self,
         name: &str,
@@ -190,13 +212,55 @@ impl Tacit {
             .stderr(file)
             .spawn()
             .map_err(|e| system("start a service", &e))?;
-        Ok(Service {
+        let service = Service {
             name: name.to_string(),
-            child,
+            child: Arc::new(Mutex::new(child)),
+            expected: Arc::default(),
             log: log.to_path_buf(),
-            from,
-        })
+        };
+        self.watch(&service, from);
+        Ok(service)
     }
+
+    /// Looks at a service until it ends, in a thread. Its log begins at byte `from`.
+    fn watch(&self, service: &Service, from: u64) {
+        let (tacit, child) = (self.clone(), service.child.clone());
+        let (expected, name) = (service.expected.clone(), service.name.clone());
+        let log = service.log.clone();
+        std::thread::spawn(move || {
+            let status = loop {
+                std::thread::sleep(WATCH_EVERY);
+                match lock(&child).try_wait() {
+                    Ok(None) => {}
+                    Ok(Some(status)) => break status,
+                    Err(e) => return tacit.fail(system("watch a service", &e)),
+                }
+            };
+            if !expected.load(Ordering::SeqCst) {
+                tacit.fail(Failure::check(
+                    "service-ended",
+                    format!(
+                        "{name} ended by itself ({status}). Its log ends with:\n{}",
+                        log_tail(&log, from)
+                    ),
+                    format!("The whole log is {}.", log.display()),
+                ));
+            }
+        });
+    }
+}
+
+/// What a log ends with, of what was written from byte `from` on.
+fn log_tail(log: &Path, from: u64) -> String {
+    let read = || -> io::Result<String> {
+        let mut file = File::open(log)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(from.max(length.saturating_sub(LOG_TAIL))))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    read().unwrap_or_default()
 }
 
 /// Everything that a process writes until it ends.
@@ -212,74 +276,57 @@ fn read_all(pipe: Option<impl io::Read>) -> Vec<u8> {
 /// A running service. Dropping it ends it.
 pub struct Service {
     name: String,
-    child: Child,
+    child: Arc<Mutex<Child>>,
+    /// Was it told to end?
+    expected: Arc<AtomicBool>,
     log: PathBuf,
-    from: u64,
 }
 
 impl Service {
-    /// An error, if it has ended by itself.
-    pub fn check(&mut self) -> Result<(), Failure> {
-        match self.child.try_wait() {
-            Ok(None) => Ok(()),
-            Ok(Some(status)) => Err(Failure::check(
-                "service-ended",
-                format!(
-                    "{} ended ({status}). Its log ends with:\n{}",
-                    self.name,
-                    self.log_tail()
-                ),
-                format!("With --keep, the whole log stays: {}", self.log.display()),
-            )),
-            Err(e) => Err(system("watch a service", &e)),
+    /// Kills it at once, as a power cut would (SIGKILL). An error, if it had ended before.
+    pub fn kill(&mut self) -> Result<(), Failure> {
+        self.expected.store(true, Ordering::SeqCst);
+        let mut child = lock(&self.child);
+        let killed = child.kill().and_then(|()| child.wait());
+        let status = killed.map_err(|e| system("kill a service", &e))?;
+        if status.signal() == Some(SIGKILL) {
+            return Ok(());
         }
-    }
-
-    /// Kills it at once, as a power cut would (SIGKILL).
-    pub fn kill(&mut self) {
-        // It may have ended already: then there is nothing to kill.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        Err(Failure::check(
+            "service-ended",
+            format!("{} had ended by itself ({status})", self.name),
+            format!("Its log is {}.", self.log.display()),
+        ))
     }
 
     /// Closes its stdin, which asks it to stop, and waits.
     pub fn stop(&mut self) {
-        drop(self.child.stdin.take());
+        self.expected.store(true, Ordering::SeqCst);
+        drop(lock(&self.child).stdin.take());
         let until = Instant::now() + STOP_PATIENCE;
         while Instant::now() < until {
-            match self.child.try_wait() {
+            let looked = lock(&self.child).try_wait();
+            match looked {
                 Ok(None) => std::thread::sleep(Duration::from_millis(20)),
                 Ok(Some(_)) | Err(_) => return,
             }
         }
-        self.kill();
-    }
-
-    fn log_tail(&self) -> String {
-        let read = || -> io::Result<String> {
-            let mut file = File::open(&self.log)?;
-            let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(
-                self.from.max(length.saturating_sub(LOG_TAIL)),
-            ))?;
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes)?;
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
-        };
-        read().unwrap_or_default()
+        // It may have ended at last: then there is nothing to kill.
+        let _ = self.kill();
     }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.kill();
+        // One that has ended already can't be ended again.
+        let _ = self.kill();
     }
 }
 
 /// Waits until a file has content: how a service says where it listens.
 pub fn wait_for_file(
     path: &Path,
-    service: &mut Service,
+    service: &Service,
     tacit: &Tacit,
     patience: Duration,
 ) -> Result<String, Failure> {
@@ -291,12 +338,11 @@ pub fn wait_for_file(
             return Ok(text.trim().to_string());
         }
         tacit.check()?;
-        service.check()?;
         if Instant::now() > until {
             return Err(Failure::check(
                 "service-slow",
                 format!("{} did not start in time", service.name),
-                format!("With --keep, its log stays: {}", service.log.display()),
+                format!("Its log is {}.", service.log.display()),
             ));
         }
         std::thread::sleep(Duration::from_millis(20));

@@ -1,6 +1,10 @@
 //! The two statements: one that opens, one that is erased.
 
 use super::*;
+use crate::output::counted;
+
+/// How long the second statement is open beyond what its signatures should take.
+const RESERVE: Duration = Duration::from_secs(3);
 
 impl Demo {
     pub(super) fn propose(
@@ -29,7 +33,7 @@ impl Demo {
             ],
         )?;
         let id = field(&made, "id")?;
-        self.wait_for_status(&id, "collecting")?;
+        self.wait_for(&id, &[Status::Collecting], PATIENCE)?;
         Ok(id)
     }
 
@@ -38,29 +42,60 @@ impl Demo {
             .call(&self.creator_home(), &["statement", "show", id])
     }
 
-    pub(super) fn wait_for_status(&mut self, id: &str, wanted: &str) -> Result<Value, Failure> {
-        let until = Instant::now() + PATIENCE;
+    /// Waits until a statement is in one of these states, and no longer than it can still get there.
+    pub(super) fn wait_for(
+        &self,
+        id: &str,
+        wanted: &[Status],
+        patience: Duration,
+    ) -> Result<Value, Failure> {
+        let until = Instant::now() + patience;
         loop {
             let shown = self.show(id)?;
-            let status = field(&shown, "status")?;
-            if status == wanted {
+            let status = status(&shown)?;
+            if wanted.contains(&status) {
                 return Ok(shown);
             }
-            if status == "failed" {
+            let words: Vec<&str> = wanted.iter().map(|w| w.word()).collect();
+            let words = words.join(" or ");
+            if !wanted.iter().any(|w| leads_to(status, *w)) {
                 return Err(Failure::check(
-                    "failed",
-                    format!("statement {id} failed"),
-                    "The nodes' logs say why; --keep keeps them.",
+                    "passed-by",
+                    format!("statement {id} is {status}, and will never be {words}"),
+                    "The nodes' logs may say why.",
                 ));
             }
             if Instant::now() > until {
                 return Err(Failure::not_yet(
                     "slow",
-                    format!("statement {id} is still {status}, not {wanted}"),
-                    "The nodes' logs may say why; --keep keeps them.",
+                    format!("statement {id} is still {status}, not {words}"),
+                    "The nodes' logs may say why.",
                 ));
             }
             std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits until so many signatures are counted, and the statement goes on collecting.
+    fn wait_for_count(&self, id: &str, wanted: u64) -> Result<(), Failure> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let shown = self.show(id)?;
+            let (status, count) = (status(&shown)?, count(&shown)?);
+            if status == Status::Collecting && count == wanted {
+                return Ok(());
+            }
+            // The node that is asked may be a block behind the one that gave the last receipt.
+            if status != Status::Collecting || count > wanted || Instant::now() > until {
+                return Err(Failure::check(
+                    "miscounted",
+                    format!(
+                        "{wanted} members have signed; statement {id} is {status} with {count} signatures"
+                    ),
+                    NEVER,
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 
@@ -81,10 +116,9 @@ impl Demo {
             }
             let signed = self.tacit.call(&home, &args);
             if let Err(failure) = signed {
-                // Too late is no failure of anybody's: the statement is over.
-                let status = field(&self.show(id)?, "status")?;
-                return match status.as_str() {
-                    "collecting" | "preparing" | "failed" => Err(failure),
+                // Whoever came too late is told apart from whoever couldn't sign.
+                return match status(&self.show(id)?)? {
+                    Status::Collecting | Status::Preparing | Status::Failed => Err(failure),
                     _ => Ok(false),
                 };
             }
@@ -94,6 +128,24 @@ impl Demo {
         bar.finish_and_clear();
         let signed = signers.iter().zip(in_time).filter(|(_, in_time)| *in_time);
         Ok(signed.map(|(signer, _)| signer.clone()).collect())
+    }
+
+    /// Lets members sign in parallel; an error, if the statement is over before all have.
+    fn sign_all(&self, id: &str, signers: &[SignerPlan], goal: u64) -> Result<(), Failure> {
+        let signed = self.sign(id, signers, goal)?;
+        if signed.len() == signers.len() {
+            return Ok(());
+        }
+        let status = status(&self.show(id)?)?;
+        Err(Failure::not_yet(
+            "too-late",
+            format!(
+                "{} of {} members could sign before statement {id} was {status}",
+                signed.len(),
+                signers.len()
+            ),
+            "If its deadline came first: free this machine of other work, or give more time with --deadline.",
+        ))
     }
 
     pub(super) fn names_of(&self, signers: &[SignerPlan]) -> Vec<String> {
@@ -120,40 +172,40 @@ impl Demo {
         let signers = self.plan.signers.clone();
         let (early, last) = signers.split_at(signers.len().saturating_sub(1));
         let goal = signers.len() as u64;
-        let mut in_time = self.timed("signing", |d| d.sign(&id, early, goal))?;
-        let shown = self.show(&id)?;
-        self.story.fact(&format!(
-            "{} have signed. Who? Nobody knows, the nodes neither",
-            shown.get("count").unwrap_or(&Value::Null)
-        ));
-        if let Some(victim) = self.nodes.get_mut(VICTIM) {
-            victim.kill();
-            self.story.scene(&format!("Node {VICTIM} loses power"));
-        }
+        self.timed("signing", |d| d.sign_all(&id, early, goal))?;
+        self.wait_for_count(&id, early.len() as u64)?;
+        self.story.fact(&match early.len() {
+            0 => "nobody has signed yet".to_string(),
+            n => format!("{n} have signed. Who? Nobody knows, the nodes neither"),
+        });
+        let victim = self.nodes.get_mut(VICTIM).ok_or_else(|| {
+            Failure::check("demo-step", format!("there is no node {VICTIM}"), MISTAKE)
+        })?;
+        victim.kill()?;
+        self.story.scene(&format!("Node {VICTIM} loses power"));
         let opening = Instant::now();
-        in_time.extend(self.sign(&id, last, goal)?);
+        self.sign_all(&id, last, goal)?;
+        self.wait_for(&id, &[Status::Triggered, Status::Revealed], PATIENCE)?;
         self.story.fact("one more signature: the trigger is met");
-        let shown = self.wait_for_status(&id, "revealed")?;
-        self.timings.insert(
-            "opening",
-            (opening.elapsed().as_secs_f64() * 100.0).round() / 100.0,
-        );
+        let shown = self.wait_for(&id, &[Status::Revealed], PATIENCE)?;
+        self.timings
+            .insert("opening", hundredths(opening.elapsed()));
         let bundle = self.dir.join("revealed.bundle");
         let listed = self.fetch_names(&id, &bundle)?;
-        let signed = self.names_of(&in_time);
+        let signed = self.names_of(&signers);
         self.story.fact("the remaining nodes opened the list:");
         self.story.names(&listed);
-        if listed != signed {
+        if listed != signed || count(&shown)? != goal {
             return Err(Failure::check(
                 "wrong-list",
                 "the opened list is not the list of those who signed",
-                "This must never happen. Keep the folder with --keep and tell us.",
+                NEVER,
             ));
         }
         Ok(StatementResult {
             id,
             count: count(&shown)?,
-            status: "revealed".into(),
+            status: Status::Revealed.word().into(),
             names: listed,
             signers: signed,
             bundle,
@@ -186,18 +238,33 @@ impl Demo {
             .map(drop)
     }
 
+    /// How long the second statement is open: as long as was asked for, and long enough for as many
+    /// signatures as the first one took, with half of that in reserve.
+    fn span(&self, asked: u64) -> u64 {
+        let took = |phase| self.timings.get(phase).copied().unwrap_or_default();
+        let needs = Duration::try_from_secs_f64(took("key") + took("signing")).unwrap_or_default();
+        asked.max((needs + needs / 2 + RESERVE).as_secs())
+    }
+
     pub(super) fn second_statement(
         &mut self,
         group: &str,
-        deadline: u64,
+        asked: u64,
     ) -> Result<StatementResult, Failure> {
-        if VICTIM < self.nodes.len() {
-            let node = self.start_node(VICTIM)?;
-            if let Some(slot) = self.nodes.get_mut(VICTIM) {
-                *slot = node;
-            }
-            self.wait_until_ready(&[VICTIM])?;
-            self.story.scene(&format!("Node {VICTIM} is back and has caught up. A second statement, open for {deadline} seconds"));
+        let node = self.start_node(VICTIM)?;
+        if let Some(slot) = self.nodes.get_mut(VICTIM) {
+            *slot = node;
+        }
+        self.wait_until_ready(&[VICTIM])?;
+        let seconds = self.span(asked);
+        self.story.scene(&format!(
+            "Node {VICTIM} is back and has caught up. A second statement, open for {seconds} seconds"
+        ));
+        if seconds > asked {
+            self.story.fact(&format!(
+                "({} would be too few here, by what the first one took)",
+                counted(asked, "second")
+            ));
         }
         let needed = self.plan.signers.len().max(2);
         let trigger = format!("count >= {needed}");
@@ -205,7 +272,7 @@ impl Demo {
             d.propose(
                 group,
                 &trigger,
-                &format!("+{deadline}s"),
+                &format!("+{seconds}s"),
                 "And we ask the board to resign.",
             )
         })?;
@@ -219,26 +286,79 @@ impl Demo {
                 class: None,
             })
             .collect();
-        let wanted = signers.len();
-        let signers = self.timed("second signing", |d| d.sign(&id, &signers, needed as u64))?;
-        self.story.fact(&match wanted - signers.len() {
-            0 => format!("{wanted} have signed, one too few. The deadline comes …"),
-            late => format!(
-                "{} have signed; for {late} more the deadline came first (--deadline gives them longer)",
-                signers.len()
-            ),
-        });
-        let shown = self.timed("erasure", |d| d.wait_for_status(&id, "erased"))?;
+        self.timed("second signing", |d| {
+            d.sign_all(&id, &signers, needed as u64)
+        })?;
+        self.story.fact(&format!(
+            "{} have signed, one too few. The deadline comes …",
+            signers.len()
+        ));
+        let patience = Duration::from_secs(seconds) + PATIENCE;
+        let shown = self.timed("erasure", |d| d.wait_for(&id, &[Status::Erased], patience))?;
+        if count(&shown)? != signers.len() as u64 {
+            return Err(Failure::check(
+                "miscounted",
+                format!(
+                    "{} members have signed statement {id}, and {} were counted",
+                    signers.len(),
+                    count(&shown)?
+                ),
+                NEVER,
+            ));
+        }
         self.story.fact("the nodes destroyed their key shares and the sealed signatures: nobody will ever learn who signed");
         let bundle = self.dir.join("erased.bundle");
         self.fetch_bundle(&id, &bundle)?;
         Ok(StatementResult {
             id,
             count: count(&shown)?,
-            status: "erased".into(),
+            status: Status::Erased.word().into(),
             names: Vec::new(),
             signers: self.names_of(&signers),
             bundle,
         })
+    }
+}
+
+/// What a node says of a statement's state.
+fn status(shown: &Value) -> Result<Status, Failure> {
+    let word = field(shown, "status")?;
+    Status::from_word(&word)
+        .map_err(|e| Failure::check("demo-step", format!("\"{word}\" is {e}"), MISTAKE))
+}
+
+/// Can a statement get from one state into another?
+fn leads_to(from: Status, to: Status) -> bool {
+    use Status as S;
+    match from {
+        S::Preparing => to != S::Preparing,
+        S::Collecting => matches!(to, S::Triggered | S::Revealed | S::Expired | S::Erased),
+        S::Triggered => to == S::Revealed,
+        S::Expired => to == S::Erased,
+        S::Revealed | S::Erased | S::Failed => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_state_that_has_passed() {
+        use Status as S;
+        let ways = [
+            (S::Preparing, S::Collecting),
+            (S::Collecting, S::Triggered),
+            (S::Collecting, S::Erased),
+            (S::Triggered, S::Revealed),
+            (S::Expired, S::Erased),
+        ];
+        for (from, to) in ways {
+            assert!(leads_to(from, to) && !leads_to(to, from), "{from} {to}");
+        }
+        // A deadline before the key was there; a trigger met too early; a key that couldn't be made.
+        for over in [S::Expired, S::Erased, S::Triggered, S::Revealed, S::Failed] {
+            assert!(!leads_to(over, S::Collecting), "{over}");
+        }
     }
 }
