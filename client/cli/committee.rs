@@ -7,17 +7,16 @@ use serde::Serialize;
 use tacit_ceremony::development::DevelopmentKeys;
 use tacit_files as files;
 use tacit_node::home::Home;
-use tacit_protocol::codec::Encode as _;
+use tacit_protocol::codec::{Decode as _, Encode as _};
 use tacit_protocol::founding::{
     Card, DEVELOPMENT_KEYS_WARNING, Founding, FoundingError, FoundingFile, MAX_OPEN_STATEMENTS,
-    Operator, PROTOCOL_VERSION, SignedCard, Timing,
+    MAX_OPERATOR_NAME, Operator, PROTOCOL_VERSION, SignedCard, Timing,
 };
 use tacit_protocol::keys::PublicKey;
 
 use crate::clock::now_ms;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::node::home_failure;
 use crate::output::{Output, printable_line};
 use crate::{input, parse};
 
@@ -102,6 +101,21 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     files::replace(path, bytes).map_err(|e| Failure::file("write", path, &e))
 }
 
+/// A name that fits into a card, and into everybody's tables.
+fn check_name(name: &str) -> Result<(), Failure> {
+    if (1..=MAX_OPERATOR_NAME).contains(&name.trim().len())
+        && name.len() <= MAX_OPERATOR_NAME
+        && !name.chars().any(char::is_control)
+    {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "name",
+        format!("an operator's name has 1 to {MAX_OPERATOR_NAME} bytes and no control characters"),
+        "Give another --name.",
+    ))
+}
+
 #[derive(Serialize)]
 struct CardView {
     name: String,
@@ -112,6 +126,7 @@ struct CardView {
 }
 
 fn card(args: CardArgs, cx: &Context) -> Result<(), Failure> {
+    check_name(&args.name)?;
     parse::address(&args.p2p).map_err(|_| {
         Failure::usage(
             "address",
@@ -120,7 +135,7 @@ fn card(args: CardArgs, cx: &Context) -> Result<(), Failure> {
         )
     })?;
     tacit_client::api::ServiceUrl::parse(&args.api)?;
-    let key = Home::new(cx.home()).ensure_key().map_err(home_failure)?;
+    let key = Home::new(cx.home()).ensure_key()?;
     let operator = Operator {
         key: key.public(),
         name: args.name.clone(),
@@ -132,6 +147,9 @@ fn card(args: CardArgs, cx: &Context) -> Result<(), Failure> {
         sequence: now_ms(),
     };
     let signed = SignedCard::sign(card, &key);
+    // A card that nobody could read must not go round.
+    SignedCard::from_bytes(&signed.to_bytes())
+        .map_err(|e| Failure::usage("card", e, "Give shorter addresses."))?;
     write(&args.out, &signed.to_bytes())?;
     let view = CardView {
         name: args.name,
@@ -225,7 +243,8 @@ fn found(args: FoundArgs, cx: &Context) -> Result<(), Failure> {
         Ok(()) => {}
     }
     let spinner = cx.out.spinner("making development keys");
-    let keys = DevelopmentKeys::generate().map_err(|e| Failure::usage("keys", e, ""))?;
+    let keys = DevelopmentKeys::generate()
+        .map_err(|e| Failure::usage("keys", e, "Free some memory and try again."))?;
     spinner.finish_and_clear();
     keys.write(&args.keys)
         .map_err(|e| Failure::usage("file", e, "Check the path and its permissions."))?;
@@ -252,7 +271,7 @@ fn sign(path: &Path, cx: &Context) -> Result<(), Failure> {
     file.founding
         .check()
         .map_err(|e| Failure::check("founding", e, "Ask the founder for another one."))?;
-    let key = Home::new(cx.home()).key().map_err(home_failure)?;
+    let key = Home::new(cx.home()).key()?;
     let before = FoundingView::of(&file);
     if !cx.out.is_json() {
         before.print(&cx.out);

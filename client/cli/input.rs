@@ -20,11 +20,12 @@ pub fn file(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
 
 /// A file in one of the protocol's encodings; `what` it should be, such as "an operator's card".
 pub fn encoded<T: Decode>(path: &Path, what: &'static str) -> Result<T, Failure> {
-    T::from_bytes(&file(path, MAX_ENCODED)?).map_err(|e| {
+    // Where the encoding goes wrong says nothing to a person who gave another file.
+    T::from_bytes(&file(path, MAX_ENCODED)?).map_err(|_| {
         Failure::usage(
             "malformed",
-            format!("{} is not {what}: {e}", path.display()),
-            "Ask for it again; it must arrive byte for byte.",
+            format!("{} is not {what}", path.display()),
+            "Check the path. If it is the right file, ask for it again: it must arrive byte for byte.",
         )
     })
 }

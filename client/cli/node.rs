@@ -1,22 +1,19 @@
 //! `tacit node`: one operator's node.
 
-use std::io;
+mod failures;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use tacit_client::api::{ReadyView, ServiceError};
-use tacit_node::api::{ListenError, TlsError};
-use tacit_node::home::{Home, HomeError, Settings};
-use tacit_node::production::NodeError;
-use tacit_node::run::{self, RunError, RunOptions};
-use tacit_node::storage::StorageError;
-use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, FoundingError, FoundingFile, SignedCard};
-use tacit_vault::PermissionError;
+use tacit_node::home::{Home, Settings};
+use tacit_node::run::{self, RunOptions};
+use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, FoundingFile, SignedCard};
 
 use crate::context::{Context, Network};
-use crate::failure::Failure;
+use crate::failure::{Failure, without_numbers};
 use crate::service::{ServiceArgs, start_log};
 use crate::{input, parse};
 
@@ -97,7 +94,7 @@ fn init(args: InitArgs, cx: &Context) -> Result<(), Failure> {
         .map(|p| input::encoded(p, "an operator's card"))
         .collect::<Result<_, _>>()?;
     let home = Home::new(cx.home());
-    let key = home.key().map_err(home_failure)?.public();
+    let key = home.key()?.public();
     let listen_p2p = match args.listen_p2p {
         Some(address) => address,
         None => {
@@ -119,9 +116,7 @@ fn init(args: InitArgs, cx: &Context) -> Result<(), Failure> {
         tls_key: args.tls_key,
         behind_proxy: args.behind_proxy,
     };
-    let node = home
-        .initialize(&founding, &cards, &args.keys, &settings)
-        .map_err(home_failure)?;
+    let node = home.initialize(&founding, &cards, &args.keys, &settings)?;
     let name = founding
         .founding
         .operators
@@ -166,7 +161,7 @@ fn run_node(args: &RunArgs, cx: &Context) -> Result<(), Failure> {
         exit_with_stdin: args.service.exit_with_parent,
         metrics: args.metrics,
     };
-    run::run(&Home::new(cx.home()), &options).map_err(run_failure)
+    Ok(run::run(&Home::new(cx.home()), &options)?)
 }
 
 #[derive(Serialize)]
@@ -190,7 +185,7 @@ fn status(args: &StatusArgs, cx: &Context) -> Result<(), Failure> {
             let reached = !matches!(answer, Err(ServiceError::Transport(_)));
             let (detail, problem) = match answer {
                 Ok(detail) => (Some(detail), None),
-                Err(e) => (None, Some(e.to_string())),
+                Err(e) => (None, Some(without_numbers(&e.to_string()))),
             };
             NodeStatus {
                 node: url.to_string(),
@@ -237,148 +232,5 @@ fn status(args: &StatusArgs, cx: &Context) -> Result<(), Failure> {
             "Wait if they have just been started, or ask their operators.",
         )),
         _ => Ok(()),
-    }
-}
-
-/// What is wrong with a node's folder, and what to do about it.
-pub(crate) fn home_failure(e: HomeError) -> Failure {
-    use HomeError as E;
-    match e {
-        E::NoNode(path) => Failure::usage(
-            "no-node",
-            format!("there is no node in {}", path.display()),
-            "Check --home, or make one: tacit node init",
-        ),
-        E::Exists(path) => Failure::usage(
-            "node-exists",
-            format!("there is a node in {} already", path.display()),
-            "Run it (`tacit node run`), or make another one in another --home.",
-        ),
-        E::File { doing, path, error } => Failure::file(doing, &path, &error),
-        E::Permissions(e) => permission_failure(e),
-        E::Founding(FoundingError::Unsigned(operator)) => Failure::usage(
-            "unsigned",
-            format!("operator {operator} has not signed the founding file"),
-            "Let them sign it (`tacit committee sign`), or get the file that all have signed.",
-        ),
-        E::Founding(e) => Failure::check("founding", e, "Ask the founder for another one."),
-        E::NotAnOperator => Failure::usage(
-            "not-an-operator",
-            "the founding file doesn't name this node's key",
-            "Check --home. If your key should be in it, give the founder your card (`tacit committee card`) and ask for a new file.",
-        ),
-        E::NoCard { node, name } => Failure::usage(
-            "no-card",
-            format!("there is no valid card of operator {node} ({name})"),
-            "Ask them for it, and give it with --card.",
-        ),
-        E::NoKey(what, hash) => Failure::usage(
-            "no-key",
-            format!("the {what} is missing: there is no {hash}.key in the folder of keys"),
-            format!(
-                "Get it from whoever founded the committee, or from another node at /v1/keys/{hash}"
-            ),
-        ),
-        E::OtherKey { .. } => Failure::check(
-            "other-key",
-            e,
-            "Get it again from whoever founded the committee, or from another node.",
-        ),
-        E::Key(_) => Failure::check(
-            "other-key",
-            e,
-            "Tell the founder: this key must not be used.",
-        ),
-        E::Malformed { .. } => Failure::check(
-            "damaged",
-            e,
-            "Restore it from a backup. Never restore the folders engine/ and erasable/.",
-        ),
-        E::Storage(StorageError::NoMarker(path)) => Failure::check(
-            "no-engine",
-            format!(
-                "the consensus storage {} was deleted, or never made",
-                path.display()
-            ),
-            "A node that forgot its votes could contradict them, so it doesn't start. Don't make a new one: see the operators' guide.",
-        ),
-        E::Storage(StorageError::Locked(_)) => Failure::usage(
-            "running",
-            "this node is running already",
-            "Stop the other one first.",
-        ),
-        E::Storage(e) => Failure::check(
-            "engine",
-            e,
-            "See the operators' guide: never copy or restore engine/.",
-        ),
-    }
-}
-
-fn permission_failure(e: PermissionError) -> Failure {
-    match e {
-        PermissionError::TooOpen { path, mode, folder } => Failure::usage(
-            "permissions",
-            format!(
-                "{} is open to other users of this machine (mode {mode:04o})",
-                path.display()
-            ),
-            format!(
-                "Run: chmod {} '{}'",
-                if folder { 700 } else { 600 },
-                path.display()
-            ),
-        ),
-        PermissionError::NotAFile { path } => Failure::usage(
-            "permissions",
-            format!("{} is neither a file nor a folder", path.display()),
-            "Put the key itself there.",
-        ),
-        PermissionError::Unreadable { path, source }
-            if source.kind() == io::ErrorKind::NotFound =>
-        {
-            Failure::usage(
-                "no-node-key",
-                format!("there is no node's key {}", path.display()),
-                "Check --home. `tacit committee card` makes a key.",
-            )
-        }
-        PermissionError::Unreadable { path, source } => Failure::file("read", &path, &source),
-    }
-}
-
-/// Why a node doesn't run, or no longer.
-fn run_failure(e: RunError) -> Failure {
-    match e {
-        RunError::Home(e) => home_failure(e),
-        RunError::Node(NodeError::Storage(e)) => home_failure(e.into()),
-        RunError::Listen(ListenError::Unprotected(address)) => Failure::usage(
-            "plain-http",
-            format!(
-                "{address} is reachable from other machines, and this would serve plain http there"
-            ),
-            "Set tls_cert and tls_key in node.json, or behind_proxy if a proxy in front speaks TLS, or listen on 127.0.0.1.",
-        ),
-        RunError::Listen(_) | RunError::Node(NodeError::Listen { .. }) => Failure::usage(
-            "listen",
-            e,
-            "Stop what uses that port, or change the address in node.json.",
-        ),
-        RunError::Tls(TlsError::Permissions(e)) => permission_failure(e),
-        RunError::Tls(_) | RunError::HalfTls => Failure::usage(
-            "tls",
-            e,
-            "tls_cert in node.json takes the certificate chain and tls_key its private key, both PEM.",
-        ),
-        RunError::Address(_) => Failure::usage(
-            "card",
-            e,
-            "Ask the operator for a new card, and put it into cards/.",
-        ),
-        other => Failure::check(
-            "node",
-            other,
-            "The log above says more. After mending it, start the node again: it goes on where it stopped.",
-        ),
     }
 }

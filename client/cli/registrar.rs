@@ -47,9 +47,9 @@ pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
 /// Reads a group's file, whose signatures aren't checked yet.
 pub(crate) fn read_group(path: &Path) -> Result<GroupCreate, Failure> {
     approval::read(path).map_err(|e| match e {
-        ApprovalError::Malformed(e) => Failure::usage(
+        ApprovalError::Malformed(_) => Failure::usage(
             "malformed",
-            format!("{} is not a group's file: {e}", path.display()),
+            format!("{} is not a group's file", path.display()),
             "Check that this is the file that `tacit group create` wrote.",
         ),
         e => e.into(),

@@ -2,6 +2,7 @@
 //! to stop is [`tacit_node::run::told_to_stop`].
 
 use clap::Args;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::failure::Failure;
 
@@ -19,17 +20,28 @@ pub struct ServiceArgs {
     pub log_json: bool,
 }
 
+/// What --log takes.
+const LEVELS: [(&str, LevelFilter); 5] = [
+    ("error", LevelFilter::ERROR),
+    ("warn", LevelFilter::WARN),
+    ("info", LevelFilter::INFO),
+    ("debug", LevelFilter::DEBUG),
+    ("trace", LevelFilter::TRACE),
+];
+
 /// Starts the log, on stderr.
 pub fn start_log(args: &ServiceArgs) -> Result<(), Failure> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&args.log).map_err(|e| {
+    // Not as a filter: that would take a misspelt level for a module's name, and log nothing.
+    let level = LEVELS.iter().find(|(name, _)| *name == args.log);
+    let (_, level) = level.ok_or_else(|| {
         Failure::usage(
             "log-level",
-            format!("\"{}\" is not a level of the log: {e}", args.log),
+            format!("\"{}\" is not a level of the log", args.log),
             "Use error, warn, info, debug or trace.",
         )
     })?;
     let logger = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(*level)
         .with_writer(std::io::stderr);
     if args.log_json {
         logger.json().init();

@@ -127,14 +127,15 @@ pub fn fingerprint() -> String {
 #[test]
 fn a_card_names_addresses_that_others_can_use() {
     let mut scene = Scene::new();
-    let card = |p2p, api| {
+    let long = "A".repeat(65);
+    let named = |name, p2p, api| {
         [
             "--home",
             "op",
             "committee",
             "card",
             "--name",
-            "Alice",
+            name,
             "--p2p",
             p2p,
             "--api",
@@ -143,11 +144,19 @@ fn a_card_names_addresses_that_others_can_use() {
             "alice.card",
         ]
     };
+    let card = |p2p, api| named("Alice", p2p, api);
     scene.works(&card("203.0.113.5:9000", "https://tacit.alice.example"));
     scene.fails(&card("alice.example", "https://tacit.alice.example"));
     scene.fails(&card("203.0.113.5", "https://tacit.alice.example"));
     scene.fails(&card("203.0.113.5:9000", "http://tacit.alice.example"));
     scene.fails(&card("203.0.113.5:9000", "tacit.alice.example"));
+    for name in ["", " ", &long, "Al\nice"] {
+        scene.fails(&named(
+            name,
+            "203.0.113.5:9000",
+            "https://tacit.alice.example",
+        ));
+    }
     scene.chmod("op/node.key", 0o644);
     scene.fails(&card("203.0.113.5:9000", "https://tacit.alice.example"));
     scene.is_golden("committee-card");

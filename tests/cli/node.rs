@@ -89,11 +89,22 @@ fn a_node_that_can_not_run_says_why_and_what_to_do() {
     scene.quietly(&init(&CARDS));
 
     scene.fails(&["--home", "op0", "node", "run", "--log", "all=everything"]);
+    scene.fails(&["--home", "op0", "node", "run", "--log", "verbose"]);
     scene.fails(&["--home", "op0", "node", "run", "--metrics", "0.0.0.0:9100"]);
     scene.note("The key is open to others.");
     scene.chmod("op0/node.key", 0o644);
     scene.fails(&RUN);
     scene.chmod("op0/node.key", 0o600);
+
+    scene.note("So is what must be erasable, and then it holds what erasing wouldn't find.");
+    fs::create_dir_all(scene.path("op0/erasable")).unwrap();
+    scene.chmod("op0/erasable", 0o755);
+    scene.fails(&RUN);
+    scene.chmod("op0/erasable", 0o700);
+    scene.write("op0/erasable/keys/copy", "x");
+    scene.chmod("op0/erasable/keys", 0o700);
+    scene.fails(&RUN);
+    fs::remove_dir_all(scene.path("op0/erasable")).unwrap();
 
     scene.note("A setting is none.");
     let settings = fs::read(scene.path("op0/node.json")).unwrap();
@@ -128,8 +139,14 @@ fn a_node_that_can_not_run_says_why_and_what_to_do() {
     set(&scene, "listen_p2p", taken_at.to_string());
     scene.fails(&RUN);
 
-    scene.note("Consensus storage was deleted.");
+    scene.note("It runs already.");
     set(&scene, "listen_p2p", free.to_string());
+    let lock = fs::File::create(scene.path("op0/engine/lock")).unwrap();
+    lock.lock().unwrap();
+    scene.fails(&RUN);
+    drop(lock);
+
+    scene.note("Consensus storage was deleted.");
     fs::remove_dir_all(scene.path("op0/engine")).unwrap();
     scene.fails(&RUN);
     scene.is_golden("node-run");

@@ -56,6 +56,14 @@ pub enum HomeError {
         /// What it should be.
         what: &'static str,
     },
+    /// The operator's settings can't be read.
+    #[error("{path} is not a node's settings: {why}")]
+    Settings {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        why: serde_json::Error,
+    },
     /// There is no node here.
     #[error("there is no node in {0}: make one with `tacit node init`")]
     NoNode(PathBuf),
@@ -288,10 +296,8 @@ impl Home {
         }
         let cards = sort_cards(&founding, &cards)?;
         let path = self.0.join("node.json");
-        let settings = serde_json::from_slice(&read(&path)?).map_err(|_| HomeError::Malformed {
-            path,
-            what: "a node's settings",
-        })?;
+        let settings = serde_json::from_slice(&read(&path)?)
+            .map_err(|why| HomeError::Settings { path, why })?;
         let (bytes, verifying, proving_key) = load_keys(&founding, &self.0.join("keys"))?;
         Ok(Opened {
             key,
