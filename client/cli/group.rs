@@ -229,10 +229,10 @@ fn define(
         } else {
             format!("{threshold} of {all} registrars is no majority")
         };
-        let advice = format!(
-            "Give a --threshold from {majority} to {}.",
-            registrars.len()
-        );
+        let advice = match majority {
+            only if only == all => format!("Give --threshold {only}."),
+            least => format!("Give a --threshold from {least} to {all}."),
+        };
         return usage(problem, &advice);
     }
     classes.sort();

@@ -120,8 +120,9 @@ fn misused(e: &clap::Error) -> ExitCode {
     // What clap couldn't parse can't say whether a script is asking.
     if std::env::args_os().any(|a| a == "--json") {
         let text = e.render().to_string();
-        let first = text.lines().next().unwrap_or_default();
-        let problem = first.strip_prefix("error: ").unwrap_or(first);
+        // Up to the first empty line: the problem, and which arguments it is about.
+        let first = text.split("\n\n").next().unwrap_or_default();
+        let problem = first.strip_prefix("error: ").unwrap_or(first).trim_end();
         Failure::usage("usage", problem, "Run it with --help.").print(&Output::new(true));
     }
     Exit::Usage.into()

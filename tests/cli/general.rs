@@ -13,6 +13,16 @@ fn a_call_that_makes_no_sense_is_answered_with_how_it_would() {
 }
 
 #[test]
+fn a_script_is_told_which_arguments_are_missing() {
+    let output = tacit(&std::env::temp_dir(), &["--json", "group", "create"]);
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let problem = said["error"]["problem"].as_str().unwrap();
+    for missing in ["--name", "--registrar", "--out"] {
+        assert!(problem.contains(missing), "{problem}");
+    }
+}
+
+#[test]
 fn without_a_command_the_whole_help_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let output = tacit(folder.path(), &[]);

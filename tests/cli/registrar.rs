@@ -51,6 +51,15 @@ fn a_registrar_is_made_once_with_a_name_and_the_secret_that_the_others_have() {
         "--secret-out",
         "secret",
     ]);
+    let elsewhere = [
+        "registrar",
+        "init",
+        "--name",
+        "Clerk",
+        "--card",
+        "none/card",
+    ];
+    scene.fails(&[&["--home", "other"][..], &elsewhere].concat());
     scene.works(&["--home", "reg", "registrar", "init", "--name", "Clerk"]);
     scene.fails(&["--home", "reg", "registrar", "init", "--name", "Clerk"]);
     scene.works(&["--home", "reg", "registrar", "show"]);

@@ -59,6 +59,12 @@ pub fn init(args: &InitArgs, cx: &Context) -> Result<(), Failure> {
         // Before anything is made that can't be made twice.
         return Err(FileError::Exists(copy.clone()).into());
     }
+    for path in [&args.card, &args.secret_out].into_iter().flatten() {
+        let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
+        if folder.is_some_and(|f| !f.is_dir()) {
+            return Err(FileError::NoFolder(path.clone()).into());
+        }
+    }
     let given = args
         .secret_file
         .as_deref()

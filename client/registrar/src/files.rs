@@ -14,6 +14,9 @@ pub enum FileError {
     /// There is none.
     #[error("there is no file {}", .0.display())]
     Missing(PathBuf),
+    /// The folder that it should be written into isn't there.
+    #[error("can't write {}: there is no such folder", .0.display())]
+    NoFolder(PathBuf),
     /// There is one already.
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),
@@ -51,6 +54,7 @@ impl FileError {
     pub fn advice(&self) -> String {
         match self {
             Self::Missing(_) => "Check the path.".into(),
+            Self::NoFolder(_) => "Make the folder first, or choose another path.".into(),
             Self::Exists(path) => format!(
                 "Nothing was changed; move {} away if it is no longer needed.",
                 path.display()
@@ -82,6 +86,14 @@ pub(crate) fn io_error(path: &Path) -> impl Fn(io::Error) -> FileError + '_ {
     }
 }
 
+/// The same, of a file that is to be written.
+fn write_error(path: &Path) -> impl Fn(io::Error) -> FileError + '_ {
+    move |source| match io_error(path)(source) {
+        FileError::Missing(path) => FileError::NoFolder(path),
+        error => error,
+    }
+}
+
 /// Checks that only its owner, who is us, may read and change a file or a folder.
 pub fn check_private(path: &Path) -> Result<(), FileError> {
     match tacit_files::access(path).map_err(io_error(path))? {
@@ -102,12 +114,12 @@ pub fn create_folder(path: &Path) -> Result<(), FileError> {
 /// Writes a new file that only its owner can read. It appears whole and on the disk, or not at all;
 /// one that exists is an error.
 pub fn create_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    tacit_files::create(path, bytes).map_err(io_error(path))
+    tacit_files::create(path, bytes).map_err(write_error(path))
 }
 
 /// Replaces a file as a whole, or makes it, readable by its owner only.
 pub fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    tacit_files::replace(path, bytes).map_err(io_error(path))
+    tacit_files::replace(path, bytes).map_err(write_error(path))
 }
 
 /// Reads a file of at most `limit` bytes.
@@ -160,6 +172,16 @@ mod tests {
         assert!(matches!(create_secret(&path, &[8; 32]), Err(FileError::Exists(p)) if p == path));
         assert_eq!(*read_secret(&path).unwrap(), [7; 32]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_to_be_written_is_not_called_missing() {
+        let path = tempfile::tempdir().unwrap().path().join("none/file");
+        for refused in [create_private(&path, b"x"), replace_private(&path, b"x")] {
+            assert!(matches!(refused, Err(FileError::NoFolder(p)) if p == path));
+        }
+        let read = read_bounded(&path, 1, "a file");
+        assert!(matches!(read, Err(FileError::Missing(p)) if p == path));
     }
 
     #[test]
