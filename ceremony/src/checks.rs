@@ -1,0 +1,289 @@
+//! Checks of many equations at once, by random weights.
+//!
+//! A sum with weights of 128 bits is wrong with a chance of 2^-128 if any of its parts is, provided that
+//! all points lie in the prime subgroup: of a point that doesn't, a weight can make the wrong part vanish.
+//! In G1 all points of the curve do. In G2 the cofactor has the factor 10069, so there the subgroup is
+//! checked first, by sums of its own.
+//!
+//! Weights come from the operating system after the file is fixed. Who could foresee them could pass.
+
+use std::collections::HashMap;
+
+use ark_bn254::{Bn254, G1Affine, G1Projective, G2Affine, G2Projective};
+use ark_ec::pairing::Pairing as _;
+use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
+use ark_ff::{PrimeField as _, Zero as _};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use rayon::prelude::*;
+use zeroize::Zeroize as _;
+
+use crate::points::{Encoded, stored};
+
+/// Rounds of the subgroup check. In each, a wrong point passes with a chance below 2^-13.
+const ROUNDS: usize = 10;
+
+/// A source of weights that nobody foresees.
+pub struct Weights(ChaCha20Rng);
+
+impl Weights {
+    /// Seeded by the operating system.
+    ///
+    /// # Errors
+    /// If it gives no randomness.
+    pub fn from_os() -> Result<Self, getrandom::Error> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed)?;
+        let weights = Self(ChaCha20Rng::from_seed(seed));
+        seed.zeroize();
+        Ok(weights)
+    }
+
+    /// Repeatable: for tests only.
+    #[cfg(test)]
+    pub fn fixed() -> Self {
+        Self(ChaCha20Rng::from_seed([7; 32]))
+    }
+
+    /// A weight other than zero.
+    pub fn weight(&mut self) -> u128 {
+        loop {
+            let weight = u128::from(self.0.next_u64()) << 64 | u128::from(self.0.next_u64());
+            if weight != 0 {
+                return weight;
+            }
+        }
+    }
+
+    /// So many weights.
+    pub fn weights(&mut self, count: usize) -> Vec<u128> {
+        (0..count).map(|_| self.weight()).collect()
+    }
+
+    fn small(&mut self, count: usize) -> Vec<u16> {
+        // The upper half of a word: all of its bits are as good.
+        (0..count)
+            .map(|_| (self.0.next_u32() >> 16) as u16)
+            .collect()
+    }
+}
+
+/// The sum of the points, each times its weight.
+pub fn combine<G>(points: &[G::MulBase], weights: &[u128]) -> G
+where
+    G: VariableBaseMSM,
+{
+    let low: Vec<u64> = weights.iter().map(|w| *w as u64).collect();
+    let high: Vec<u64> = weights.iter().map(|w| (*w >> 64) as u64).collect();
+    let mut sum = on_all_cores(points, &high, G::msm_u64);
+    for _ in 0..64 {
+        sum.double_in_place();
+    }
+    sum + on_all_cores(points, &low, G::msm_u64)
+}
+
+/// A sum of many parts, some on each core.
+fn on_all_cores<G: VariableBaseMSM, S: Sync>(
+    points: &[G::MulBase],
+    scalars: &[S],
+    sum: impl Fn(&[G::MulBase], &[S]) -> G + Sync,
+) -> G {
+    let share = points.len().div_ceil(rayon::current_num_threads()).max(64);
+    points
+        .par_chunks(share)
+        .zip(scalars.par_chunks(share))
+        .map(|(points, scalars)| sum(points, scalars))
+        .reduce(G::zero, |a, b| a + b)
+}
+
+/// Whether all points of the curve lie in the prime subgroup. Infinity does.
+pub fn in_subgroup(points: &[G2Affine], weights: &mut Weights) -> bool {
+    if points.len() <= ROUNDS {
+        return points
+            .iter()
+            .all(|p| p.is_in_correct_subgroup_assuming_on_curve());
+    }
+    (0..ROUNDS).all(|_| {
+        let weights = weights.small(points.len());
+        let sum = on_all_cores(points, &weights, G2Projective::msm_u16);
+        sum.into_affine().is_in_correct_subgroup_assuming_on_curve()
+    })
+}
+
+/// Equations between ratios, checked all at once.
+#[derive(Default)]
+pub struct Ratios {
+    /// By the bytes of a point of G2: what is paired with it.
+    terms: HashMap<Vec<u8>, (G2Affine, G1Projective)>,
+    degenerate: bool,
+}
+
+impl Ratios {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// That the first two points have the same ratio as the last two: e(a, B) = e(b, A), with none of the
+    /// four at infinity.
+    pub fn same(
+        &mut self,
+        (a, b): (G1Affine, G1Affine),
+        (big_a, big_b): (G2Affine, G2Affine),
+        weights: &mut Weights,
+    ) {
+        if a.is_zero() || b.is_zero() || big_a.is_zero() || big_b.is_zero() {
+            self.degenerate = true;
+            return;
+        }
+        let weight = weights.weight();
+        let limbs = [weight as u64, (weight >> 64) as u64];
+        self.pair(a.mul_bigint(limbs), big_b);
+        self.pair(-b.mul_bigint(limbs), big_a);
+    }
+
+    fn pair(&mut self, with: G1Projective, point: G2Affine) {
+        let entry = self.terms.entry(stored(&[point]));
+        let (_, sum) = entry.or_insert((point, G1Projective::zero()));
+        *sum += with;
+    }
+
+    /// Whether all of them hold: two Miller loops for each pair of points of G2, one final exponentiation.
+    pub fn hold(self) -> bool {
+        if self.degenerate {
+            return false;
+        }
+        let (points, sums): (Vec<_>, Vec<_>) = self.terms.into_values().unzip();
+        let sums = G1Projective::normalize_batch(&sums);
+        Bn254::multi_pairing(sums, points).is_zero()
+    }
+}
+
+/// Whether some point is at infinity.
+pub fn any_infinity<P: Encoded + AffineRepr>(points: &[P]) -> bool {
+    points.iter().any(AffineRepr::is_zero)
+}
+
+/// A weight as a scalar of the curves.
+pub fn scalar(weight: u128) -> ark_bn254::Fr {
+    ark_bn254::Fr::from(weight)
+}
+
+/// The scalars' integers, for sums that need all their bits.
+pub fn wide<G: VariableBaseMSM>(points: &[G::MulBase], scalars: &[G::ScalarField]) -> G {
+    let integers: Vec<_> = scalars.iter().map(|s| s.into_bigint()).collect();
+    on_all_cores(points, &integers, G::msm_bigint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ark_bn254::Fr;
+    use ark_ec::short_weierstrass::SWCurveConfig as _;
+    use ark_ff::UniformRand as _;
+
+    use crate::stream::Stream;
+
+    /// A point of the twist that isn't in the subgroup.
+    fn off_subgroup(rng: &mut impl ark_std::rand::Rng) -> G2Affine {
+        loop {
+            let x = ark_bn254::Fq2::rand(rng);
+            if let Some(p) = G2Affine::get_point_from_x_unchecked(x, true)
+                && !p.is_in_correct_subgroup_assuming_on_curve()
+            {
+                return p;
+            }
+        }
+    }
+
+    /// An element of order 10069, the cofactor's smallest factor.
+    fn small_order(rng: &mut impl ark_std::rand::Rng) -> G2Affine {
+        use num_bigint::BigUint;
+        let q = BigUint::from(ark_bn254::Fq::MODULUS);
+        let r = BigUint::from(Fr::MODULUS);
+        let order = &r * (&q + &q - &r);
+        let rest = &order / 10069u32;
+        assert_eq!(&rest * 10069u32, order);
+        loop {
+            let p = off_subgroup(rng);
+            let p = ark_bn254::g2::Config::mul_affine(&p, &rest.to_u64_digits()).into_affine();
+            if !p.is_zero() {
+                return p;
+            }
+        }
+    }
+
+    #[test]
+    fn sums_are_arkworks() {
+        let mut rng = ark_std::test_rng();
+        let mut weights = Weights::fixed();
+        let mut points: Vec<G1Affine> = (0..300)
+            .map(|_| (G1Affine::generator() * Fr::rand(&mut rng)).into_affine())
+            .collect();
+        points[7] = G1Affine::zero();
+        let w = weights.weights(300);
+        let plain: G1Projective = points.iter().zip(&w).map(|(p, w)| *p * scalar(*w)).sum();
+        assert_eq!(combine::<G1Projective>(&points, &w), plain);
+    }
+
+    #[test]
+    fn one_point_off_the_subgroup_is_found_though_its_error_has_a_small_order() {
+        let mut rng = ark_std::test_rng();
+        let mut weights = Weights::fixed();
+        let good: Vec<G2Affine> = (0..40)
+            .map(|_| (G2Affine::generator() * Fr::rand(&mut rng)).into_affine())
+            .collect();
+        assert!(in_subgroup(&good, &mut weights));
+        let error = small_order(&mut rng);
+        assert!((error * Fr::from(10069u64)).is_zero());
+        for at in [0, 17, 39] {
+            let mut bad = good.clone();
+            bad[at] = (bad[at] + error).into_affine();
+            assert!(bad[at].is_on_curve());
+            assert!(!in_subgroup(&bad, &mut weights), "at {at}");
+            assert!(!in_subgroup(&bad[at..at + 1], &mut weights));
+        }
+    }
+
+    #[test]
+    fn a_wrong_ratio_among_many_is_found_and_infinity_is_no_ratio() {
+        let mut rng = ark_std::test_rng();
+        let mut weights = Weights::fixed();
+        let (g, h) = (G1Affine::generator(), G2Affine::generator());
+        let mut ratios = |wrong: Option<usize>| {
+            let mut ratios = Ratios::new();
+            for i in 0..5 {
+                let (x, a, b) = (Fr::rand(&mut rng), Fr::rand(&mut rng), Fr::rand(&mut rng));
+                let y = if wrong == Some(i) {
+                    x + Fr::from(1u64)
+                } else {
+                    x
+                };
+                ratios.same(
+                    ((g * a).into_affine(), (g * (a * x)).into_affine()),
+                    ((h * b).into_affine(), (h * (b * y)).into_affine()),
+                    &mut weights,
+                );
+            }
+            ratios
+        };
+        assert!(ratios(None).hold());
+        for i in 0..5 {
+            assert!(!ratios(Some(i)).hold());
+        }
+        let mut none = ratios(None);
+        none.same(
+            (G1Affine::zero(), G1Affine::zero()),
+            (h, h),
+            &mut Weights::fixed(),
+        );
+        assert!(!none.hold());
+    }
+
+    #[test]
+    fn hashed_points_lie_in_the_subgroup() {
+        let mut stream = Stream::from_seed([1; 32]);
+        let points: Vec<G2Affine> = (0..4).map(|_| stream.g2()).collect();
+        assert!(in_subgroup(&points, &mut Weights::fixed()));
+    }
+}
