@@ -171,7 +171,7 @@ impl Failure {
 }
 
 /// A system's own words without the number behind them: "Permission denied (os error 13)".
-fn without_numbers(text: &str) -> String {
+pub fn without_numbers(text: &str) -> String {
     let mut parts = text.split(" (os error ");
     let mut plain = parts.next().unwrap_or_default().to_string();
     for part in parts {

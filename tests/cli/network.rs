@@ -158,6 +158,7 @@ fn nodes_that_answer_and_are_not_ready_are_listed_with_exit_code_4() {
     let (shown, problem) = (text(&people.stdout), text(&people.stderr));
     assert!(shown.contains("2 of 4 nodes are heard"), "{shown}");
     assert!(shown.contains("0 of 2 nodes are ready."), "{shown}");
+    assert!(shown.contains("Connection refused\n"), "{shown}");
     assert!(
         problem.starts_with("error: no node is ready\n"),
         "{problem}"
