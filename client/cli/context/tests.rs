@@ -190,7 +190,7 @@ fn a_secret_is_the_first_line_of_its_file() {
     assert_eq!(read(b"open sesame\r\n"), Ok("open sesame".into()));
     assert_eq!(read(b" spaces count "), Ok(" spaces count ".into()));
     assert_eq!(read(b""), Err("needs-secret"));
-    assert_eq!(read(b"\xff\xfe"), Err("file"));
+    assert_eq!(read(b"\xff\xfe"), Err("not-text"));
 }
 
 #[test]
