@@ -272,7 +272,11 @@ fn after_the_deadline_a_thief_of_everything_can_open_nothing() {
         );
     }
     for (path, piece) in &sealed {
-        assert_eq!(found(&home(0), piece), [path.clone()], "found before");
+        assert_eq!(
+            found(&home(0), piece),
+            std::slice::from_ref(path),
+            "found before"
+        );
     }
     // The database, its write-ahead log and the engine's storage are searched as well: the counted
     // signature's nullifier lies in each and stays.

@@ -98,9 +98,7 @@ fn recode(part: Part) -> Vec<i8> {
                 digit as i8
             });
             rest >>= WINDOW;
-            for _ in 1..WINDOW {
-                digits.push(0);
-            }
+            digits.extend([0; WINDOW as usize - 1]);
         } else {
             digits.push(0);
             rest >>= 1;
@@ -158,15 +156,15 @@ fn batch<'a, P: Scalable>(points: &[P], digits: impl Fn(usize) -> &'a Digits) ->
         double(&mut sums, &mut work);
         for part in 0..P::PARTS {
             work.terms.clear();
-            for i in 0..sums.len() {
+            work.terms.extend((0..sums.len()).filter_map(|i| {
                 let digit = digits(i).get(part, place);
-                if digit != 0 {
-                    let multiple = table[usize::from(digit.unsigned_abs()) / 2][i];
-                    let multiple = P::twist(multiple, part);
-                    work.terms
-                        .push((i, if digit < 0 { -multiple } else { multiple }));
+                if digit == 0 {
+                    return None;
                 }
-            }
+                let multiples = table.get(usize::from(digit.unsigned_abs()) / 2)?;
+                let multiple = P::twist(*multiples.get(i)?, part);
+                Some((i, if digit < 0 { -multiple } else { multiple }))
+            }));
             add(&mut sums, &mut work);
         }
     }
@@ -328,7 +326,7 @@ static ROUNDING: LazyLock<[BigInt; 4]> = LazyLock::new(|| {
             sum += at(0, true) * at(1, true) * at(2, true);
             sum -= at(0, false) * at(1, false) * at(2, false);
         }
-        if row % 2 == 0 { sum } else { -sum }
+        if row.is_multiple_of(2) { sum } else { -sum }
     };
     let minors = [minor(0), minor(1), minor(2), minor(3)];
     let determinant: BigInt = (0..4).map(|row| entry(row, 0) * &minors[row]).sum();

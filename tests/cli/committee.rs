@@ -159,7 +159,7 @@ fn a_card_names_addresses_that_others_can_use() {
     }
     scene.chmod("op/node.key", 0o644);
     scene.fails(&card("203.0.113.5:9000", "https://tacit.alice.example"));
-    scene.is_golden("committee-card");
+    scene.hold_golden("committee-card");
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_committee_that_can_not_be_is_not_founded() {
         !scene.path("keys").exists(),
         "no keys were made for nothing"
     );
-    scene.is_golden("committee-found");
+    scene.hold_golden("committee-found");
 }
 
 #[test]
@@ -246,5 +246,5 @@ fn a_founding_file_is_signed_by_those_whom_it_names_and_after_a_question() {
         "sign",
         "founding.bin",
     ]);
-    scene.is_golden("committee-sign");
+    scene.hold_golden("committee-sign");
 }

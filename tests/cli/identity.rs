@@ -87,7 +87,7 @@ fn an_identity_is_made_once_and_opens_with_its_passphrase_only() {
         "identity",
         "show",
     ]);
-    scene.is_golden("identity");
+    scene.hold_golden("identity");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn what_is_no_semaphore_identity_is_not_taken_over() {
     scene.fails(&taken_over("key"));
     scene.write("empty", "");
     scene.fails(&taken_over("empty"));
-    scene.is_golden("identity-semaphore");
+    scene.hold_golden("identity-semaphore");
 }
 
 #[test]
@@ -124,5 +124,5 @@ fn a_creators_key_that_others_can_read_or_that_is_none_is_refused() {
     scene.fails(&["--home", "me", "identity", "creator-key"]);
     scene.write("file", "in the way");
     scene.fails(&["--home", "file", "identity", "creator-key"]);
-    scene.is_golden("identity-creator-key");
+    scene.hold_golden("identity-creator-key");
 }

@@ -69,7 +69,7 @@ fn a_node_that_can_not_be_reached_is_exit_code_3() {
         "--node",
         NOBODY,
     ]);
-    scene.is_golden("network-unreachable");
+    scene.hold_golden("network-unreachable");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn an_address_that_would_betray_or_is_none_is_refused_before_anything_is_sent() 
     scene.note("No node was ever named.");
     scene.fails(&["statement", "list"]);
     scene.fails(&["sign", &id]);
-    scene.is_golden("network-addresses");
+    scene.hold_golden("network-addresses");
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn an_id_that_is_none_is_told_apart() {
     scene.fails(&["verify", "file", "--fingerprint", &short]);
     scene.fails(&["statement", "list", "--fingerprint", "ABC"]);
     scene.fails(&["statement", "list", "--from-invitation"]);
-    scene.is_golden("network-ids");
+    scene.hold_golden("network-ids");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn what_was_remembered_and_is_damaged_says_so() {
         format!("{{\"fingerprint\":\"{}\",\"origin\":\"given\"}}", id()),
     );
     scene.fails(&["--home", "they", "group", "show"]);
-    scene.is_golden("network-damaged");
+    scene.hold_golden("network-damaged");
 }
 
 /// A node that says of everything that it isn't ready.
@@ -178,7 +178,7 @@ fn a_node_whose_log_stands_still_is_not_called_busy() {
     let url = node_that_is_not_ready();
     scene.hide(&url, "http://NODE");
     scene.fails(&["--yes", "statement", "list", "--node", &url]);
-    scene.is_golden("network-not-ready");
+    scene.hold_golden("network-not-ready");
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn a_node_is_made_of_a_complete_founding_file_all_cards_and_the_right_keys() {
     }
     scene.works(&init(&CARDS));
     scene.fails(&init(&CARDS));
-    scene.is_golden("node-init");
+    scene.hold_golden("node-init");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_founding_file_that_somebody_has_not_signed_makes_no_node() {
     file[last] ^= 1;
     scene.write("founding.bin", file);
     scene.fails(&init(&CARDS));
-    scene.is_golden("node-init-unsigned");
+    scene.hold_golden("node-init-unsigned");
 }
 
 #[test]
@@ -149,5 +149,5 @@ fn a_node_that_can_not_run_says_why_and_what_to_do() {
     scene.note("Consensus storage was deleted.");
     fs::remove_dir_all(scene.path("op0/engine")).unwrap();
     scene.fails(&RUN);
-    scene.is_golden("node-run");
+    scene.hold_golden("node-run");
 }

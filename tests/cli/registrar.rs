@@ -65,7 +65,7 @@ fn a_registrar_is_made_once_with_a_name_and_the_secret_that_the_others_have() {
     scene.works(&["--home", "reg", "registrar", "show"]);
     scene.chmod("reg/registrar.key", 0o640);
     scene.fails(&["--home", "reg", "registrar", "show"]);
-    scene.is_golden("registrar-init");
+    scene.hold_golden("registrar-init");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_registrar_approves_groups_that_name_it_and_that_are_whole() {
         "approve",
         "group.bin",
     ]);
-    scene.is_golden("registrar-approve");
+    scene.hold_golden("registrar-approve");
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn nobody_is_invited_from_a_roster_with_a_wrong_row() {
     scene.fails(&invite(&["--roster", "contact.csv", "--out", "codes2.csv"]));
     scene.fails(&invite(&["--renew", "Zoe", "--out", "codes2.csv"]));
     scene.works(&invite(&["--renew", "Bob", "--out", "codes2.csv"]));
-    scene.is_golden("registrar-invite");
+    scene.hold_golden("registrar-invite");
 }
 
 #[test]
@@ -198,5 +198,5 @@ fn codes_never_cross_a_network_in_clear_text() {
     let taken_at = taken.local_addr().unwrap();
     scene.hide_port(taken_at.port());
     fails(&mut scene, &["--listen", &taken_at.to_string()]);
-    scene.is_golden("registrar-serve");
+    scene.hold_golden("registrar-serve");
 }

@@ -143,7 +143,7 @@ impl Scene {
     }
 
     /// Holds the text to the golden one of that name.
-    pub fn is_golden(self, name: &str) {
+    pub fn hold_golden(self, name: &str) {
         golden(name, &self.text());
     }
 }

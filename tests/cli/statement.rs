@@ -43,7 +43,7 @@ fn a_statement_is_read_and_its_trigger_and_deadline_checked_before_a_node_is_ask
     ] {
         scene.fails(&with("text", "count >= 1", deadline));
     }
-    scene.is_golden("statement");
+    scene.hold_golden("statement");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_testimony_is_read_before_anything_else() {
     for file in ["none", "long", "latin1"] {
         scene.fails(&["sign", &statement, "--testimony", file]);
     }
-    scene.is_golden("sign-testimony");
+    scene.hold_golden("sign-testimony");
 }
 
 #[test]
@@ -115,5 +115,5 @@ fn a_file_that_is_no_bundle_does_not_hold() {
     let script = tacit(&scene.path(""), &args);
     assert_eq!(script.status.code(), Some(1));
     scene.record(&args, &text(&script.stdout), "(exit 1)\n");
-    scene.is_golden("verify");
+    scene.hold_golden("verify");
 }

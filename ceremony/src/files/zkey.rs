@@ -291,7 +291,7 @@ fn header(file: &SectionFile) -> Result<Header, FileError> {
         return Err(file.fault(Fault::Curve));
     }
     let [wires, public, domain] = [72, 76, 80].map(|at| u32_at(&bytes, at));
-    if !domain.is_power_of_two() || domain > 1 << 28 || domain < 2 {
+    if !domain.is_power_of_two() || !(2..=1 << 28).contains(&domain) {
         return Err(file.fault(Fault::Number {
             what: "the domain",
             value: domain.into(),

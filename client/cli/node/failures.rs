@@ -19,8 +19,7 @@ use crate::failure::Failure;
 /// For a node without the storage of its votes.
 const STAY_OUT: &str = "A node that forgot its votes could contradict them, so it stays out. Don't make a new one and restore nothing: see the operators' guide, section 7.";
 /// For a node that stopped for a reason outside of it.
-const GOES_ON: &str =
-    "The log above says more. When that is mended, start it again: it goes on where it stopped.";
+const GOES_ON: &str = "Mend first what it says; the log above says more. Then start it again: it goes on where it stopped.";
 /// For a database that isn't what it should be.
 const REBUILD: &str = "Check the disk. If it is sound, move ledger.db, ledger.db-wal and ledger.db-shm away and start the node again: it rebuilds them from the log.";
 /// For a founding file that can't be.

@@ -21,7 +21,7 @@ impl Trigger {
         let mut classes = Vec::new();
         named(self, &mut classes);
         let ways = ways(self, counts, &classes);
-        ways.iter().map(|way| size(way)).min().unwrap_or(0)
+        ways.iter().map(size).min().unwrap_or(0)
     }
 }
 
