@@ -139,14 +139,23 @@ impl<const DEPTH: usize> ConstraintSynthesizer<Fr> for SealingCircuit<DEPTH> {
     }
 }
 
-/// The three matrices of the circuit, and how many variables they are over.
-pub(crate) struct Matrices {
-    pub(crate) a: Matrix<Fr>,
-    pub(crate) b: Matrix<Fr>,
-    pub(crate) c: Matrix<Fr>,
+/// The three matrices of the circuit, and how many variables they are over: what keys are made for, by
+/// [`crate::setup`] or by a ceremony.
+///
+/// A row is a list of factors and columns. Columns are the constant one, the public inputs in the order of
+/// [`SealingPublic::to_inputs`], then the witness in the order in which it is allocated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matrices {
+    /// The left factors' rows.
+    pub a: Matrix<Fr>,
+    /// The right factors' rows.
+    pub b: Matrix<Fr>,
+    /// The products' rows.
+    pub c: Matrix<Fr>,
     /// Public inputs and the constant one.
-    pub(crate) instance_variables: usize,
-    pub(crate) witness_variables: usize,
+    pub instance_variables: usize,
+    /// All other variables.
+    pub witness_variables: usize,
 }
 
 impl Matrices {
@@ -171,8 +180,11 @@ impl Matrices {
         })
     }
 
-    /// Those of the circuit for paths of up to `DEPTH` siblings.
-    pub(crate) fn of_circuit<const DEPTH: usize>() -> Result<Self, SynthesisError> {
+    /// Those of the circuit for paths of up to `DEPTH` siblings, from the same synthesis that proving fills.
+    ///
+    /// # Errors
+    /// If the circuit can't be laid out, which no depth of a path brings about.
+    pub fn of_circuit<const DEPTH: usize>() -> Result<Self, SynthesisError> {
         let cs = ConstraintSystem::new_ref();
         cs.set_optimization_goal(OptimizationGoal::Constraints);
         cs.set_mode(SynthesisMode::Setup);
@@ -181,7 +193,7 @@ impl Matrices {
     }
 
     /// How many constraints there are.
-    pub(crate) fn constraints(&self) -> usize {
+    pub fn constraints(&self) -> usize {
         self.a.len()
     }
 

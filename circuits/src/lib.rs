@@ -23,7 +23,7 @@ pub mod sealing;
 mod tests;
 pub mod verify;
 
-pub use circuit::{CIRCUIT_ID, CONSTRAINTS, SealingCircuit, circuit_id};
+pub use circuit::{CIRCUIT_ID, CONSTRAINTS, Matrices, SealingCircuit, circuit_id};
 pub use keys::{KeyError, ProvingKey, VerifyingKey, setup};
 pub use prove::{ProveError, prove};
 pub use relation::{Nonce, Rule, SealingPublic, SealingWitness, check};

@@ -27,9 +27,7 @@ use tokio::sync::oneshot;
 use crate::{
     assembly::Assembly,
     block::LogBlock,
-    engine::{
-        self, Channels, Ended, EngineError, Node, PrivateKey, PublicKey, Setup, VoteRecord,
-    },
+    engine::{self, Channels, Ended, EngineError, Node, PrivateKey, PublicKey, Setup, VoteRecord},
     evidence::OnEvidence,
     ledger::{Ledger, LedgerTask, Reader, ledger},
     limits::{BlockLimits, Profile, Timing, channel},

@@ -84,6 +84,15 @@ pub mod domain {
     /// Hash of a proving or verifying key.
     pub const PROVING_KEY: &str = "tacit/proving-key/v1";
 
+    /// Id of a key ceremony.
+    pub const CEREMONY: &str = "tacit/ceremony/v1";
+    /// A link of a ceremony's transcript.
+    pub const CEREMONY_LINK: &str = "tacit/ceremony-link/v1";
+
+    /// Namespace of contributors' and coordinators' signatures over entries of a ceremony's transcript.
+    pub const SIGN_CEREMONY: &str = "tacit/sign-ceremony/v1";
+    /// Namespace of a contributor's signature when it asks for a turn.
+    pub const SIGN_CEREMONY_TURN: &str = "tacit/sign-ceremony-turn/v1";
     /// Namespace of operators' signatures over the founding file.
     pub const SIGN_FOUNDING: &str = "tacit/sign-founding/v1";
     /// Namespace of an operator's signature over its own addresses.

@@ -299,7 +299,11 @@ impl Log {
     pub fn findings(&self, statement: &StatementId) -> Vec<Finding> {
         let events = self.events(statement);
         let found = events.iter().flat_map(Event::findings).cloned().collect();
-        assert_eq!(self.view(statement).findings, found, "the view has them too");
+        assert_eq!(
+            self.view(statement).findings,
+            found,
+            "the view has them too"
+        );
         found
     }
 }

@@ -253,7 +253,10 @@ mod tests {
         let mut lru = Lru::new(10);
         lru.put(1, (), 3);
         lru.put(2, (), 99);
-        assert_eq!((lru.get(&1).copied(), lru.get(&2).copied()), (None, Some(())));
+        assert_eq!(
+            (lru.get(&1).copied(), lru.get(&2).copied()),
+            (None, Some(()))
+        );
         lru.put(3, (), 3);
         assert_eq!((lru.get(&2).copied(), lru.weight), (None, 3));
     }

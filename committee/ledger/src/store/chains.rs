@@ -94,9 +94,9 @@ impl Store<'_> {
 
     /// Everything that was found in a chain's events, in order.
     pub fn findings(&self, object: &Object) -> Result<Vec<Finding>> {
-        let mut q = self.0.prepare_cached(
-            "SELECT node, fault FROM findings WHERE ord = ?1 ORDER BY seq, idx",
-        )?;
+        let mut q = self
+            .0
+            .prepare_cached("SELECT node, fault FROM findings WHERE ord = ?1 ORDER BY seq, idx")?;
         let rows = q.query_map([object.ord], |r| {
             Ok(Finding {
                 culprit: r.get(0)?,

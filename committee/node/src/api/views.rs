@@ -44,11 +44,7 @@ pub(super) fn members(definition: &GroupDefinition, mut members: Vec<MemberView>
 }
 
 /// Shows a statement, of whose group there are `members` now.
-pub(super) fn statement(
-    founding: &Founding,
-    row: Row,
-    members: u64,
-) -> StatementView {
+pub(super) fn statement(founding: &Founding, row: Row, members: u64) -> StatementView {
     let smallest_list = row.smallest_list();
     let opening = row.opening.as_ref();
     StatementView {

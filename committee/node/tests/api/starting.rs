@@ -80,7 +80,10 @@ fn half_a_tls_setting_is_refused_before_anything_starts() {
     // Both, and one isn't there.
     let missing = folder.path().join("missing.pem");
     let error = refused(&home, &settings(Some(&missing), Some(&key)));
-    assert!(matches!(error, RunError::Tls(TlsError::File { .. })), "{error}");
+    assert!(
+        matches!(error, RunError::Tls(TlsError::File { .. })),
+        "{error}"
+    );
     assert!(!home.database().exists(), "nothing had begun");
     assert!(!home.erasable().exists(), "nothing had begun");
 }
@@ -89,5 +92,8 @@ fn half_a_tls_setting_is_refused_before_anything_starts() {
 fn a_folder_without_a_node_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let error = run(&Home::new(folder.path()), &RunOptions::default()).unwrap_err();
-    assert!(matches!(error, RunError::Home(HomeError::NoNode(_))), "{error}");
+    assert!(
+        matches!(error, RunError::Home(HomeError::NoNode(_))),
+        "{error}"
+    );
 }

@@ -203,6 +203,13 @@ impl Founding {
         self.circuits.iter().any(|c| c.transcript.is_none())
     }
 
+    /// The transcripts of the ceremonies that made the keys; none of development keys. That a transcript
+    /// holds and gave these keys is for each operator to verify before signing: the founding file is where
+    /// all of them say so.
+    pub fn transcripts(&self) -> impl Iterator<Item = &Digest> {
+        self.circuits.iter().filter_map(|c| c.transcript.as_ref())
+    }
+
     /// Checks what the encoding alone doesn't.
     pub fn check(&self) -> Result<(), FoundingError> {
         if self.version != PROTOCOL_VERSION {
@@ -222,10 +229,6 @@ impl Founding {
             return Err(FoundingError::Unsorted);
         }
         self.sealing()?;
-        // Nothing checks a transcript yet, and naming one would silence the warning about keys.
-        if self.circuits.iter().any(|c| c.transcript.is_some()) {
-            return Err(FoundingError::Unsupported("a ceremony's transcript"));
-        }
         if self.max_open_statements > MAX_OPEN_STATEMENTS {
             return Err(FoundingError::OpenStatements(self.max_open_statements));
         }
