@@ -176,7 +176,7 @@ impl Demo {
         self.wait_for_count(&id, early.len() as u64)?;
         self.story.fact(&match early.len() {
             0 => "nobody has signed yet".to_string(),
-            n => format!("{n} have signed. Who? Nobody knows, the nodes neither"),
+            n => format!("{} signed. Who? Nobody knows, the nodes neither", have(n)),
         });
         let victim = self.nodes.get_mut(VICTIM).ok_or_else(|| {
             Failure::check("demo-step", format!("there is no node {VICTIM}"), MISTAKE)
@@ -184,7 +184,7 @@ impl Demo {
         victim.kill()?;
         self.story.scene(&format!("Node {VICTIM} loses power"));
         let opening = Instant::now();
-        self.sign_all(&id, last, goal)?;
+        self.timed("last signature", |d| d.sign_all(&id, last, goal))?;
         self.wait_for(&id, &[Status::Triggered, Status::Revealed], PATIENCE)?;
         self.story.fact("one more signature: the trigger is met");
         let shown = self.wait_for(&id, &[Status::Revealed], PATIENCE)?;
@@ -243,7 +243,9 @@ impl Demo {
     /// has the proving key by now.)
     fn span(&self, asked: u64) -> u64 {
         let took = |phase| self.timings.get(phase).copied().unwrap_or_default();
-        let needs = Duration::try_from_secs_f64(took("key") + took("signing")).unwrap_or_default();
+        // A single signer is the last one.
+        let signing = took("signing").max(took("last signature"));
+        let needs = Duration::try_from_secs_f64(took("key") + signing).unwrap_or_default();
         asked.max((needs + needs / 4 + RESERVE).as_secs())
     }
 
@@ -291,8 +293,8 @@ impl Demo {
             d.sign_all(&id, &signers, needed as u64)
         })?;
         self.story.fact(&format!(
-            "{} have signed, one too few. The deadline comes …",
-            signers.len()
+            "{} signed, one too few. The deadline comes …",
+            have(signers.len())
         ));
         let patience = Duration::from_secs(seconds) + PATIENCE;
         let shown = self.timed("erasure", |d| d.wait_for(&id, &[Status::Erased], patience))?;
@@ -319,6 +321,11 @@ impl Demo {
             bundle,
         })
     }
+}
+
+/// So many members have.
+fn have(n: usize) -> String {
+    format!("{n} {}", if n == 1 { "has" } else { "have" })
 }
 
 /// What a node says of a statement's state.
