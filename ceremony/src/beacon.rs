@@ -52,6 +52,11 @@ pub enum BeaconFault {
 }
 
 impl Rule {
+    /// Whether it is one of finished ceremonies: nobody contributes any more.
+    pub fn is_of_the_end(&self) -> bool {
+        *self != Self::Open
+    }
+
     /// Checks which of the contributions are beacons. The number in an error counts from 1.
     ///
     /// # Errors

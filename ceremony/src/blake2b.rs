@@ -11,6 +11,8 @@ pub const DIGEST_BYTES: usize = 64;
 pub const STATE_BYTES: usize = 216;
 
 const BLOCK: usize = 128;
+/// Bytes that a state from a file has compressed at most; a ceremony of 2^28 hashes some 2^36.
+const MOST: u64 = 1 << 48;
 
 const IV: [u64; 8] = [
     0x6a09_e667_f3bc_c908,
@@ -118,7 +120,8 @@ impl Blake2b {
     }
 
     /// Takes up an exported state. Nothing, if its counters can't be a hash's: more than a block in the
-    /// buffer, an empty buffer after a block, or a count that isn't of whole blocks.
+    /// buffer, an empty buffer after a block, a count that isn't of whole blocks, or more than anybody has
+    /// hashed (the counter would overflow).
     ///
     /// Bytes of the buffer past its fill mean nothing (other programs leave old ones there).
     pub fn import(state: &[u8; STATE_BYTES]) -> Option<Self> {
@@ -128,7 +131,7 @@ impl Blake2b {
         };
         let compressed = word(192)?;
         let fill = usize::try_from(word(200)?).ok().filter(|f| *f <= BLOCK)?;
-        if compressed % BLOCK as u64 != 0 || (fill == 0 && compressed != 0) {
+        if compressed % BLOCK as u64 != 0 || compressed > MOST || (fill == 0 && compressed != 0) {
             return None;
         }
         let mut buffer = [0; BLOCK];
@@ -242,7 +245,7 @@ mod tests {
         h.update(&bytes(200));
         let good = h.export();
         assert!(Blake2b::import(&good).is_some());
-        for (at, value) in [(200, 129), (192, 1), (200, 0), (207, 1)] {
+        for (at, value) in [(200, 129), (192, 1), (200, 0), (207, 1), (199, 0xff)] {
             let mut bad = good;
             bad[at] = value;
             assert!(Blake2b::import(&bad).is_none(), "byte {at} = {value}");

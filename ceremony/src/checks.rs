@@ -159,6 +159,35 @@ impl Ratios {
     }
 }
 
+/// An equation between ratios, and what is wrong if it doesn't hold.
+pub type Named<F> = (F, (G1Affine, G1Affine), (G2Affine, G2Affine));
+
+/// Checks all equations at once. If they don't hold together, the first one that is broken is looked for
+/// by halves, so that a bad one among thousands costs little more than none.
+///
+/// # Errors
+/// What is wrong with the first that doesn't hold.
+pub fn all_hold<F: Clone>(equations: &[Named<F>], weights: &mut Weights) -> Result<(), F> {
+    let mut hold = |part: &[Named<F>]| {
+        let mut together = Ratios::new();
+        for (_, small, large) in part {
+            together.same(*small, *large, weights);
+        }
+        together.hold()
+    };
+    if hold(equations) {
+        return Ok(());
+    }
+    let mut broken = equations;
+    while broken.len() > 1 {
+        let (first, second) = broken.split_at(broken.len() / 2);
+        broken = if hold(first) { second } else { first };
+    }
+    broken
+        .first()
+        .map_or(Ok(()), |(fault, ..)| Err(fault.clone()))
+}
+
 /// Whether some point is at infinity.
 pub fn any_infinity<P: Encoded + AffineRepr>(points: &[P]) -> bool {
     points.iter().any(AffineRepr::is_zero)
@@ -278,6 +307,33 @@ mod tests {
             &mut Weights::fixed(),
         );
         assert!(!none.hold());
+    }
+
+    #[test]
+    fn of_many_equations_the_first_broken_one_is_named() {
+        let mut rng = ark_std::test_rng();
+        let (g, h) = (G1Affine::generator(), G2Affine::generator());
+        let x = Fr::rand(&mut rng);
+        let large = (h, (h * x).into_affine());
+        let good: Vec<Named<usize>> = (0..9)
+            .map(|i| {
+                let a = (g * Fr::rand(&mut rng)).into_affine();
+                (i, (a, (a * x).into_affine()), large)
+            })
+            .collect();
+        let mut weights = Weights::fixed();
+        assert_eq!(all_hold(&good, &mut weights), Ok(()));
+        assert_eq!(all_hold::<()>(&[], &mut weights), Ok(()));
+        for wrong in [vec![0], vec![8], vec![3, 4], vec![4, 7, 8]] {
+            let mut bad = good.clone();
+            for i in &wrong {
+                bad[*i].1.1 = g;
+            }
+            assert_eq!(all_hold(&bad, &mut weights), Err(wrong[0]));
+            // At infinity nothing holds.
+            bad[wrong[0]].1 = (G1Affine::zero(), G1Affine::zero());
+            assert_eq!(all_hold(&bad, &mut weights), Err(wrong[0]));
+        }
     }
 
     #[test]

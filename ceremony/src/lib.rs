@@ -12,6 +12,7 @@
 pub mod beacon;
 pub mod blake2b;
 pub mod checks;
+pub mod circuits;
 pub mod development;
 pub mod files;
 mod lagrange;

@@ -19,6 +19,7 @@ use ark_ec::short_weierstrass::{Affine, SWCurveConfig};
 use ark_ff::{Field as _, MontFp, PrimeField as _, Zero as _, batch_inversion};
 use num_bigint::{BigInt, Sign};
 use rayon::prelude::*;
+use zeroize::Zeroize as _;
 
 /// Points that share inversions. Their tables fit a core's second cache.
 const BATCH: usize = 1 << 11;
@@ -55,6 +56,13 @@ pub trait Scalable: AffineRepr<ScalarField = Fr> + crate::points::Encoded {
 #[derive(Clone, Default)]
 pub struct Digits {
     parts: [Vec<i8>; 4],
+}
+
+/// The digits of a secret are as good as the secret.
+impl Drop for Digits {
+    fn drop(&mut self) {
+        self.parts.zeroize();
+    }
 }
 
 impl Digits {

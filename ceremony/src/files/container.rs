@@ -109,6 +109,12 @@ pub enum Fault {
         /// Its position there.
         index: u64,
     },
+    /// A file that was cut from a larger one, where a whole one is needed.
+    #[error("it was cut from a larger ceremony's file: it can be used, but not contributed to")]
+    Cut,
+    /// A file that ends with a beacon, where an open one is needed.
+    #[error("its beacon has been added: nobody can contribute any more")]
+    Closed,
     /// A contribution's record that isn't well-formed.
     #[error("contribution {number}: {what}")]
     Record {

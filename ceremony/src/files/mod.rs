@@ -2,6 +2,7 @@
 //! trusted but lengths that were compared, and nothing panics.
 
 pub mod container;
+pub mod json;
 pub mod parameters;
 pub mod ptau;
 pub mod r1cs;

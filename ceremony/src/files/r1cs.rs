@@ -6,7 +6,7 @@ use ark_bn254::Fr;
 use ark_ff::{PrimeField as _, Zero as _};
 
 use super::container::{Fault, FileError, Format, SectionFile, SectionWriter, u32_at};
-use super::ptau::modulus;
+use super::ptau::{MAX_POWER, modulus};
 use crate::blake2b::{Digest64, hash};
 use crate::points::limbs;
 
@@ -70,6 +70,13 @@ impl R1cs {
                 "the number of private inputs",
                 private,
                 "no more than wires",
+            );
+        }
+        if u64::from(count) + u64::from(public) + 1 > 1 << MAX_POWER {
+            return number(
+                "the number of constraints",
+                count,
+                "with public inputs, below 2^28",
             );
         }
         if file.has(LABELS) {

@@ -5,13 +5,14 @@ use std::path::Path;
 
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ff::{Field as _, One as _};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::key::Secrets;
 use super::verify::LinkedPowers;
 use super::{BLOCK, first_challenge};
 use crate::blake2b::{Blake2b, Digest64};
-use crate::files::container::{FileError, SectionWriter};
-use crate::files::parameters::Parameters;
+use crate::files::container::{Fault, FileError, SectionWriter};
+use crate::files::parameters::{Kind, Parameters};
 use crate::files::ptau::{self, Head, Powers, Ptau, Record};
 use crate::points::{Encoded, compressed, hashed, load_all, stored};
 use crate::progress::Progress;
@@ -37,7 +38,8 @@ pub struct Contributed {
 /// and multiplication in G2 is exact in the prime subgroup only.
 ///
 /// # Errors
-/// [`FileError`], if a file can't be read or written.
+/// [`Fault::Cut`] for powers that were cut from a larger ceremony's, [`Fault::Closed`] for those that end
+/// with a beacon, or that a file can't be read or written.
 pub fn contribute(
     before: &LinkedPowers,
     to: &Path,
@@ -46,6 +48,13 @@ pub fn contribute(
     progress: &mut dyn Progress,
 ) -> Result<Contributed, FileError> {
     let before = before.ptau();
+    if before.is_truncated() {
+        return Err(before.file().fault(Fault::Cut));
+    }
+    let last = before.records().last();
+    if last.is_some_and(|r| r.parameters.kind != Kind::Contribution) {
+        return Err(before.file().fault(Fault::Closed));
+    }
     let power = before.power();
     let challenge = challenge(before);
     let secrets = Secrets::draw(&mut stream);
@@ -151,14 +160,13 @@ impl Work<'_> {
             let now = (total - at).min(BLOCK as u64) as usize;
             let points: Vec<P> = self.before.points(self.list, at, now)?;
             let mut scalar = first * self.tau.pow([at]);
-            let scalars: Vec<Fr> = points
-                .iter()
-                .map(|_| {
-                    let this = scalar;
-                    scalar *= self.tau;
-                    this
-                })
-                .collect();
+            let mut scalars = Zeroizing::new(Vec::with_capacity(now));
+            scalars.resize_with(now, || {
+                let this = scalar;
+                scalar *= self.tau;
+                this
+            });
+            scalar.zeroize();
             let points = each(&points, &scalars);
             if at == 0 {
                 head.iter_mut().zip(&points).for_each(|(to, p)| *to = *p);

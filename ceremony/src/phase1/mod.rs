@@ -6,6 +6,7 @@
 //! Files, transcript and hashes are those of the snarkjs world.
 
 mod contribute;
+mod extends;
 mod key;
 pub(crate) mod lists;
 mod prepare;
@@ -25,9 +26,10 @@ use crate::files::ptau::{self, Powers};
 use crate::points::{Encoded, hashed, stored};
 
 pub use contribute::{Contributed, contribute};
+pub use extends::extends;
 pub use prepare::{PreparedPowers, prepare, verify as verify_prepared};
 pub use verify::{
-    LinkedPowers, Part, PowersError, PowersFault, Proof, ValidPowers, link, validate,
+    LinkedPowers, List, Part, PowersError, PowersFault, Proof, ValidPowers, link, validate,
 };
 
 /// Points that are read, multiplied or summed at once: what bounds memory.

@@ -16,7 +16,7 @@ use super::key::{Secret, Secrets, hashed_point};
 use super::{BLOCK, first_challenge};
 use crate::beacon::{self, Rule};
 use crate::blake2b::{Blake2b, Digest64};
-use crate::checks::{Ratios, Weights, combine, in_subgroup};
+use crate::checks::{Named, Weights, all_hold, combine, in_subgroup};
 use crate::files::container::FileError;
 use crate::files::parameters::Kind;
 use crate::files::ptau::{Head, KeyPart, Powers, Ptau, Record};
@@ -89,7 +89,7 @@ pub enum PowersFault {
     /// The records don't begin with those of the file before.
     #[error("contribution {0}: its record is not the one in the file before")]
     History(usize),
-    /// There is nothing new over the file before.
+    /// Not one contribution more than the file before.
     #[error("the file has {found} contributions, {expected} were expected")]
     Count {
         /// Contributions that it should have.
@@ -130,9 +130,14 @@ pub enum PowersFault {
     /// The records without the beacon are none.
     #[error("nobody has contributed: whoever made the file knows tau")]
     Nobody,
-    /// The system gives no randomness to check with.
-    #[error("the operating system gives no randomness")]
-    Randomness,
+    /// Cut from a larger ceremony's file.
+    #[error(
+        "the powers were cut from a larger ceremony's: they can be used, but not contributed to"
+    )]
+    Cut,
+    /// Lagrange forms, where nobody checks them.
+    #[error("the file has Lagrange forms, which no contribution brings along")]
+    Prepared,
 }
 
 /// Which of the three secrets.
@@ -206,6 +211,7 @@ pub struct ValidPowers {
 pub struct LinkedPowers {
     ptau: Ptau,
     proofs: Vec<Proof>,
+    finished: bool,
 }
 
 impl LinkedPowers {
@@ -217,6 +223,11 @@ impl LinkedPowers {
     /// What was checked of each contribution, in order.
     pub fn proofs(&self) -> &[Proof] {
         &self.proofs
+    }
+
+    /// Whether they were checked to end with a beacon, after somebody's contribution.
+    pub fn is_finished(&self) -> bool {
+        self.finished
     }
 }
 
@@ -305,29 +316,6 @@ pub fn validate(
         last_beta: compressed(&[beta_g1.last]),
         ptau,
     })
-}
-
-/// The first equation that doesn't hold, if the sum of all doesn't.
-fn all_hold(
-    equations: &[(PowersFault, (G1Affine, G1Affine), (G2Affine, G2Affine))],
-    weights: &mut Weights,
-) -> Result<(), PowersFault> {
-    let mut together = Ratios::new();
-    for (_, small, large) in equations {
-        together.same(*small, *large, weights);
-    }
-    if together.hold() {
-        return Ok(());
-    }
-    for (fault, small, large) in equations {
-        let mut alone = Ratios::new();
-        alone.same(*small, *large, weights);
-        if !alone.hold() {
-            return Err(fault.clone());
-        }
-    }
-    // Weights that failed together and hold singly: a chance of 2^-128.
-    Err(PowersFault::Head)
 }
 
 /// What a pass over a list leaves.
@@ -445,6 +433,13 @@ pub fn link(
     // Before anything is hashed 2^exponent times.
     rule.check(beacons)
         .map_err(|(number, fault)| PowersFault::Beacon { number, fault })?;
+    if rule.is_of_the_end()
+        && records
+            .iter()
+            .all(|r| r.parameters.kind != Kind::Contribution)
+    {
+        return Err(PowersFault::Nobody.into());
+    }
     let n = 1u64 << ptau.ceremony_power();
     let mut challenge = first_challenge(ptau.ceremony_power());
     let mut before = Head::fresh();
@@ -485,13 +480,21 @@ pub fn link(
             return Err(PowersFault::NextChallenge(number).into());
         }
     }
-    Ok(LinkedPowers { ptau, proofs })
+    let finished = rule.is_of_the_end();
+    Ok(LinkedPowers {
+        ptau,
+        proofs,
+        finished,
+    })
 }
 
-type Equation = (PowersFault, (G1Affine, G1Affine), (G2Affine, G2Affine));
-
 /// The equations of one record: three proofs, and five steps.
-fn steps(record: &Record, number: usize, before: &Head, challenge: &Digest64) -> Vec<Equation> {
+fn steps(
+    record: &Record,
+    number: usize,
+    before: &Head,
+    challenge: &Digest64,
+) -> Vec<Named<PowersFault>> {
     let after = &record.head;
     let mut equations = Vec::new();
     let parts: [(Part, Secret, &KeyPart, (G1Affine, G1Affine)); 3] = [

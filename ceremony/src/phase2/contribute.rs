@@ -7,11 +7,11 @@ use ark_ec::CurveGroup as _;
 use ark_ff::Field as _;
 
 use super::BLOCK;
-use super::key::{Secret, contribution_hash};
+use super::key::{Secret, Transcript, contribution_hash};
 use super::verify::LinkedKey;
 use crate::blake2b::Digest64;
-use crate::files::container::{FileError, SectionWriter};
-use crate::files::parameters::Parameters;
+use crate::files::container::{Fault, FileError, SectionWriter};
+use crate::files::parameters::{Kind, Parameters};
 use crate::files::zkey::{self, Record, Zkey};
 use crate::phase1::lists;
 use crate::points::stored;
@@ -33,7 +33,7 @@ pub struct Contributed {
 /// Multiplies delta by a secret from the stream, divides L and H by it, and writes the new file.
 ///
 /// # Errors
-/// [`FileError`], if a file can't be read or written.
+/// [`Fault::Closed`] for a key that ends with a beacon, or that a file can't be read or written.
 pub fn contribute(
     before: &LinkedKey,
     to: &Path,
@@ -42,9 +42,13 @@ pub fn contribute(
     progress: &mut dyn Progress,
 ) -> Result<Contributed, FileError> {
     let before = before.zkey();
+    let last = before.records().last();
+    if last.is_some_and(|r| r.parameters.kind != Kind::Contribution) {
+        return Err(before.file().fault(Fault::Closed));
+    }
     let secret = Secret::draw(&mut stream);
     let mut inverse = secret.x.inverse().unwrap_or_default();
-    let knowledge = secret.prove(before.circuit_hash(), before.records());
+    let knowledge = secret.prove(&Transcript::after(before.circuit_hash(), before.records()));
     let mut header = before.header().clone();
     header.delta_g1 = (header.delta_g1 * secret.x).into_affine();
     header.delta_g2 = (header.delta_g2 * secret.x).into_affine();

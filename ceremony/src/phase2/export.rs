@@ -17,11 +17,36 @@ pub struct Keys {
     pub proving: ProvingKey<Bn254>,
 }
 
-/// Makes the keys. gamma and delta are checked to differ: with no contribution they don't.
+impl Keys {
+    /// The keys of the sealing circuit, for paths of up to `DEPTH` siblings: whose bytes are pinned by hash,
+    /// and what the prover takes.
+    ///
+    /// # Errors
+    /// [`tacit_circuits::KeyError`], if they are another circuit's, or of a shape that breaks Groth16.
+    pub fn sealing<const DEPTH: usize>(
+        self,
+    ) -> Result<
+        (
+            tacit_circuits::ProvingKey<DEPTH>,
+            tacit_circuits::VerifyingKey,
+        ),
+        tacit_circuits::KeyError,
+    > {
+        let proving = tacit_circuits::ProvingKey::from_ark(self.proving)?;
+        let verifying = proving.verifying_key().clone();
+        Ok((proving, verifying))
+    }
+}
+
+/// Makes the keys of a finished ceremony. gamma and delta are checked to differ, also in sign: whoever
+/// brings them together can forge, with a chain of contributions that is otherwise as it should be.
 ///
 /// # Errors
-/// [`KeyFault::GammaIsDelta`], or that the file can't be read.
+/// [`KeyFault::Unfinished`], [`KeyFault::GammaIsDelta`], or that the file can't be read.
 pub fn export(key: &LinkedKey) -> Result<Keys, KeyError> {
+    if !key.is_finished() {
+        return Err(KeyFault::Unfinished.into());
+    }
     let zkey = key.zkey();
     let header = zkey.header();
     if header.gamma_g2 == header.delta_g2 || header.gamma_g2 == -header.delta_g2 {

@@ -47,10 +47,10 @@ impl Secret {
         }
     }
 
-    /// The proof, after all earlier records.
-    pub fn prove(&self, circuit: &Digest64, before: &[Record]) -> Knowledge {
+    /// The proof, after all that the transcript has taken in.
+    pub fn prove(&self, before: &Transcript) -> Knowledge {
         let sx = (self.s * self.x).into_affine();
-        let transcript = transcript(circuit, before, &self.s, &sx);
+        let transcript = before.bind(&self.s, &sx);
         let spx = (hash_to_g2(&transcript) * self.x).into_affine();
         Knowledge {
             s: self.s,
@@ -61,20 +61,38 @@ impl Secret {
     }
 }
 
-/// What a proof is bound to: the initial key, all earlier records, and its own two points.
-pub(crate) fn transcript(
-    circuit: &Digest64,
-    before: &[Record],
-    s: &G1Affine,
-    sx: &G1Affine,
-) -> Digest64 {
-    let mut hash = Blake2b::new();
-    hash.update(circuit);
-    for record in before {
-        take(&mut hash, record);
+/// What proofs are bound to: the hash of the initial key and of all earlier records. It takes each record
+/// in once, so that checking a long list costs no more than its length.
+pub(crate) struct Transcript(Blake2b);
+
+impl Transcript {
+    /// Of an initial key.
+    pub fn new(circuit: &Digest64) -> Self {
+        let mut hash = Blake2b::new();
+        hash.update(circuit);
+        Self(hash)
     }
-    hash.update(&hashed(&[*s, *sx]));
-    hash.finish()
+
+    /// Of an initial key and some records.
+    pub fn after(circuit: &Digest64, records: &[Record]) -> Self {
+        let mut transcript = Self::new(circuit);
+        for record in records {
+            transcript.take(record);
+        }
+        transcript
+    }
+
+    /// Takes in the next record.
+    pub fn take(&mut self, record: &Record) {
+        take(&mut self.0, record);
+    }
+
+    /// The hash that a proof with these two points is bound to.
+    pub fn bind(&self, s: &G1Affine, sx: &G1Affine) -> Digest64 {
+        let mut hash = self.0.clone();
+        hash.update(&hashed(&[*s, *sx]));
+        hash.finish()
+    }
 }
 
 /// A contribution's hash: what its contributor publishes.

@@ -6,16 +6,18 @@
 
 mod contribute;
 mod export;
+mod extends;
 mod key;
 mod setup;
 mod verify;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use contribute::{Contributed, contribute};
 pub use export::{Keys, export};
-pub use setup::{SetupError, setup};
+pub use extends::extends;
+pub use setup::{SetupError, needed_power, setup};
 pub use verify::{KeyError, KeyFault, LinkedKey, Proof, ValidKey, link, validate};
 
 /// Points that are read and multiplied at once: what bounds memory.

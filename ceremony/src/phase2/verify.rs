@@ -11,10 +11,10 @@ use ark_ff::Zero as _;
 use thiserror::Error;
 
 use super::BLOCK;
-use super::key::{Secret, contribution_hash, transcript};
+use super::key::{Secret, Transcript, contribution_hash};
 use crate::beacon::{self, BeaconFault, Rule};
 use crate::blake2b::Digest64;
-use crate::checks::{Ratios, Weights, combine, in_subgroup};
+use crate::checks::{Named, Ratios, Weights, all_hold, combine, in_subgroup};
 use crate::files::container::FileError;
 use crate::files::parameters::Kind;
 use crate::files::zkey::{self, Record, Zkey};
@@ -99,6 +99,12 @@ pub enum KeyFault {
         /// Those that it has.
         found: usize,
     },
+    /// The records without the beacon are none.
+    #[error("nobody has contributed: whoever made the file knows delta")]
+    Nobody,
+    /// Keys are asked for before the beacon.
+    #[error("the key's ceremony is not finished: its beacon is missing")]
+    Unfinished,
 }
 
 /// What [`link`] has checked of one contribution.
@@ -125,6 +131,7 @@ pub struct ValidKey(Zkey);
 pub struct LinkedKey {
     zkey: Zkey,
     proofs: Vec<Proof>,
+    finished: bool,
 }
 
 impl LinkedKey {
@@ -136,6 +143,11 @@ impl LinkedKey {
     /// What was checked of each contribution, in order.
     pub fn proofs(&self) -> &[Proof] {
         &self.proofs
+    }
+
+    /// Whether it was checked to end with a beacon, after somebody's contribution.
+    pub fn is_finished(&self) -> bool {
+        self.finished
     }
 }
 
@@ -277,12 +289,18 @@ pub fn link(valid: ValidKey, rule: &Rule, weights: &mut Weights) -> Result<Linke
     // Before anything is hashed 2^exponent times.
     rule.check(beacons)
         .map_err(|(number, fault)| KeyFault::Beacon { number, fault })?;
+    if rule.is_of_the_end()
+        && records
+            .iter()
+            .all(|r| r.parameters.kind != Kind::Contribution)
+    {
+        return Err(KeyFault::Nobody.into());
+    }
     let mut before = G1Affine::generator();
-    let mut equations = Vec::new();
+    let mut earlier = Transcript::new(key.circuit_hash());
+    let mut equations: Vec<Named<KeyFault>> = Vec::new();
     let mut proofs = Vec::new();
-    for (i, record) in records.iter().enumerate() {
-        let number = i + 1;
-        let earlier = records.get(..i).unwrap_or_default();
+    for (record, number) in records.iter().zip(1..) {
         let points = [record.delta, record.s, record.sx];
         if points.iter().any(|p| p.is_zero())
             || record.spx.is_zero()
@@ -290,12 +308,11 @@ pub fn link(valid: ValidKey, rule: &Rule, weights: &mut Weights) -> Result<Linke
         {
             return Err(KeyFault::RecordPoint(number).into());
         }
-        if transcript(key.circuit_hash(), earlier, &record.s, &record.sx) != record.transcript {
+        if earlier.bind(&record.s, &record.sx) != record.transcript {
             return Err(KeyFault::Transcript(number).into());
         }
         if let Kind::Beacon(beacon) = &record.parameters.kind {
-            let knowledge =
-                Secret::draw(&mut beacon::stream(beacon)).prove(key.circuit_hash(), earlier);
+            let knowledge = Secret::draw(&mut beacon::stream(beacon)).prove(&earlier);
             if (knowledge.s, knowledge.sx, knowledge.spx) != (record.s, record.sx, record.spx) {
                 return Err(KeyFault::BeaconKey(number).into());
             }
@@ -305,12 +322,18 @@ pub fn link(valid: ValidKey, rule: &Rule, weights: &mut Weights) -> Result<Linke
         equations.push((KeyFault::Step(number), (before, record.delta), large));
         proofs.push(proof(record, number));
         before = record.delta;
+        earlier.take(record);
     }
     all_hold(&equations, weights)?;
     if key.header().delta_g1 != before {
         return Err(KeyFault::LastDelta.into());
     }
-    Ok(LinkedKey { zkey: key, proofs })
+    let finished = rule.is_of_the_end();
+    Ok(LinkedKey {
+        zkey: key,
+        proofs,
+        finished,
+    })
 }
 
 fn proof(record: &Record, number: usize) -> Proof {
@@ -321,25 +344,4 @@ fn proof(record: &Record, number: usize) -> Proof {
         name: record.parameters.name.clone(),
         beacon: record.parameters.kind != Kind::Contribution,
     }
-}
-
-type Equation = (KeyFault, (G1Affine, G1Affine), (G2Affine, G2Affine));
-
-/// The first equation that doesn't hold, if the sum of all doesn't.
-fn all_hold(equations: &[Equation], weights: &mut Weights) -> Result<(), KeyFault> {
-    let mut together = Ratios::new();
-    for (_, small, large) in equations {
-        together.same(*small, *large, weights);
-    }
-    if together.hold() {
-        return Ok(());
-    }
-    for (fault, small, large) in equations {
-        let mut alone = Ratios::new();
-        alone.same(*small, *large, weights);
-        if !alone.hold() {
-            return Err(fault.clone());
-        }
-    }
-    Err(KeyFault::LastDelta)
 }
