@@ -1,7 +1,11 @@
 //! What programs that run until they are stopped share: their options and their log. How they are told
 //! to stop is [`tacit_node::run::told_to_stop`].
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
 use clap::Args;
+use tacit_serve::{Listen, ServeError, TlsFiles};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::failure::Failure;
@@ -49,4 +53,60 @@ pub fn start_log(args: &ServiceArgs) -> Result<(), Failure> {
         logger.with_ansi(false).init();
     }
     Ok(())
+}
+
+/// How a service is reached beyond this machine.
+#[derive(Debug, Clone, Args)]
+pub struct TransportArgs {
+    /// TLS certificate chain, PEM. Needed beyond loopback, unless --behind-proxy
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// TLS key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// A reverse proxy in front speaks TLS
+    #[arg(long)]
+    behind_proxy: bool,
+}
+
+impl TransportArgs {
+    /// Where and how to listen.
+    pub fn listen(&self, address: SocketAddr) -> Listen {
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            }),
+            _ => None,
+        };
+        Listen {
+            address,
+            tls,
+            behind_proxy: self.behind_proxy,
+        }
+    }
+}
+
+/// What a service runs on.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| {
+            let problem = format!("can't start: {e}");
+            Failure::usage("system", problem, "Free some resources and try again.")
+        })
+}
+
+impl From<ServeError> for Failure {
+    fn from(e: ServeError) -> Self {
+        let advice = e.advice();
+        let code = match e {
+            ServeError::Exposed(_) => "plain-http",
+            ServeError::Bind { .. } => "listen",
+            ServeError::TlsFile { .. } | ServeError::Tls(_) => "tls",
+        };
+        Failure::usage(code, e, advice)
+    }
 }

@@ -9,13 +9,14 @@ use serde::Serialize;
 use tacit_node::run::told_to_stop;
 use tacit_registrar::Registrar;
 use tacit_registrar::files;
-use tacit_registrar::http::{Listen, ServeError, Server, TlsFiles};
+use tacit_registrar::http::router;
 use tacit_registrar::limits::HttpLimits;
+use tacit_serve::Server;
 
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::parse;
-use crate::service::{ServiceArgs, start_log};
+use crate::service::{ServiceArgs, TransportArgs, start_log};
+use crate::{parse, service};
 
 #[derive(Debug, Args)]
 pub struct ServeArgs {
@@ -25,29 +26,10 @@ pub struct ServeArgs {
     /// Write the real address into this file
     #[arg(long, value_name = "FILE")]
     address_file: Option<PathBuf>,
-    /// TLS certificate chain, PEM. Needed beyond loopback, unless --behind-proxy
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    tls_cert: Option<PathBuf>,
-    /// TLS key, PEM
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    tls_key: Option<PathBuf>,
-    /// A reverse proxy in front speaks TLS
-    #[arg(long)]
-    behind_proxy: bool,
+    #[command(flatten)]
+    transport: TransportArgs,
     #[command(flatten)]
     service: ServiceArgs,
-}
-
-impl From<ServeError> for Failure {
-    fn from(e: ServeError) -> Self {
-        let advice = e.advice();
-        let code = match e {
-            ServeError::Exposed(_) => "plain-http",
-            ServeError::Bind { .. } => "listen",
-            ServeError::TlsFile { .. } | ServeError::Tls(_) => "tls",
-        };
-        Failure::usage(code, e, advice)
-    }
 }
 
 #[derive(Serialize)]
@@ -59,26 +41,8 @@ struct ServeView {
 pub fn run(args: &ServeArgs, cx: &Context) -> Result<(), Failure> {
     let registrar = Arc::new(Registrar::open(cx.home())?);
     start_log(&args.service)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|e| {
-            let problem = format!("can't start: {e}");
-            Failure::usage("system", problem, "Free some resources and try again.")
-        })?;
-    let tls = match (&args.tls_cert, &args.tls_key) {
-        (Some(certificate), Some(key)) => Some(TlsFiles {
-            certificate: certificate.clone(),
-            key: key.clone(),
-        }),
-        _ => None,
-    };
-    let listen = Listen {
-        address: args.listen,
-        tls,
-        behind_proxy: args.behind_proxy,
-    };
+    let runtime = service::runtime()?;
+    let listen = args.transport.listen(args.listen);
     runtime.block_on(async {
         let server = Server::bind(&listen).await?;
         let view = ServeView {
@@ -92,7 +56,8 @@ pub fn run(args: &ServeArgs, cx: &Context) -> Result<(), Failure> {
             .result(&view, |out| out.line(format!("Listening on {}", view.url)));
         tracing::info!(url = %view.url, "listening");
         let stop = told_to_stop(args.service.exit_with_parent);
-        server.run(registrar, HttpLimits::default(), stop).await;
+        let limits = HttpLimits::default();
+        server.run(router(registrar, limits), limits, stop).await;
         tracing::info!("stopped");
         Ok::<(), Failure>(())
     })?;

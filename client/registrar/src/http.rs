@@ -3,11 +3,9 @@
 
 mod api;
 mod problem;
-mod server;
 
 pub use api::router;
-pub use problem::Problem;
-pub use server::{Listen, ServeError, Server, TlsFiles};
+pub use tacit_serve::{Listen, Problem, ServeError, Server, TlsFiles};
 
 #[cfg(test)]
 mod tests;

@@ -4,20 +4,17 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::de::DeserializeOwned;
 use tacit_protocol::ids::GroupId;
 use tacit_protocol::point::Point;
 use tacit_protocol::semaphore::EddsaSignature;
-use tokio::sync::Semaphore;
+use tacit_serve::{Problem, limited};
 use zeroize::Zeroizing;
 
-use super::problem::Problem;
 use crate::error::RegistrarError;
 use crate::limits::HttpLimits;
 use crate::registrar::Registrar;
@@ -27,70 +24,12 @@ use crate::wire::{
 
 /// The routes with the limits on what one request may take.
 pub fn router(registrar: Arc<Registrar>, limits: HttpLimits) -> Router {
-    let gate = Gate {
-        permits: Arc::new(Semaphore::new(limits.requests)),
-        limits,
-    };
-    Router::new()
+    let routes = Router::new()
         .route("/v1/registrar", get(about))
         .route("/v1/groups/{id}/invitation", post(invitation))
         .route("/v1/groups/{id}/attest", post(attest))
-        .fallback(async || {
-            Problem::new(
-                StatusCode::NOT_FOUND,
-                "not-found",
-                "Not found",
-                "there is nothing here",
-                "Check the address.",
-            )
-        })
-        .method_not_allowed_fallback(async || {
-            let advice = "See the registrar's guide for its calls.";
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method",
-                "Method not allowed",
-                "this address takes another method",
-                advice,
-            )
-        })
-        .layer(DefaultBodyLimit::max(limits.body))
-        .layer(middleware::from_fn_with_state(gate, admit))
-        .with_state(registrar)
-}
-
-#[derive(Clone)]
-struct Gate {
-    permits: Arc<Semaphore>,
-    limits: HttpLimits,
-}
-
-/// Bounds how many requests are worked on at once, by anybody, and how long each may take.
-async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let Ok(_permit) = gate.permits.try_acquire() else {
-        let busy = Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "busy",
-            "Busy",
-            "the registrar has too much to do",
-            "Try again in a moment.",
-        );
-        return ([(header::RETRY_AFTER, "1")], busy).into_response();
-    };
-    match tokio::time::timeout(gate.limits.request_time, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let slow = Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "slow",
-                "Too slow",
-                "the request took too long",
-                "Send it again.",
-            );
-            // What is left of a slow body would be read as the next request's head.
-            ([(header::CONNECTION, "close")], slow).into_response()
-        }
-    }
+        .with_state(registrar);
+    limited(routes, limits)
 }
 
 async fn about(State(registrar): State<Arc<Registrar>>) -> Result<Json<RegistrarView>, Problem> {

@@ -67,7 +67,9 @@ fn run(limits: HttpLimits, listen: Listen) -> Running {
             let server = Server::bind(&listen).await.unwrap();
             told.send(server.address()).unwrap();
             server
-                .run(served, limits, async { drop(stopped.await) })
+                .run(super::router(served, limits), limits, async {
+                    drop(stopped.await)
+                })
                 .await;
         });
     });

@@ -21,9 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{self, ServerConfig};
 
-use super::api::router;
 use crate::limits::HttpLimits;
-use crate::registrar::Registrar;
 
 /// A certificate chain and its key, both PEM.
 #[derive(Debug, Clone)]
@@ -48,7 +46,7 @@ pub struct Listen {
 /// Why the endpoint can't be served.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    /// Codes and records would cross a network in the clear.
+    /// What is sent would cross a network in the clear.
     #[error("{0} is reachable from other machines, and this would serve plain http there")]
     Exposed(SocketAddr),
     /// The system gives no such address.
@@ -131,13 +129,7 @@ impl Server {
     }
 
     /// Serves until `shutdown` is ready, then lets open requests finish for a while.
-    pub async fn run(
-        self,
-        registrar: Arc<Registrar>,
-        limits: HttpLimits,
-        shutdown: impl Future<Output = ()>,
-    ) {
-        let app = router(registrar, limits);
+    pub async fn run(self, app: Router, limits: HttpLimits, shutdown: impl Future<Output = ()>) {
         let connections = Arc::new(Semaphore::new(limits.connections));
         let (stop, stopped) = watch::channel(());
         let mut shutdown = std::pin::pin!(shutdown);
