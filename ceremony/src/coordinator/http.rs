@@ -1,0 +1,298 @@
+//! The coordinator's HTTP service: the queue, uploads, and everything published.
+//!
+//! It keeps and logs nothing about where a request came from, and limits nobody by address.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use tacit_protocol::keys::{PublicKey, Signature};
+use tacit_serve::{HttpLimits, Problem, limited};
+
+use super::wire::{CeremonyView, ReceivedView, StandingView, TicketView, TurnRequest};
+use super::{CallError, Coordinator, MAX_PIECE, page};
+use crate::folder::layout;
+
+/// Bytes that are read and sent at once.
+const BUFFER: u64 = 1 << 18;
+
+/// What one request may take: pieces of uploads are large, and come from slow lines.
+pub fn limits() -> HttpLimits {
+    HttpLimits {
+        body: MAX_PIECE as usize,
+        request_time: Duration::from_secs(120),
+        ..HttpLimits::default()
+    }
+}
+
+/// The routes.
+pub fn router(coordinator: Arc<Coordinator>, limits: HttpLimits) -> Router {
+    let routes = Router::new()
+        .route("/", get(status_page))
+        .route("/v1/ceremony", get(status))
+        .route("/v1/files/{*name}", get(file))
+        .route("/v1/turns", post(join))
+        .route("/v1/turns/{ticket}", get(standing))
+        .route("/v1/turns/{ticket}/leave", post(leave))
+        .route("/v1/turns/{ticket}/files/{index}", post(receive))
+        .route("/v1/turns/{ticket}/entry", post(hand_in))
+        .with_state(coordinator);
+    limited(routes, limits)
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |d| d.as_secs())
+}
+
+impl From<CallError> for Problem {
+    fn from(error: CallError) -> Self {
+        use super::queue::Refused;
+        use CallError as E;
+        const AGAIN: &str = "Run the same command again: it goes on where it was.";
+        let (status, word, title, advice) = match &error {
+            E::Closed(_) => (
+                StatusCode::CONFLICT,
+                "closed",
+                "Closed",
+                "See the ceremony's status page for what comes next.",
+            ),
+            E::Refused(Refused::NotListed) => (
+                StatusCode::FORBIDDEN,
+                "not-listed",
+                "Not on the list",
+                "Ask the coordinator which keys may contribute.",
+            ),
+            E::Refused(Refused::Strikes) => (
+                StatusCode::FORBIDDEN,
+                "strikes",
+                "Too many missed turns",
+                "Ask the coordinator.",
+            ),
+            E::Refused(Refused::Full) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "full",
+                "The queue is full",
+                "Try again later.",
+            ),
+            E::Again => (
+                StatusCode::CONFLICT,
+                "contributed",
+                "Contributed already",
+                "Once is enough. Keep your attestation.",
+            ),
+            E::Request => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "request",
+                "The request does not hold",
+                "Set your clock, and try again.",
+            ),
+            E::Ticket => (StatusCode::NOT_FOUND, "ticket", "No such ticket", AGAIN),
+            E::NotYourTurn => (
+                StatusCode::CONFLICT,
+                "not-your-turn",
+                "Not your turn",
+                AGAIN,
+            ),
+            E::Offset { .. } => (
+                StatusCode::CONFLICT,
+                "offset",
+                "Another place in the file",
+                "Go on where the file ends.",
+            ),
+            E::TooLong(_) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "Too large",
+                "Upload the file that your contribution made.",
+            ),
+            E::NoFile(_) => (
+                StatusCode::NOT_FOUND,
+                "no-file",
+                "No such file",
+                "See the ceremony's circuits for how many files there are.",
+            ),
+            E::Invalid(_) => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid",
+                "The contribution does not hold",
+                "Make it again with this program's latest version.",
+            ),
+            E::Internal(inner) => {
+                tracing::error!(error = %inner, "a request failed");
+                (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal",
+                    "The coordinator has a problem",
+                    "Try again later.",
+                )
+            }
+        };
+        Self::new(status, word, title, error.to_string(), advice)
+    }
+}
+
+/// Runs what takes the disk, or arithmetic, off the network's threads.
+async fn work<T: Send + 'static>(
+    coordinator: Arc<Coordinator>,
+    call: impl FnOnce(&Coordinator) -> Result<T, CallError> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::task::spawn_blocking(move || call(&coordinator)).await {
+        Ok(answer) => answer.map_err(Problem::from),
+        Err(panic) => {
+            tracing::error!(%panic, "a request failed");
+            Err(Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "The coordinator has a problem",
+                "the coordinator can't do this now",
+                "Try again later.",
+            ))
+        }
+    }
+}
+
+type Shared = State<Arc<Coordinator>>;
+
+async fn status(State(c): Shared) -> Result<Json<CeremonyView>, Problem> {
+    let view = |c: &Coordinator| Ok(c.look(|folder, queue| CeremonyView::of(folder, queue, now())));
+    work(c, view).await.map(Json)
+}
+
+async fn status_page(State(c): Shared) -> Result<Response, Problem> {
+    let view = |c: &Coordinator| Ok(c.look(|folder, queue| CeremonyView::of(folder, queue, now())));
+    let view = work(c, view).await?;
+    let policy = "default-src 'none'; style-src 'unsafe-inline'";
+    let headers = [(header::CONTENT_SECURITY_POLICY, policy)];
+    Ok((headers, Html(page::render(&view, now()))).into_response())
+}
+
+async fn join(State(c): Shared, body: Bytes) -> Result<Json<TicketView>, Problem> {
+    let request: TurnRequest = serde_json::from_slice(&body).map_err(|_| malformed())?;
+    let key = PublicKey::from_hex(&request.key).ok_or_else(malformed)?;
+    let mut signature = [0; 64];
+    hex::decode_to_slice(&request.signature, &mut signature).map_err(|_| malformed())?;
+    let join = move |c: &Coordinator| c.join(key, request.at, &Signature(signature), now());
+    let ticket = work(c, join).await?;
+    Ok(Json(TicketView { ticket }))
+}
+
+fn malformed() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "json",
+        "Not the right JSON",
+        "the body is not the JSON that this call takes",
+        "Use this program's latest version.",
+    )
+}
+
+async fn standing(
+    State(c): Shared,
+    Path(ticket): Path<String>,
+) -> Result<Json<StandingView>, Problem> {
+    let standing = work(c, move |c| c.standing(&ticket, now())).await?;
+    Ok(Json(standing.into()))
+}
+
+async fn leave(State(c): Shared, Path(ticket): Path<String>) -> Result<StatusCode, Problem> {
+    work(c, move |c| c.leave(&ticket, now())).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+struct At {
+    offset: u64,
+}
+
+async fn receive(
+    State(c): Shared,
+    Path((ticket, index)): Path<(String, usize)>,
+    Query(at): Query<At>,
+    body: Bytes,
+) -> Result<Json<ReceivedView>, Problem> {
+    let receive = move |c: &Coordinator| c.receive(&ticket, index, at.offset, &body, now());
+    let received = work(c, receive).await?;
+    Ok(Json(ReceivedView { received }))
+}
+
+async fn hand_in(
+    State(c): Shared,
+    Path(ticket): Path<String>,
+    body: Bytes,
+) -> Result<StatusCode, Problem> {
+    let checking = work(c.clone(), move |c| c.hand_in(&ticket, &body, now())).await?;
+    // Whoever waits asks for the outcome with their ticket.
+    tokio::task::spawn_blocking(move || {
+        let outcome = c.check(checking, now);
+        tracing::info!(?outcome, "a contribution was checked");
+    });
+    Ok(StatusCode::ACCEPTED)
+}
+
+#[derive(Deserialize)]
+struct Range {
+    offset: Option<u64>,
+    length: Option<u64>,
+}
+
+/// A published file, or a piece of it. Only names that the transcript gives are looked for.
+async fn file(
+    State(c): Shared,
+    Path(name): Path<String>,
+    Query(range): Query<Range>,
+) -> Result<Response, Problem> {
+    let not_found = || {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "Not found",
+            "there is no such file",
+            "See /v1/ceremony for the files that there are.",
+        )
+    };
+    let open = move |c: &Coordinator| {
+        let path = c.look(|folder, _| {
+            let known = name == layout::DESCRIPTOR
+                || name == layout::TRANSCRIPT
+                || layout::published(folder.transcript()).contains(&name);
+            known.then(|| folder.layout().path(&name))
+        });
+        let file = path.and_then(|path| File::open(path).ok());
+        Ok(file.and_then(|f| f.metadata().ok().map(|m| (f, m.len()))))
+    };
+    let (file, length) = work(c, open).await?.ok_or_else(not_found)?;
+    let start = range.offset.unwrap_or(0).min(length);
+    let end = range
+        .length
+        .map_or(length, |l| start.saturating_add(l).min(length));
+    let file = Arc::new(file);
+    let stream = futures::stream::try_unfold(start, move |at| {
+        let file = file.clone();
+        async move {
+            let now = (end - at).min(BUFFER);
+            if now == 0 {
+                return Ok(None);
+            }
+            let read = tokio::task::spawn_blocking(move || {
+                let mut buffer = vec![0; now as usize];
+                file.read_exact_at(&mut buffer, at).map(|()| buffer)
+            });
+            let bytes = read.await.map_err(std::io::Error::other)??;
+            Ok::<_, std::io::Error>(Some((Bytes::from(bytes), at + now)))
+        }
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_LENGTH, (end - start).to_string()),
+    ];
+    Ok((headers, Body::from_stream(stream)).into_response())
+}

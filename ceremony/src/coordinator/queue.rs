@@ -1,0 +1,340 @@
+//! The queue: one turn at a time, a time limit, strikes. No clock, no disk, no network: the time is an
+//! argument, and what happened is the answer.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use tacit_protocol::keys::PublicKey;
+use thiserror::Error;
+
+use crate::transcript::Reason;
+
+/// Who waits at most.
+pub const MAX_WAITING: usize = 1_000;
+/// Who waits and says nothing for so many seconds has left.
+pub const SILENCE: u64 = 60;
+/// Whose turn it is and who says nothing for so many seconds has missed it.
+pub const NO_SIGN: u64 = 120;
+
+/// The rules of the queue.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Seconds for a turn.
+    pub turn: u64,
+    /// Missed turns after which nobody is let in again.
+    pub strikes: u8,
+    /// Who may come, ascending; empty: anybody.
+    pub listed: Vec<PublicKey>,
+}
+
+/// Why somebody isn't let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Refused {
+    /// Not on the list.
+    #[error("this key is not on the ceremony's list")]
+    NotListed,
+    /// Too many missed turns.
+    #[error("this key has missed as many turns as it may")]
+    Strikes,
+    /// The queue is full.
+    #[error("{MAX_WAITING} people are waiting already")]
+    Full,
+}
+
+/// Where somebody stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// So many are before them, the one whose turn it is too.
+    Waiting(usize),
+    /// It's their turn until then.
+    Turn {
+        /// Unix time in seconds.
+        until: u64,
+    },
+    /// What they handed in is being checked.
+    Checking,
+    /// They aren't in the queue.
+    Nowhere,
+}
+
+#[derive(Debug, Clone)]
+struct Waiting {
+    key: PublicKey,
+    seen: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Turn {
+    key: PublicKey,
+    seen: u64,
+    since: u64,
+    until: u64,
+    received: bool,
+    checking: bool,
+}
+
+/// The queue of one phase.
+#[derive(Debug)]
+pub struct Queue {
+    rules: Rules,
+    waiting: VecDeque<Waiting>,
+    turn: Option<Turn>,
+    missed: BTreeMap<PublicKey, usize>,
+    /// Seconds that turns have taken, and how many there were: for estimates.
+    taken: (u64, u64),
+}
+
+impl Queue {
+    /// Nobody waits yet; missed turns are those of the transcript.
+    pub fn new(rules: Rules, missed: BTreeMap<PublicKey, usize>) -> Self {
+        Self {
+            rules,
+            waiting: VecDeque::new(),
+            turn: None,
+            missed,
+            taken: (0, 0),
+        }
+    }
+
+    /// Lets somebody in, at the end. Who is in already keeps their place.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub fn join(&mut self, key: PublicKey, now: u64) -> Result<Place, Refused> {
+        let listed = &self.rules.listed;
+        if !listed.is_empty() && listed.binary_search(&key).is_err() {
+            return Err(Refused::NotListed);
+        }
+        let missed = self.missed.get(&key).copied().unwrap_or(0);
+        if missed >= usize::from(self.rules.strikes) {
+            return Err(Refused::Strikes);
+        }
+        if self.place(&key) == Place::Nowhere {
+            if self.waiting.len() >= MAX_WAITING {
+                return Err(Refused::Full);
+            }
+            self.waiting.push_back(Waiting { key, seen: now });
+        }
+        self.advance(now);
+        Ok(self.seen(&key, now))
+    }
+
+    /// Somebody gives a sign of life.
+    pub fn seen(&mut self, key: &PublicKey, now: u64) -> Place {
+        if let Some(turn) = self.turn.as_mut().filter(|t| t.key == *key) {
+            turn.seen = now;
+        }
+        if let Some(waiting) = self.waiting.iter_mut().find(|w| w.key == *key) {
+            waiting.seen = now;
+        }
+        self.place(key)
+    }
+
+    /// Where somebody stands.
+    pub fn place(&self, key: &PublicKey) -> Place {
+        match &self.turn {
+            Some(turn) if turn.key == *key && turn.checking => return Place::Checking,
+            Some(turn) if turn.key == *key => return Place::Turn { until: turn.until },
+            _ => {}
+        }
+        let before = usize::from(self.turn.is_some());
+        match self.waiting.iter().position(|w| w.key == *key) {
+            Some(i) => Place::Waiting(i + before),
+            None => Place::Nowhere,
+        }
+    }
+
+    /// Somebody leaves. A turn that has begun isn't missed by leaving it.
+    pub fn leave(&mut self, key: &PublicKey, now: u64) {
+        self.waiting.retain(|w| w.key != *key);
+        if self
+            .turn
+            .as_ref()
+            .is_some_and(|t| t.key == *key && !t.checking)
+        {
+            self.turn = None;
+            self.advance(now);
+        }
+    }
+
+    /// Whether it's this one's turn, and not over.
+    pub fn has_turn(&self, key: &PublicKey, now: u64) -> bool {
+        let turn = self.turn.as_ref();
+        turn.is_some_and(|t| t.key == *key && !t.checking && now < t.until)
+    }
+
+    /// Bytes came from whose turn it is.
+    pub fn received(&mut self) {
+        if let Some(turn) = &mut self.turn {
+            turn.received = true;
+        }
+    }
+
+    /// What was handed in is being checked: the clock stands still. Only one can win this.
+    pub fn check(&mut self, key: &PublicKey, now: u64) -> bool {
+        let has = self.has_turn(key, now);
+        if let Some(turn) = self.turn.as_mut().filter(|_| has) {
+            turn.checking = true;
+        }
+        has
+    }
+
+    /// The turn ended well.
+    pub fn accepted(&mut self, now: u64) {
+        if let Some(turn) = self.turn.take() {
+            self.taken.0 += now.saturating_sub(turn.since);
+            self.taken.1 += 1;
+        }
+        self.advance(now);
+    }
+
+    /// The turn came to nothing.
+    pub fn refused(&mut self, now: u64) {
+        if let Some(turn) = self.turn.take() {
+            *self.missed.entry(turn.key).or_insert(0) += 1;
+        }
+        self.advance(now);
+    }
+
+    /// Time has passed: the answer is whose turn was missed, if one was, and why.
+    pub fn tick(&mut self, now: u64) -> Option<(PublicKey, Reason)> {
+        self.waiting
+            .retain(|w| now < w.seen.saturating_add(SILENCE));
+        let over = self.turn.as_ref().filter(|turn| {
+            let silent = now >= turn.seen.saturating_add(NO_SIGN);
+            !turn.checking && (now >= turn.until || silent)
+        });
+        let missed = over.map(|turn| {
+            let reason = if turn.received {
+                Reason::Late
+            } else {
+                Reason::Silent
+            };
+            (turn.key, reason)
+        });
+        match missed {
+            Some(_) => self.refused(now),
+            None => self.advance(now),
+        }
+        missed
+    }
+
+    fn advance(&mut self, now: u64) {
+        if self.turn.is_some() {
+            return;
+        }
+        self.turn = self.waiting.pop_front().map(|next| Turn {
+            key: next.key,
+            seen: now,
+            since: now,
+            until: now.saturating_add(self.rules.turn),
+            received: false,
+            checking: false,
+        });
+    }
+
+    /// Whose turn it is.
+    pub fn current(&self) -> Option<&PublicKey> {
+        self.turn.as_ref().map(|t| &t.key)
+    }
+
+    /// How many wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Seconds until somebody's turn, if all go as the ones before, or take as long as they may.
+    pub fn estimate(&self, before: usize) -> u64 {
+        let (total, turns) = self.taken;
+        let each = total.checked_div(turns).unwrap_or(self.rules.turn);
+        each.saturating_mul(before as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tacit_protocol::keys::SigningKey;
+
+    use super::*;
+
+    fn key(n: u8) -> PublicKey {
+        SigningKey::from_seed([n; 32]).public()
+    }
+
+    fn queue() -> Queue {
+        let rules = Rules {
+            turn: 100,
+            strikes: 2,
+            listed: Vec::new(),
+        };
+        Queue::new(rules, BTreeMap::new())
+    }
+
+    #[test]
+    fn there_is_one_turn_at_a_time_in_the_order_of_coming() {
+        let mut q = queue();
+        assert_eq!(q.join(key(1), 0), Ok(Place::Turn { until: 100 }));
+        assert_eq!(q.join(key(2), 1), Ok(Place::Waiting(1)));
+        assert_eq!(q.join(key(3), 2), Ok(Place::Waiting(2)));
+        assert_eq!(q.join(key(2), 3), Ok(Place::Waiting(1)));
+        assert!(q.has_turn(&key(1), 50) && !q.has_turn(&key(2), 50));
+        assert!(!q.check(&key(2), 50) && q.check(&key(1), 50));
+        // The clock stands still while something is checked, and nothing can be handed in twice.
+        assert!(!q.check(&key(1), 51));
+        q.seen(&key(2), 50);
+        assert_eq!(q.tick(101), None);
+        assert_eq!(q.place(&key(1)), Place::Checking);
+        q.accepted(110);
+        assert_eq!(q.place(&key(2)), Place::Turn { until: 210 });
+        assert_eq!(q.place(&key(3)), Place::Nowhere);
+        assert_eq!(q.estimate(2), 220);
+    }
+
+    #[test]
+    fn who_lets_a_turn_pass_is_named_and_out_after_the_strikes() {
+        let mut q = queue();
+        for round in 0..2 {
+            let now = round * 1000;
+            q.join(key(1), now).unwrap();
+            q.join(key(2), now).unwrap();
+            q.seen(&key(2), now + 70);
+            q.seen(&key(1), now + 70);
+            q.received();
+            q.seen(&key(2), now + 99);
+            assert_eq!(q.tick(now + 100), Some((key(1), Reason::Late)));
+            assert_eq!(q.place(&key(2)), Place::Turn { until: now + 200 });
+            q.leave(&key(2), now + 101);
+        }
+        assert_eq!(q.join(key(1), 5000), Err(Refused::Strikes));
+        // Leaving in time is no strike.
+        assert!(q.join(key(2), 5000).is_ok());
+    }
+
+    #[test]
+    fn who_gives_no_sign_loses_their_place_or_their_turn() {
+        let mut q = queue();
+        q.rules.turn = 10_000;
+        q.join(key(1), 0).unwrap();
+        q.join(key(2), 0).unwrap();
+        assert_eq!(q.tick(SILENCE), None);
+        assert_eq!(q.place(&key(2)), Place::Nowhere);
+        assert_eq!(q.tick(NO_SIGN), Some((key(1), Reason::Silent)));
+    }
+
+    #[test]
+    fn strangers_are_kept_out_of_a_listed_ceremony_and_a_full_queue_is_full() {
+        let mut q = queue();
+        q.rules.listed = vec![key(1)];
+        assert_eq!(q.join(key(2), 0), Err(Refused::NotListed));
+        assert!(q.join(key(1), 0).is_ok());
+        q.rules.listed.clear();
+        for n in 0..MAX_WAITING {
+            let mut seed = [0; 32];
+            seed[..8].copy_from_slice(&(n as u64).to_be_bytes());
+            seed[31] = 1;
+            q.join(SigningKey::from_seed(seed).public(), 0).unwrap();
+        }
+        assert_eq!(q.join(key(9), 0), Err(Refused::Full));
+        // Who is in keeps the place.
+        assert!(q.join(key(1), 0).is_ok());
+    }
+}

@@ -1,0 +1,275 @@
+//! Contributors, honest and hostile, before a coordinator with a clock of its own.
+
+use tacit_protocol::keys::SigningKey;
+
+use super::*;
+use crate::contributor::{self, Entropy};
+use crate::folder::tests::start;
+use crate::transcript::tests::key;
+
+const NOW: u64 = 500;
+
+struct Town {
+    root: tempfile::TempDir,
+    coordinator: Coordinator,
+}
+
+fn town() -> Town {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Folder::create(root.path(), &start(), &key(100), &mut Silent).unwrap();
+    let coordinator = Coordinator::new(folder);
+    Town { root, coordinator }
+}
+
+/// A contribution's file and its signed entry.
+struct Made {
+    file: Vec<u8>,
+    entry: Vec<u8>,
+}
+
+impl Town {
+    fn join(&self, who: &SigningKey, now: u64) -> Result<String, CallError> {
+        let message = self
+            .coordinator
+            .look(|f, _| turn_message(f.transcript().id(), now));
+        let signature = who.sign(domain::SIGN_CEREMONY_TURN, &message);
+        self.coordinator.join(who.public(), now, &signature, now)
+    }
+
+    fn make(&self, who: &SigningKey) -> Made {
+        let path = self.root.path().join("made");
+        let files = vec![path.clone()];
+        self.coordinator.look(|folder, _| {
+            let (layout, transcript) = (folder.layout(), folder.transcript());
+            let base = folder::base(layout, transcript, &mut Silent).unwrap();
+            let entropy = Entropy::gather(b"").unwrap();
+            contributor::contribute(&base, entropy, None, &files, &mut Silent).unwrap();
+            let (signed, _) =
+                contributor::sign(layout, transcript, &files, who, None, 5, &mut Silent).unwrap();
+            Made {
+                file: fs::read(&path).unwrap(),
+                entry: signed.to_bytes(),
+            }
+        })
+    }
+
+    fn hand_in(&self, ticket: &str, made: &Made, now: u64) -> Outcome {
+        let received = self.coordinator.standing(ticket, now).unwrap().received[0];
+        let rest = &made.file[received as usize..];
+        self.coordinator
+            .receive(ticket, 0, received, rest, now)
+            .unwrap();
+        let checking = self.coordinator.hand_in(ticket, &made.entry, now).unwrap();
+        self.coordinator.check(checking, || now)
+    }
+
+    fn last(&self) -> Option<Entry> {
+        self.coordinator.look(|f, _| {
+            let links = f.transcript().links();
+            links.last().map(|l| l.signed.entry.clone())
+        })
+    }
+
+    fn missed(&self, who: &SigningKey) -> String {
+        match self.last() {
+            Some(Entry::Missed(m)) if m.contributor == who.public() => m.reason.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn contributors_take_turns_and_an_interrupted_upload_goes_on() {
+    let town = town();
+    let (ada, bob) = (key(1), key(2));
+    let ticket = town.join(&ada, NOW).unwrap();
+    let bobs = town.join(&bob, NOW).unwrap();
+    let made = town.make(&ada);
+    let half = made.file.len() / 2;
+    let c = &town.coordinator;
+    assert_eq!(
+        c.receive(&ticket, 0, 0, &made.file[..half], NOW).unwrap(),
+        half as u64
+    );
+    assert!(matches!(
+        c.receive(&ticket, 0, 0, &made.file, NOW),
+        Err(CallError::Offset { expected, found: 0 }) if expected == half as u64
+    ));
+    // A new ticket, as after a broken connection: the first half is still there.
+    let again = town.join(&ada, NOW + 1).unwrap();
+    assert!(matches!(c.standing(&ticket, NOW), Err(CallError::Ticket)));
+    let standing = c.standing(&again, NOW + 1).unwrap();
+    assert_eq!(standing.received, [half as u64]);
+    assert_eq!(town.hand_in(&again, &made, NOW + 1), Outcome::Accepted(1));
+    assert!(matches!(
+        c.standing(&bobs, NOW + 1).unwrap().place,
+        Place::Turn { .. }
+    ));
+    assert!(matches!(town.join(&ada, NOW + 2), Err(CallError::Again)));
+}
+
+#[test]
+fn of_two_who_race_for_one_turn_one_contributes_and_the_other_waits() {
+    let town = town();
+    let (ada, bob) = (key(1), key(2));
+    let tickets = [town.join(&ada, NOW).unwrap(), town.join(&bob, NOW).unwrap()];
+    let made = [town.make(&ada), town.make(&bob)];
+    let c = &town.coordinator;
+    let outcomes = std::thread::scope(|scope| {
+        let race = |i: usize| {
+            let (ticket, made) = (&tickets[i], &made[i]);
+            move || {
+                c.receive(ticket, 0, 0, &made.file, NOW)?;
+                let checking = c.hand_in(ticket, &made.entry, NOW)?;
+                Ok::<_, CallError>(c.check(checking, || NOW))
+            }
+        };
+        let runners = [scope.spawn(race(0)), scope.spawn(race(1))];
+        runners.map(|r| r.join().unwrap())
+    });
+    let [adas, bobs] = outcomes;
+    assert_eq!(adas.unwrap(), Outcome::Accepted(1));
+    // Either it wasn't Bob's turn yet, or it was already, on a base that had moved on.
+    match bobs {
+        Err(CallError::NotYourTurn) => {}
+        Ok(Outcome::Refused(rule)) => assert!(rule.contains("next"), "{rule}"),
+        other => panic!("{other:?}"),
+    }
+    c.look(|f, _| assert_eq!(f.transcript().count(), 1));
+}
+
+#[test]
+fn the_same_contribution_is_never_accepted_twice() {
+    let town = town();
+    let ada = key(1);
+    let ticket = town.join(&ada, NOW).unwrap();
+    let made = town.make(&ada);
+    let c = &town.coordinator;
+    c.receive(&ticket, 0, 0, &made.file, NOW).unwrap();
+    let checking = c.hand_in(&ticket, &made.entry, NOW).unwrap();
+    assert!(matches!(
+        c.hand_in(&ticket, &made.entry, NOW),
+        Err(CallError::NotYourTurn)
+    ));
+    assert!(matches!(
+        c.receive(&ticket, 0, 0, b"more", NOW),
+        Err(CallError::NotYourTurn)
+    ));
+    assert_eq!(c.check(checking, || NOW), Outcome::Accepted(1));
+}
+
+#[test]
+fn a_hostile_contributor_costs_its_turn_and_is_named() {
+    let town = town();
+    let ada = key(1);
+    let c = &town.coordinator;
+    let stale = town.make(&key(2));
+    // Somebody else contributes in between: what was made before is stale now.
+    let ticket = town.join(&ada, NOW).unwrap();
+    let made = town.make(&ada);
+    town.hand_in(&ticket, &made, NOW);
+    let hostile = [
+        (key(2), "stale", "contribution"),
+        (key(3), "garbage", "not a .ptau file"),
+        (key(4), "identity", "infinity"),
+        (key(5), "other-entry", "does not say what the files are"),
+        (key(6), "somebody-else", "another contributor's"),
+    ];
+    for (now, (who, what, rule)) in (NOW + 1..).zip(hostile) {
+        let ticket = town.join(&who, now).unwrap();
+        let mut made = town.make(&who);
+        match what {
+            "stale" => made.file.clone_from(&stale.file),
+            "garbage" => made.file = vec![7; 5_000],
+            "identity" => {
+                let start = 12 + 12 + 44 + 12 + 64 * 5;
+                made.file[start..start + 64].fill(0);
+            }
+            "other-entry" => made.file = town.make(&who).file,
+            _ => made.entry = town.make(&key(9)).entry,
+        }
+        let outcome = town.hand_in(&ticket, &made, now);
+        let Outcome::Refused(told) = outcome else {
+            panic!("{what}: {outcome:?}");
+        };
+        assert!(told.contains(rule), "{what}: {told}");
+        assert!(!told.contains("incoming"), "{told}");
+        assert_eq!(town.missed(&who), told);
+        c.look(|f, _| assert_eq!(f.transcript().count(), 1));
+    }
+    // Silence.
+    let now = NOW + 100;
+    let ticket = town.join(&key(7), now).unwrap();
+    c.tick(now + 59);
+    assert!(c.standing(&ticket, now + 59).is_ok());
+    c.tick(now + 60);
+    assert_eq!(town.missed(&key(7)), "nothing came in time");
+    // A huge upload is stopped, and loses the turn by the clock.
+    let now = NOW + 200;
+    let ticket = town.join(&key(8), now).unwrap();
+    let most = made.file.len() as u64 + MAX_GROWTH;
+    let huge = vec![0; MAX_PIECE as usize];
+    let refused = c.receive(&ticket, 0, 0, &huge, now);
+    assert!(matches!(refused, Err(CallError::TooLong(m)) if m <= most));
+    c.tick(now + 60);
+    assert_eq!(town.missed(&key(8)), "nothing came in time");
+    // And an honest one goes on.
+    let ticket = town.join(&key(2), NOW + 300).unwrap();
+    let made = town.make(&key(2));
+    assert_eq!(
+        town.hand_in(&ticket, &made, NOW + 300),
+        Outcome::Accepted(2)
+    );
+}
+
+#[test]
+fn strikes_outlive_a_restart_and_so_does_an_upload() {
+    let town = town();
+    let (ada, bob) = (key(1), key(2));
+    for round in 0..2 {
+        let now = NOW + 100 * round;
+        town.join(&ada, now).unwrap();
+        town.coordinator.tick(now + 60);
+    }
+    let now = NOW + 300;
+    assert!(matches!(
+        town.join(&ada, now),
+        Err(CallError::Refused(Refused::Strikes))
+    ));
+    let made = town.make(&bob);
+    let ticket = town.join(&bob, now).unwrap();
+    let half = made.file.len() / 2;
+    let half = &made.file[..half];
+    town.coordinator.receive(&ticket, 0, 0, half, now).unwrap();
+    let Town { root, coordinator } = town;
+    drop(coordinator);
+    let coordinator = Coordinator::new(Folder::open(root.path()).unwrap());
+    let town = Town { root, coordinator };
+    assert!(matches!(
+        town.join(&ada, now + 1),
+        Err(CallError::Refused(Refused::Strikes))
+    ));
+    let ticket = town.join(&bob, now + 1).unwrap();
+    assert_eq!(town.hand_in(&ticket, &made, now + 1), Outcome::Accepted(1));
+}
+
+#[test]
+fn a_request_is_its_keys_now_and_once_and_a_closed_phase_takes_none() {
+    let town = town();
+    let ada = key(1);
+    let c = &town.coordinator;
+    let message = c.look(|f, _| turn_message(f.transcript().id(), NOW));
+    let signature = ada.sign(domain::SIGN_CEREMONY_TURN, &message);
+    let refused = |key: PublicKey, at: u64, now: u64| {
+        matches!(c.join(key, at, &signature, now), Err(CallError::Request))
+    };
+    assert!(refused(key(2).public(), NOW, NOW));
+    assert!(refused(ada.public(), NOW + 1, NOW));
+    assert!(c.join(ada.public(), NOW, &signature, NOW).is_ok());
+    assert!(refused(ada.public(), NOW, NOW));
+    // The rules close phase 1 at 1,000.
+    assert!(matches!(
+        town.join(&key(3), 1_000),
+        Err(CallError::Closed(_))
+    ));
+}

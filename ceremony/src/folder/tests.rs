@@ -1,0 +1,196 @@
+//! Whole small ceremonies in a folder, and what is left when the machine stops at each step.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::contributor::{self, Entropy};
+use crate::phase2::tests::cube;
+use crate::progress::Silent;
+use crate::transcript::tests::{key, rules};
+use crate::verify::verify;
+
+pub(crate) fn start() -> Start {
+    let mut descriptor = rules();
+    let circuit = cube();
+    descriptor.circuits[0].hash = circuit.hash();
+    descriptor.circuits[0].power = phase2::needed_power(&circuit);
+    Start {
+        descriptor,
+        circuits: vec![circuit],
+        powers: None,
+    }
+}
+
+/// What somebody would upload as the next contribution.
+fn make(folder: &Folder, who: u8) -> (Signed, Vec<PathBuf>, crate::transcript::Attestation) {
+    let (layout, transcript) = (folder.layout(), folder.transcript());
+    let base = base(layout, transcript, &mut Silent).unwrap();
+    let path = layout.incoming().join(format!("made-{who}"));
+    let files = vec![path];
+    let entropy = Entropy::gather(b"test").unwrap();
+    let label = format!("number {who}");
+    contributor::contribute(&base, entropy, Some(&label), &files, &mut Silent).unwrap();
+    let (signed, attestation) = contributor::sign(
+        layout,
+        transcript,
+        &files,
+        &key(who),
+        Some(label),
+        5,
+        &mut Silent,
+    )
+    .unwrap();
+    (signed, files, attestation)
+}
+
+fn contribute(folder: &mut Folder, who: u8) -> crate::transcript::Attestation {
+    let (signed, files, attestation) = make(folder, who);
+    folder.accept(signed, &files).unwrap();
+    attestation
+}
+
+#[test]
+fn a_whole_ceremony_is_finished_verified_and_attested() {
+    let (root, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let root = root.path().join("town");
+    let mut folder = Folder::create(&root, &start(), &key(100), &mut Silent).unwrap();
+    let first = contribute(&mut folder, 1);
+    contribute(&mut folder, 2);
+    assert_eq!(
+        folder.cast(Evidence::Known, &mut Silent).unwrap(),
+        Stage::Powers
+    );
+    let last = contribute(&mut folder, 1);
+    folder.cast(Evidence::Known, &mut Silent).unwrap();
+    folder.finish(&mut Silent).unwrap();
+    let verified = verify(&root, scratch.path(), &mut Silent).unwrap();
+    assert_eq!(verified.checks.len(), 7, "{:#?}", verified.checks);
+    assert_eq!(first.check(&verified.transcript), Ok(1));
+    assert_eq!(last.check(&verified.transcript), Ok(4));
+    // A rehearsal's keys are development keys.
+    assert!(verified.keys.is_some());
+    assert_eq!(verified.transcript_hash(), None);
+    for name in layout::published(&verified.transcript) {
+        assert!(root.join(&name).is_file(), "{name}");
+    }
+    // Somebody else's ceremony folder with one byte changed, in any published file, doesn't verify.
+    for name in layout::published(&verified.transcript) {
+        // Made again by who verifies, or named by their hash alone.
+        if name.contains("/0000") || name.starts_with("finished/") {
+            continue;
+        }
+        let path = root.join(&name);
+        let bytes = fs::read(&path).unwrap();
+        let mut changed = bytes.clone();
+        let at = bytes.len() - 100;
+        changed[at] ^= 1;
+        fs::write(&path, changed).unwrap();
+        assert!(
+            verify(&root, scratch.path(), &mut Silent).is_err(),
+            "{name}"
+        );
+        fs::write(&path, bytes).unwrap();
+    }
+    assert!(verify(&root, scratch.path(), &mut Silent).is_ok());
+}
+
+#[test]
+fn a_machine_that_stops_at_any_step_has_the_contribution_whole_or_not_at_all() {
+    for (place, stop) in Step::ALL.into_iter().enumerate() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().join("town");
+        let mut folder = Folder::create(&root, &start(), &key(100), &mut Silent).unwrap();
+        contribute(&mut folder, 1);
+        let (signed, files, _) = make(&folder, 2);
+        let seen = Arc::new(AtomicUsize::new(0));
+        let count = seen.clone();
+        folder.watch(Box::new(move |step| {
+            count.fetch_add(1, Ordering::SeqCst);
+            if step == stop {
+                Err(io::Error::other("power"))
+            } else {
+                Ok(())
+            }
+        }));
+        assert!(folder.accept(signed, &files).is_err());
+        assert_eq!(seen.load(Ordering::SeqCst), place + 1, "{stop:?}");
+        drop(folder);
+        let mut folder = Folder::open(&root).unwrap();
+        let there = matches!(
+            stop,
+            Step::Transcript(files::Step::Renamed | files::Step::FolderSynced)
+        );
+        let expected = if there { 2 } else { 1 };
+        assert_eq!(folder.transcript().count(), expected, "{stop:?}");
+        // What is there is whole, and nothing else is.
+        let published = layout::published(folder.transcript());
+        let there = fs::read_dir(root.join("powers")).unwrap().count();
+        let named = published.iter().filter(|n| n.starts_with("powers/"));
+        assert_eq!(there, named.count(), "{stop:?}");
+        let scratch = tempfile::tempdir().unwrap();
+        verify(&root, scratch.path(), &mut Silent).unwrap();
+        // And it goes on.
+        contribute(&mut folder, 3);
+    }
+}
+
+#[test]
+fn a_folder_is_one_coordinators_at_a_time_and_never_two_ceremonies() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Folder::create(root.path(), &start(), &key(100), &mut Silent).unwrap();
+    assert!(matches!(
+        Folder::open(root.path()),
+        Err(FolderError::Locked(_))
+    ));
+    drop(folder);
+    assert!(matches!(
+        Folder::create(root.path(), &start(), &key(100), &mut Silent),
+        Err(FolderError::Exists(_))
+    ));
+    let path = root.path().join("private/coordinator.key");
+    fs::write(path, hex::encode([1; 32])).unwrap();
+    assert!(matches!(
+        Folder::open(root.path()),
+        Err(FolderError::Key(_))
+    ));
+}
+
+#[test]
+fn what_a_hostile_contributor_hands_in_is_refused_by_name() {
+    let root = tempfile::tempdir().unwrap();
+    let mut folder = Folder::create(root.path(), &start(), &key(100), &mut Silent).unwrap();
+    let (_, stale, _) = make(&folder, 2);
+    contribute(&mut folder, 1);
+    let check = |folder: &Folder, path: &Path| {
+        let files = [path.to_path_buf()];
+        let rule = Rule::Open;
+        check_next(
+            folder.layout(),
+            folder.transcript(),
+            &files,
+            &rule,
+            &mut Silent,
+        )
+        .unwrap_err()
+        .to_string()
+    };
+    let path = root.path().join("bad");
+    fs::write(&path, b"garbage").unwrap();
+    assert!(check(&folder, &path).contains("is not a .ptau file"));
+    // Built on what came before the last contribution.
+    assert!(check(&folder, &stale[0]).contains("contribution 1"));
+    // Nothing new.
+    let last = root.path().join("powers/0001.ptau");
+    assert!(check(&folder, &last).contains("has 1 contributions, 2 were expected"));
+    // A point at infinity in the middle of tau's powers.
+    let (_, good, _) = make(&folder, 3);
+    let mut bytes = fs::read(&good[0]).unwrap();
+    let start = 12 + 12 + 44 + 12 + 64 * 5;
+    bytes[start..start + 64].fill(0);
+    fs::write(&path, &bytes).unwrap();
+    assert!(check(&folder, &path).contains("infinity"));
+    bytes[start] = 1;
+    fs::write(&path, &bytes).unwrap();
+    assert!(check(&folder, &path).contains("not on the curve"));
+}

@@ -1,0 +1,359 @@
+//! The chain of entries: bytes become a transcript in which every signature and every rule of order holds.
+
+use std::collections::BTreeSet;
+
+use tacit_protocol::codec::{Decode, DecodeError, Encode, Reader, Writer};
+use tacit_protocol::hash::{Digest, Hasher, domain};
+use tacit_protocol::keys::PublicKey;
+use thiserror::Error;
+
+use super::beacon::EvidenceError;
+use super::descriptor::{CeremonyId, Descriptor, DescriptorError, Stage, valid_label};
+use super::entry::{Contribution, Entry, Finished, Part, Signed};
+
+/// Entries at most.
+const MAX_ENTRIES: usize = 50_000;
+
+/// Why bytes aren't a ceremony's transcript.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TranscriptError {
+    /// They can't be read.
+    #[error("the transcript can't be read: {0}")]
+    Encoding(#[from] DecodeError),
+    /// The ceremony's rules aren't any.
+    #[error("the ceremony's rules don't hold: {0}")]
+    Descriptor(#[from] DescriptorError),
+    /// It's another ceremony's.
+    #[error("the transcript is of the ceremony {found}, not of {expected}")]
+    OtherCeremony {
+        /// The descriptor's.
+        expected: CeremonyId,
+        /// The transcript's.
+        found: CeremonyId,
+    },
+    /// An entry breaks a rule.
+    #[error("entry {number}: {fault}")]
+    Entry {
+        /// Its place, from 1.
+        number: usize,
+        /// The rule.
+        fault: EntryFault,
+    },
+}
+
+/// The rule that an entry breaks.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EntryFault {
+    /// Not its signer's signature over it at this place.
+    #[error("its signature is not one over this entry at this place")]
+    Signature,
+    /// An entry after the end.
+    #[error("the ceremony has ended before it")]
+    Ended,
+    /// Another phase's.
+    #[error("it belongs to {found}, and {current} is open")]
+    Phase {
+        /// Its own.
+        found: Stage,
+        /// The open one.
+        current: Stage,
+    },
+    /// A number that isn't the next.
+    #[error("it is contribution {found}, and {expected} is next")]
+    Number {
+        /// The next.
+        expected: u32,
+        /// Its own.
+        found: u32,
+    },
+    /// Not a file for each circuit.
+    #[error("it has {found} files, the phase has {expected}")]
+    Parts {
+        /// The phase's.
+        expected: usize,
+        /// Its own.
+        found: usize,
+    },
+    /// A contributor who isn't listed.
+    #[error("its contributor is not on the list")]
+    NotListed,
+    /// A second contribution to a phase.
+    #[error("its contributor has contributed to this phase before")]
+    Twice,
+    /// A label that isn't fit to be shown.
+    #[error("its label is not fit to be shown")]
+    Label,
+    /// A beacon with nothing before it.
+    #[error("nobody has contributed before the beacon")]
+    Nobody,
+    /// A value that isn't the rule's.
+    #[error("the beacon is not the announced one: {0}")]
+    Evidence(#[from] EvidenceError),
+    /// Keys before the last beacon.
+    #[error("the ceremony's keys stand before its last beacon")]
+    Unfinished,
+}
+
+/// A place in the transcript.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The digest of all before.
+    pub before: Digest,
+    /// The entry.
+    pub signed: Signed,
+    /// The digest with this entry.
+    pub after: Digest,
+}
+
+/// A transcript that holds: every entry stands where the rules allow it, signed by whom they name.
+#[derive(Debug, Clone)]
+pub struct Transcript {
+    descriptor: Descriptor,
+    id: CeremonyId,
+    links: Vec<Link>,
+    /// The phase that contributions go to; none after the last beacon.
+    stage: Option<Stage>,
+    /// Contributions to it.
+    count: u32,
+    contributed: BTreeSet<PublicKey>,
+    ended: bool,
+}
+
+impl Transcript {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// [`TranscriptError::Descriptor`], if the rules can't be a ceremony's.
+    pub fn new(descriptor: Descriptor) -> Result<Self, TranscriptError> {
+        descriptor.check()?;
+        Ok(Self {
+            id: descriptor.id(),
+            stage: Some(descriptor.first_stage()),
+            descriptor,
+            links: Vec::new(),
+            count: 0,
+            contributed: BTreeSet::new(),
+            ended: false,
+        })
+    }
+
+    /// Reads one and checks every entry.
+    ///
+    /// # Errors
+    /// [`TranscriptError`]: the first rule that is broken.
+    pub fn read(descriptor: Descriptor, bytes: &[u8]) -> Result<Self, TranscriptError> {
+        let mut transcript = Self::new(descriptor)?;
+        let mut reader = Reader::new(bytes);
+        let found = CeremonyId::decode(&mut reader)?;
+        if found != transcript.id {
+            return Err(TranscriptError::OtherCeremony {
+                expected: transcript.id,
+                found,
+            });
+        }
+        let entries: Vec<Signed> = reader.list("entries", MAX_ENTRIES)?;
+        reader.finish()?;
+        for signed in entries {
+            transcript.push(signed)?;
+        }
+        Ok(transcript)
+    }
+
+    /// As it is written.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        self.id.encode(&mut w);
+        w.u32(self.links.len() as u32);
+        for link in &self.links {
+            link.signed.encode(&mut w);
+        }
+        w.finish()
+    }
+
+    /// The rules.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    /// The ceremony's id.
+    pub fn id(&self) -> &CeremonyId {
+        &self.id
+    }
+
+    /// All entries, in order.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// The digest of all entries: the transcript's hash, once it's finished.
+    pub fn head(&self) -> Digest {
+        self.links.last().map_or(self.id.0, |l| l.after)
+    }
+
+    /// The phase that is open; none after the last beacon.
+    pub fn stage(&self) -> Option<Stage> {
+        self.stage
+    }
+
+    /// Contributions to the open phase.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether somebody has contributed to the open phase.
+    pub fn has_contributed(&self, key: &PublicKey) -> bool {
+        self.contributed.contains(key)
+    }
+
+    /// Missed turns of somebody, in both phases.
+    pub fn missed(&self, key: &PublicKey) -> usize {
+        let theirs =
+            |l: &&Link| matches!(&l.signed.entry, Entry::Missed(m) if m.contributor == *key);
+        self.links.iter().filter(theirs).count()
+    }
+
+    /// The keys' hashes, at the end.
+    pub fn finished(&self) -> Option<&Finished> {
+        match self.links.last().map(|l| &l.signed.entry) {
+            Some(Entry::Finished(finished)) => Some(finished),
+            _ => None,
+        }
+    }
+
+    /// The contributions to a phase, in order.
+    pub fn contributions(&self, stage: Stage) -> impl Iterator<Item = (&Contribution, &Link)> {
+        self.links
+            .iter()
+            .filter_map(move |link| match &link.signed.entry {
+                Entry::Contribution(c) if c.stage == stage => Some((c, link)),
+                _ => None,
+            })
+    }
+
+    /// The files of a phase, in order: each contribution's, and last the beacon's.
+    pub fn steps(&self, stage: Stage) -> Vec<(&[Part], bool)> {
+        self.links
+            .iter()
+            .filter_map(|link| match &link.signed.entry {
+                Entry::Contribution(c) if c.stage == stage => Some((&c.parts[..], false)),
+                Entry::Beacon(b) if b.stage == stage => Some((&b.parts[..], true)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The beacon of a phase that has ended.
+    pub fn beacon(&self, stage: Stage) -> Option<crate::files::parameters::Beacon> {
+        let rule = &self.descriptor.closing_of(stage)?.beacon;
+        self.links.iter().find_map(|link| match &link.signed.entry {
+            Entry::Beacon(b) if b.stage == stage => rule.resolve(&b.evidence).ok(),
+            _ => None,
+        })
+    }
+
+    /// Adds an entry, if the rules allow it here.
+    ///
+    /// # Errors
+    /// The rule that it breaks; the transcript is as before.
+    pub fn push(&mut self, signed: Signed) -> Result<(), TranscriptError> {
+        let before = self.head();
+        self.allow(&signed, &before)
+            .map_err(|fault| TranscriptError::Entry {
+                number: self.links.len() + 1,
+                fault,
+            })?;
+        match &signed.entry {
+            Entry::Contribution(c) => {
+                self.count += 1;
+                self.contributed.insert(c.contributor);
+            }
+            Entry::Beacon(cast) => {
+                self.stage = match cast.stage {
+                    Stage::Powers => Some(Stage::Keys),
+                    Stage::Keys => None,
+                };
+                self.count = 0;
+                self.contributed.clear();
+            }
+            Entry::Missed(_) => {}
+            Entry::Finished(_) => self.ended = true,
+        }
+        let after = Hasher::new(domain::CEREMONY_LINK)
+            .chain(before)
+            .chain(signed.to_bytes())
+            .finish();
+        self.links.push(Link {
+            before,
+            signed,
+            after,
+        });
+        Ok(())
+    }
+
+    fn allow(&self, signed: &Signed, before: &Digest) -> Result<(), EntryFault> {
+        if self.ended {
+            return Err(EntryFault::Ended);
+        }
+        match &signed.entry {
+            Entry::Contribution(c) => {
+                self.same_phase(c.stage)?;
+                let expected = self.count + 1;
+                if c.number != expected {
+                    let found = c.number;
+                    return Err(EntryFault::Number { expected, found });
+                }
+                self.same_parts(c.stage, &c.parts)?;
+                let listed = &self.descriptor.contributors;
+                if !listed.is_empty() && listed.binary_search(&c.contributor).is_err() {
+                    return Err(EntryFault::NotListed);
+                }
+                if self.contributed.contains(&c.contributor) {
+                    return Err(EntryFault::Twice);
+                }
+                if c.label.as_ref().is_some_and(|label| !valid_label(label)) {
+                    return Err(EntryFault::Label);
+                }
+            }
+            Entry::Beacon(cast) => {
+                self.same_phase(cast.stage)?;
+                if self.count == 0 {
+                    return Err(EntryFault::Nobody);
+                }
+                self.same_parts(cast.stage, &cast.parts)?;
+                if let Some(closing) = self.descriptor.closing_of(cast.stage) {
+                    closing.beacon.resolve(&cast.evidence)?;
+                }
+            }
+            Entry::Missed(missed) => self.same_phase(missed.stage)?,
+            Entry::Finished(finished) => {
+                if self.stage.is_some() {
+                    return Err(EntryFault::Unfinished);
+                }
+                let (expected, found) = (self.descriptor.circuits.len(), finished.circuits.len());
+                if expected != found {
+                    return Err(EntryFault::Parts { expected, found });
+                }
+            }
+        }
+        signed
+            .check(&self.id, before, &self.descriptor.coordinator)
+            .map_err(|_| EntryFault::Signature)
+    }
+
+    fn same_phase(&self, found: Stage) -> Result<(), EntryFault> {
+        match self.stage {
+            Some(current) if current == found => Ok(()),
+            Some(current) => Err(EntryFault::Phase { found, current }),
+            None => Err(EntryFault::Ended),
+        }
+    }
+
+    fn same_parts(&self, stage: Stage, parts: &[Part]) -> Result<(), EntryFault> {
+        let (expected, found) = (self.descriptor.files_of(stage), parts.len());
+        if expected == found {
+            Ok(())
+        } else {
+            Err(EntryFault::Parts { expected, found })
+        }
+    }
+}

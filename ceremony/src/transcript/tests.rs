@@ -1,0 +1,382 @@
+//! Transcripts, rule by rule, and what an attestation finds out.
+
+use tacit_protocol::codec::{Decode as _, Encode as _};
+use tacit_protocol::hash::Digest;
+use tacit_protocol::keys::SigningKey;
+
+use super::*;
+
+pub(crate) fn key(n: u8) -> SigningKey {
+    SigningKey::from_seed([n; 32])
+}
+
+pub(crate) fn known(value: u8) -> BeaconRule {
+    BeaconRule {
+        source: Source::Known {
+            value: vec![value; 32],
+        },
+        exponent: 10,
+    }
+}
+
+pub(crate) fn rules() -> Descriptor {
+    Descriptor {
+        name: "town".into(),
+        rehearsal: true,
+        powers: Powers::Fresh {
+            power: 4,
+            closing: Closing {
+                closes: 1_000,
+                beacon: known(1),
+            },
+        },
+        circuits: vec![Circuit {
+            name: "cube".into(),
+            hash: [7; 64],
+            power: 3,
+        }],
+        contributors: Vec::new(),
+        turn: 60,
+        strikes: 2,
+        closing: Closing {
+            closes: 2_000,
+            beacon: known(2),
+        },
+        coordinator: key(100).public(),
+        nonce: [0; 16],
+    }
+}
+
+fn part(n: u8) -> Part {
+    Part {
+        file: [n; 64],
+        bytes: n.into(),
+        contribution: [n; 64],
+        points: [n; 64],
+        next: [n; 64],
+    }
+}
+
+fn contribution(who: u8, stage: Stage, number: u32) -> Entry {
+    Entry::Contribution(Contribution {
+        contributor: key(who).public(),
+        label: Some(format!("number {who}")),
+        stage,
+        number,
+        at: 5,
+        parts: vec![part(who)],
+    })
+}
+
+fn beacon(stage: Stage) -> Entry {
+    Entry::Beacon(Cast {
+        stage,
+        evidence: Evidence::Known,
+        parts: vec![part(200)],
+    })
+}
+
+fn finished() -> Entry {
+    Entry::Finished(Finished {
+        circuits: vec![FinishedCircuit {
+            proving_key: Digest([1; 32]),
+            verifying_key: Digest([2; 32]),
+        }],
+    })
+}
+
+/// Signs an entry for the end of a transcript, with the key that the rules ask for.
+fn sign(t: &Transcript, entry: Entry) -> Signed {
+    let signer = entry.signer(&t.descriptor().coordinator);
+    let signing = (0..=255).map(key).find(|k| k.public() == signer).unwrap();
+    entry.sign(t.id(), &t.head(), &signing)
+}
+
+fn build(rules: Descriptor, entries: Vec<Entry>) -> Transcript {
+    let mut t = Transcript::new(rules).unwrap();
+    for entry in entries {
+        let signed = sign(&t, entry);
+        t.push(signed).unwrap();
+    }
+    t
+}
+
+fn whole() -> Vec<Entry> {
+    vec![
+        contribution(1, Stage::Powers, 1),
+        contribution(2, Stage::Powers, 2),
+        beacon(Stage::Powers),
+        contribution(1, Stage::Keys, 1),
+        contribution(3, Stage::Keys, 2),
+        beacon(Stage::Keys),
+        finished(),
+    ]
+}
+
+fn attestation(t: &Transcript, place: usize) -> Attestation {
+    let link = &t.links()[place];
+    Attestation::new(t, link.before, link.signed.clone())
+}
+
+#[test]
+fn a_whole_ceremony_reads_back_and_its_rules_do() {
+    let t = build(rules(), whole());
+    let read = Transcript::read(rules(), &t.to_bytes()).unwrap();
+    assert_eq!(read.head(), t.head());
+    assert_eq!(read.links(), t.links());
+    assert!(read.finished().is_some());
+    assert_eq!(Descriptor::from_bytes(&rules().to_bytes()), Ok(rules()));
+}
+
+#[test]
+fn each_rule_of_an_entry_is_refused_by_name_when_it_alone_is_broken() {
+    let mut listed = rules();
+    listed.contributors = vec![key(1).public()];
+    let open = |n: usize| build(rules(), whole().into_iter().take(n).collect());
+    let (powers, keys) = (Stage::Powers, Stage::Keys);
+    let mut parts = contribution(1, powers, 1);
+    let mut label = contribution(1, powers, 1);
+    if let (Entry::Contribution(p), Entry::Contribution(l)) = (&mut parts, &mut label) {
+        p.parts.push(part(1));
+        l.label = Some("a\u{202e}b".into());
+    }
+    let wrong_kind = Entry::Beacon(Cast {
+        stage: powers,
+        evidence: Evidence::Drand(vec![0; 48]),
+        parts: vec![part(1)],
+    });
+    let cases = [
+        (
+            open(0),
+            contribution(1, keys, 1),
+            EntryFault::Phase {
+                found: keys,
+                current: powers,
+            },
+        ),
+        (
+            open(1),
+            contribution(2, powers, 1),
+            EntryFault::Number {
+                expected: 2,
+                found: 1,
+            },
+        ),
+        (
+            open(0),
+            parts,
+            EntryFault::Parts {
+                expected: 1,
+                found: 2,
+            },
+        ),
+        (
+            build(listed, Vec::new()),
+            contribution(2, powers, 1),
+            EntryFault::NotListed,
+        ),
+        (open(1), contribution(1, powers, 2), EntryFault::Twice),
+        (open(0), label, EntryFault::Label),
+        (open(0), beacon(powers), EntryFault::Nobody),
+        (
+            open(1),
+            wrong_kind,
+            EntryFault::Evidence(EvidenceError::Kind),
+        ),
+        (open(2), finished(), EntryFault::Unfinished),
+        (open(6), contribution(4, keys, 3), EntryFault::Ended),
+        (open(7), finished(), EntryFault::Ended),
+    ];
+    for (mut t, entry, expected) in cases {
+        let number = t.links().len() + 1;
+        let signed = sign(&t, entry);
+        let refused = t.push(signed).unwrap_err();
+        let fault = expected;
+        assert_eq!(refused, TranscriptError::Entry { number, fault });
+    }
+}
+
+#[test]
+fn an_entry_is_its_signers_at_its_place_in_its_ceremony_only() {
+    let t = build(rules(), whole().into_iter().take(1).collect());
+    let entry = contribution(2, Stage::Powers, 2);
+    let refused = |signed: Signed| {
+        let mut t = t.clone();
+        let expected = TranscriptError::Entry {
+            number: 2,
+            fault: EntryFault::Signature,
+        };
+        assert_eq!(t.push(signed), Err(expected));
+    };
+    refused(entry.clone().sign(t.id(), &t.head(), &key(3)));
+    refused(entry.clone().sign(t.id(), &t.id().0, &key(2)));
+    let mut other = rules();
+    other.nonce = [1; 16];
+    refused(entry.clone().sign(&other.id(), &t.head(), &key(2)));
+    let mut changed = sign(&t, entry);
+    if let Entry::Contribution(c) = &mut changed.entry {
+        c.parts[0].next[0] ^= 1;
+    }
+    refused(changed);
+    // The coordinator's own entries nobody else makes.
+    refused(beacon(Stage::Powers).sign(t.id(), &t.head(), &key(1)));
+}
+
+#[test]
+fn any_changed_byte_of_a_transcript_is_found() {
+    let bytes = build(rules(), whole()).to_bytes();
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        let read = Transcript::read(rules(), &changed);
+        assert!(read.is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn an_attestation_reads_back_and_tells_of_a_change() {
+    let t = build(rules(), whole());
+    let mine = attestation(&t, 1);
+    let json = mine.to_json();
+    assert_eq!(Attestation::from_json(&json), Ok(mine.clone()));
+    assert_eq!(mine.check(&t), Ok(2));
+    let text = mine.to_text();
+    assert!(
+        text.contains(&t.id().to_string()) && text.contains("number 2"),
+        "{text}"
+    );
+    let changed = json.replace("\"number\": 2,", "\"number\": 3,");
+    assert_eq!(
+        Attestation::from_json(&changed),
+        Err(AttestationError::Changed("number"))
+    );
+    let before = json.replace(&t.links()[1].before.to_string(), &"0".repeat(64));
+    assert_eq!(
+        Attestation::from_json(&before),
+        Err(AttestationError::Signature)
+    );
+    assert_eq!(
+        Attestation::from_json("{}"),
+        Err(AttestationError::Malformed)
+    );
+}
+
+/// A coordinator who makes another transcript, with the help of everybody but the one who attests.
+#[test]
+fn a_dropped_forked_reordered_or_substituted_contribution_is_caught_and_named() {
+    let t = build(rules(), whole());
+    let mine = attestation(&t, 1);
+    let (powers, keys) = (Stage::Powers, Stage::Keys);
+    let end = || {
+        vec![
+            beacon(powers),
+            contribution(1, keys, 1),
+            beacon(keys),
+            finished(),
+        ]
+    };
+    let with = |first: Vec<Entry>| build(rules(), first.into_iter().chain(end()).collect());
+    let dropped = with(vec![contribution(1, powers, 1)]);
+    assert_eq!(mine.check(&dropped), Err(Mismatch::Dropped));
+    let replaced = with(vec![contribution(1, powers, 1), contribution(4, powers, 2)]);
+    assert_eq!(mine.check(&replaced), Err(Mismatch::Dropped));
+    let reordered = with(vec![contribution(2, powers, 1), contribution(1, powers, 2)]);
+    assert_eq!(mine.check(&reordered), Err(Mismatch::Forked));
+    let forked = with(vec![contribution(5, powers, 1), contribution(2, powers, 2)]);
+    assert_eq!(mine.check(&forked), Err(Mismatch::Forked));
+    let mut other = contribution(2, powers, 2);
+    if let Entry::Contribution(c) = &mut other {
+        c.parts[0].points = [9; 64];
+    }
+    let substituted = with(vec![contribution(1, powers, 1), other]);
+    assert_eq!(mine.check(&substituted), Err(Mismatch::Substituted));
+    let unfinished = build(rules(), whole().into_iter().take(4).collect());
+    assert_eq!(mine.check(&unfinished), Err(Mismatch::Unfinished));
+    let mut rules = rules();
+    rules.nonce = [1; 16];
+    let elsewhere = build(rules, whole());
+    assert_eq!(
+        mine.check(&elsewhere),
+        Err(Mismatch::OtherCeremony(*t.id()))
+    );
+}
+
+#[test]
+fn each_rule_of_a_descriptor_is_refused_by_name_when_it_alone_is_broken() {
+    let drand = |seconds: u64| BeaconRule {
+        source: Source::Drand {
+            chain: QUICKNET.hash(),
+            round: QUICKNET.round_from(QUICKNET.genesis + seconds),
+        },
+        exponent: 10,
+    };
+    let mut real = rules();
+    real.rehearsal = false;
+    let closing = |beacon| Closing {
+        closes: QUICKNET.genesis + 10_000,
+        beacon,
+    };
+    real.powers = Powers::Fresh {
+        power: 4,
+        closing: closing(drand(13_600)),
+    };
+    real.closing = closing(drand(20_000));
+    assert_eq!(real.check(), Ok(()));
+    type Break = Box<dyn Fn(&mut Descriptor)>;
+    let circuit = real.circuits[0].clone();
+    let rules: Vec<(Break, DescriptorError)> = vec![
+        (
+            Box::new(|d| d.name = "A Town".into()),
+            DescriptorError::Name("A Town".into()),
+        ),
+        (
+            Box::new(|d| d.circuits.clear()),
+            DescriptorError::Circuits(0),
+        ),
+        (
+            Box::new(move |d| d.circuits.push(circuit.clone())),
+            DescriptorError::SameName("cube".into()),
+        ),
+        (
+            Box::new(|d| d.circuits[0].power = 5),
+            DescriptorError::TooLarge {
+                name: "cube".into(),
+                needed: 5,
+                found: 4,
+            },
+        ),
+        (
+            Box::new(|d| d.contributors = vec![key(1).public(); 2]),
+            DescriptorError::Unsorted,
+        ),
+        (Box::new(|d| d.turn = 1), DescriptorError::Turn(1)),
+        (Box::new(|d| d.strikes = 0), DescriptorError::Strikes),
+        (
+            Box::new(|d| d.closing.beacon.exponent = 63),
+            DescriptorError::Exponent(63),
+        ),
+        (
+            Box::new(move |d| d.closing.beacon = drand(13_500)),
+            DescriptorError::BeaconTooEarly(Stage::Keys),
+        ),
+        (
+            Box::new(|d| d.closing.beacon = known(1)),
+            DescriptorError::KnownBeacon(Stage::Keys),
+        ),
+        (
+            Box::new(|d| {
+                d.closing.beacon.source = Source::Drand {
+                    chain: [0; 32],
+                    round: 1 << 40,
+                }
+            }),
+            DescriptorError::UnknownChain(Stage::Keys),
+        ),
+        (Box::new(|d| d.closing.closes -= 1), DescriptorError::Order),
+    ];
+    for (break_rule, expected) in rules {
+        let mut broken = real.clone();
+        break_rule(&mut broken);
+        assert_eq!(broken.check(), Err(expected));
+    }
+}

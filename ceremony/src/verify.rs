@@ -1,0 +1,257 @@
+//! A whole ceremony, checked offline from its folder: what a doubter runs.
+//!
+//! Nothing in the folder is believed but the rules, whose hash is the ceremony's id: initial keys are made
+//! again, every proof is checked, every file is the one that the transcript names.
+
+use std::path::Path;
+
+use tacit_protocol::hash::Digest;
+use thiserror::Error;
+
+use crate::beacon::Rule;
+use crate::files::ptau::Ptau;
+use crate::files::zkey::Zkey;
+use crate::folder::layout::{self, Layout};
+use crate::folder::{self, FolderError, KeyBytes};
+use crate::parts::{self, PartError};
+use crate::phase1;
+use crate::phase2;
+use crate::progress::Progress;
+use crate::transcript::{Powers, Stage, Transcript};
+
+/// Something that was checked, and held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What.
+    pub name: &'static str,
+    /// What was found.
+    pub detail: String,
+}
+
+/// Something didn't hold.
+#[derive(Debug, Error)]
+#[error("{name}: {error}")]
+pub struct VerifyError {
+    /// What was checked.
+    pub name: &'static str,
+    /// Why it doesn't hold.
+    pub error: FolderError,
+    /// What was checked before, and held.
+    pub held: Vec<Check>,
+}
+
+/// A ceremony that was checked as far as it has come.
+#[derive(Debug)]
+pub struct Verified {
+    /// Its transcript.
+    pub transcript: Transcript,
+    /// All that was checked.
+    pub checks: Vec<Check>,
+    /// The circuits' keys, in the rules' order; none while the ceremony isn't finished.
+    pub keys: Option<Vec<KeyBytes>>,
+}
+
+impl Verified {
+    /// The transcript's hash, for a founding file: only of a finished ceremony that was no rehearsal.
+    pub fn transcript_hash(&self) -> Option<Digest> {
+        let real = !self.transcript.descriptor().rehearsal && self.keys.is_some();
+        real.then(|| self.transcript.head())
+    }
+}
+
+struct Run<'a> {
+    layout: Layout,
+    scratch: Layout,
+    checks: Vec<Check>,
+    name: &'static str,
+    progress: &'a mut dyn Progress,
+}
+
+/// Checks a ceremony's folder. `scratch` is a folder of the caller's own, where initial keys are made.
+///
+/// # Errors
+/// The first check that doesn't hold, and what held before it.
+pub fn verify(
+    root: &Path,
+    scratch: &Path,
+    progress: &mut dyn Progress,
+) -> Result<Verified, VerifyError> {
+    let mut run = Run {
+        layout: Layout::new(root),
+        scratch: Layout::new(scratch),
+        checks: Vec::new(),
+        name: "transcript",
+        progress,
+    };
+    match run.all() {
+        Ok((transcript, keys)) => Ok(Verified {
+            transcript,
+            checks: run.checks,
+            keys,
+        }),
+        Err(error) => Err(VerifyError {
+            name: run.name,
+            error,
+            held: run.checks,
+        }),
+    }
+}
+
+impl Run<'_> {
+    fn held(&mut self, detail: String) {
+        let name = self.name;
+        self.checks.push(Check { name, detail });
+    }
+
+    fn all(&mut self) -> Result<(Transcript, Option<Vec<KeyBytes>>), FolderError> {
+        let transcript = folder::read(&self.layout)?;
+        let d = transcript.descriptor();
+        self.held(format!(
+            "{} entries of the ceremony \"{}\", {}: every signature holds, and each binds all before it",
+            transcript.links().len(),
+            d.name,
+            transcript.id()
+        ));
+        self.name = "circuits";
+        let circuits = folder::circuits(&self.layout, d)?;
+        for (named, circuit) in d.circuits.iter().zip(&circuits) {
+            self.held(format!(
+                "{}: {} constraints, as the rules name them",
+                named.name,
+                circuit.constraints.len()
+            ));
+        }
+        self.name = "powers";
+        self.powers(&transcript)?;
+        if transcript.stage() == Some(Stage::Powers) {
+            return Ok((transcript, None));
+        }
+        self.name = "prepared powers";
+        let prepared = folder::prepared(&self.layout, &transcript, self.progress)?;
+        self.held("the Lagrange forms are those of the powers".into());
+        self.name = "initial keys";
+        for (i, circuit) in circuits.iter().enumerate() {
+            let to = self.scratch.path(&layout::step(d, Stage::Keys, 0, i));
+            if let Some(folder) = to.parent() {
+                std::fs::create_dir_all(folder).map_err(|error| FolderError::Io {
+                    path: folder.to_path_buf(),
+                    error,
+                })?;
+            }
+            phase2::setup(&prepared, circuit, &to, self.progress)?;
+        }
+        self.held("made again from the powers and the circuits".into());
+        self.name = "keys";
+        self.keys(&transcript)?;
+        if transcript.stage().is_some() {
+            return Ok((transcript, None));
+        }
+        self.name = "finished keys";
+        let keys = self.finished(&transcript)?;
+        Ok((transcript, keys))
+    }
+
+    fn powers(&mut self, transcript: &Transcript) -> Result<(), FolderError> {
+        let d = transcript.descriptor();
+        if let Powers::Existing { power, .. } = d.powers {
+            self.held(format!(
+                "2^{power}, from the file that the rules name; whose they are and which beacon they end with, the rules don't say"
+            ));
+            return Ok(());
+        }
+        let steps = transcript.steps(Stage::Powers);
+        let parts: Vec<_> = steps.iter().filter_map(|(p, _)| p.first()).collect();
+        for (part, number) in parts.iter().zip(1u32..) {
+            let path = self.layout.path(&layout::step(d, Stage::Powers, number, 0));
+            parts::same_file(&path, part)?;
+            let ptau = Ptau::open(&path).map_err(PartError::from)?;
+            if number > 1 {
+                let before = self
+                    .layout
+                    .path(&layout::step(d, Stage::Powers, number - 1, 0));
+                parts::follows_powers(&Ptau::open(&before).map_err(PartError::from)?, &ptau)?;
+            }
+            let mut weights = parts::weights()?;
+            // The points of each file hash to what its record says: in the last file alone earlier
+            // records wouldn't be authenticated.
+            phase1::validate(ptau, &mut weights, self.progress).map_err(PartError::from)?;
+        }
+        let beacon = transcript.beacon(Stage::Powers);
+        let ended = beacon.is_some();
+        let rule = beacon.map_or(Rule::Open, Rule::Announced);
+        let last = layout::step(d, Stage::Powers, steps.len() as u32, 0);
+        let linked = parts::open_powers(&self.layout.path(&last), &rule, self.progress)?;
+        if linked.ptau().power() != d.powers.power() {
+            return Err(FolderError::NotDue("the powers are of another size"));
+        }
+        parts::match_powers(&linked, parts.into_iter())?;
+        let people = steps.len() - usize::from(ended);
+        self.held(format!(
+            "2^{}, {people} contributions{}: every step is proven, every file published",
+            d.powers.power(),
+            if ended { " and the beacon" } else { "" }
+        ));
+        Ok(())
+    }
+
+    fn keys(&mut self, transcript: &Transcript) -> Result<(), FolderError> {
+        let d = transcript.descriptor();
+        let steps = transcript.steps(Stage::Keys);
+        let beacon = transcript.beacon(Stage::Keys);
+        let ended = beacon.is_some();
+        let rule = beacon.map_or(Rule::Open, Rule::Announced);
+        for (i, circuit) in d.circuits.iter().enumerate() {
+            let initial = self.scratch.path(&layout::step(d, Stage::Keys, 0, i));
+            let mut before = Zkey::open(&initial).map_err(PartError::from)?;
+            let parts: Vec<_> = steps.iter().filter_map(|(p, _)| p.get(i)).collect();
+            for (part, number) in parts.iter().zip(1u32..) {
+                let path = self.layout.path(&layout::step(d, Stage::Keys, number, i));
+                parts::same_file(&path, part)?;
+                let now = Zkey::open(&path).map_err(PartError::from)?;
+                parts::follows_key(&before, &now)?;
+                before = now;
+            }
+            if !steps.is_empty() {
+                let last = layout::step(d, Stage::Keys, steps.len() as u32, i);
+                let last = self.layout.path(&last);
+                let key = parts::open_key(&last, &initial, &rule, self.progress)?;
+                parts::match_key(&key, parts.into_iter())?;
+            }
+            let people = steps.len() - usize::from(ended);
+            self.held(format!(
+                "{}: {people} contributions{}: every step is proven, every file published",
+                circuit.name,
+                if ended { " and the beacon" } else { "" }
+            ));
+        }
+        Ok(())
+    }
+
+    fn finished(&mut self, transcript: &Transcript) -> Result<Option<Vec<KeyBytes>>, FolderError> {
+        let Some(finished) = transcript.finished() else {
+            return Ok(None);
+        };
+        let d = transcript.descriptor();
+        // The last files, beside the initial keys that were made here.
+        let steps = transcript.steps(Stage::Keys).len() as u32;
+        for i in 0..d.circuits.len() {
+            let name = layout::step(d, Stage::Keys, steps, i);
+            let (from, to) = (self.layout.path(&name), self.scratch.path(&name));
+            std::fs::copy(&from, &to).map_err(|error| FolderError::Io { path: to, error })?;
+        }
+        let keys = folder::final_keys(&self.scratch, transcript, self.progress)?;
+        for ((key, named), circuit) in keys.iter().zip(&finished.circuits).zip(&d.circuits) {
+            let proving = tacit_circuits::keys::key_hash(&key.proving);
+            let verifying = tacit_circuits::keys::key_hash(&key.verifying);
+            if (proving, verifying) != (named.proving_key, named.verifying_key) {
+                let name = format!("the keys of {}", circuit.name);
+                return Err(PartError::OtherFile(name).into());
+            }
+            self.held(format!(
+                "{}: proving key {proving}, verifying key {verifying}",
+                circuit.name
+            ));
+        }
+        Ok(Some(keys))
+    }
+}
