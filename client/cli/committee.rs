@@ -5,20 +5,23 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use tacit_ceremony::development::DevelopmentKeys;
+use tacit_circuits::keys::key_hash;
+use tacit_circuits::{ProvingKey, VerifyingKey};
 use tacit_files as files;
 use tacit_node::home::Home;
 use tacit_protocol::codec::{Decode as _, Encode as _};
 use tacit_protocol::founding::{
-    Card, DEVELOPMENT_KEYS_WARNING, Founding, FoundingError, FoundingFile, MAX_OPEN_STATEMENTS,
-    MAX_OPERATOR_NAME, Operator, PROTOCOL_VERSION, SignedCard, Timing,
+    Card, CircuitKeys, DEVELOPMENT_KEYS_WARNING, Founding, FoundingError, FoundingFile,
+    MAX_OPEN_STATEMENTS, MAX_OPERATOR_NAME, Operator, PROTOCOL_VERSION, SignedCard, Timing,
 };
 use tacit_protocol::keys::PublicKey;
+use tacit_protocol::lean_imt::MAX_DEPTH;
 
 use crate::clock::now_ms;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Output, printable_line};
-use crate::{input, parse};
+use crate::{ceremony, input, parse};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -61,7 +64,11 @@ pub struct FoundArgs {
     /// An operator's card; one for each
     #[arg(long = "card", value_name = "FILE", required = true)]
     cards: Vec<PathBuf>,
-    /// Make the proving keys here and now. Whoever makes them can forge signatures: for development only
+    /// Take the proving keys of a finished ceremony: its folder, which is verified first
+    #[arg(long, value_name = "DIR")]
+    ceremony: Option<PathBuf>,
+    /// Make the proving keys here and now, or take those of a rehearsal. Whoever makes them can forge
+    /// signatures: for development only
     #[arg(long)]
     development_keys: bool,
     /// The proving and verifying keys go into this folder; every node needs them
@@ -167,12 +174,12 @@ fn card(args: CardArgs, cx: &Context) -> Result<(), Failure> {
 }
 
 fn found(args: FoundArgs, cx: &Context) -> Result<(), Failure> {
-    if !args.development_keys {
+    if args.ceremony.is_none() && !args.development_keys {
         return Err(Failure::usage(
             "no-ceremony",
-            "this version can't take keys from a ceremony yet",
+            "there are no keys: a committee takes them from a ceremony",
             format!(
-                "Add --development-keys to make them here, for trying out. Mind: {DEVELOPMENT_KEYS_WARNING}."
+                "Give the folder of a finished one with --ceremony DIR (see tacit ceremony). Or add --development-keys to make them here, for trying out. Mind: {DEVELOPMENT_KEYS_WARNING}."
             ),
         ));
     }
@@ -242,10 +249,16 @@ fn found(args: FoundArgs, cx: &Context) -> Result<(), Failure> {
         }
         Ok(()) => {}
     }
-    let spinner = cx.out.spinner("making development keys");
-    let keys = DevelopmentKeys::generate()
-        .map_err(|e| Failure::usage("keys", e, "Free some memory and try again."))?;
-    spinner.finish_and_clear();
+    let keys = match &args.ceremony {
+        Some(folder) => ceremony_keys(folder, args.development_keys, cx)?,
+        None => {
+            let spinner = cx.out.spinner("making development keys");
+            let keys = DevelopmentKeys::generate()
+                .map_err(|e| Failure::usage("keys", e, "Free some memory and try again."))?;
+            spinner.finish_and_clear();
+            keys
+        }
+    };
     keys.write(&args.keys)
         .map_err(|e| Failure::usage("file", e, "Check the path and its permissions."))?;
     founding.circuits.push(keys.circuit.clone());
@@ -262,8 +275,78 @@ fn found(args: FoundArgs, cx: &Context) -> Result<(), Failure> {
         ));
         out.line("Now every operator signs it: `tacit committee sign FILE`, one after the other.");
     });
-    cx.out.note(format!("warning: {DEVELOPMENT_KEYS_WARNING}"));
+    if view.development_keys {
+        cx.out.note(format!("warning: {DEVELOPMENT_KEYS_WARNING}"));
+    }
     Ok(())
+}
+
+/// The sealing circuit's keys from a finished ceremony, verified as a doubter would. A rehearsal's count
+/// as development keys: everybody in it may have been one person, and its beacons were known.
+fn ceremony_keys(
+    folder: &Path,
+    development: bool,
+    cx: &Context,
+) -> Result<DevelopmentKeys, Failure> {
+    let verified = ceremony::verify_folder(folder, cx).map_err(|e| Failure::from(e.error))?;
+    let descriptor = verified.transcript.descriptor();
+    let Some(keys) = &verified.keys else {
+        return Err(Failure::not_yet(
+            "unfinished",
+            "the ceremony is not finished",
+            "Wait for its end, or ask its coordinator for the whole folder.",
+        ));
+    };
+    if descriptor.rehearsal && !development {
+        return Err(Failure::usage(
+            "rehearsal",
+            "the ceremony was a rehearsal: its keys count as development keys",
+            format!(
+                "Take a real one's, or add --development-keys. Mind: {DEVELOPMENT_KEYS_WARNING}."
+            ),
+        ));
+    }
+    if !descriptor.rehearsal && development {
+        return Err(Failure::usage(
+            "not-development",
+            "the ceremony's keys are no development keys",
+            "Leave out --development-keys.",
+        ));
+    }
+    let wrong = |e: &dyn std::fmt::Display| {
+        Failure::check(
+            "keys",
+            format!("the ceremony's keys can't be used: {e}"),
+            "Take another ceremony's.",
+        )
+    };
+    let sealing = tacit_ceremony::circuits::sealing()
+        .map_err(|e| wrong(&e))?
+        .hash();
+    let of_sealing = descriptor
+        .circuits
+        .iter()
+        .zip(keys)
+        .find(|(c, _)| c.hash == sealing);
+    let Some((_, bytes)) = of_sealing else {
+        return Err(wrong(
+            &"none of its circuits is this version's sealing circuit",
+        ));
+    };
+    let circuit = CircuitKeys {
+        circuit: tacit_circuits::CIRCUIT_ID,
+        verifying_key: key_hash(&bytes.verifying),
+        proving_key: key_hash(&bytes.proving),
+        transcript: verified.transcript_hash(),
+    };
+    VerifyingKey::load(&bytes.verifying, &circuit.verifying_key).map_err(|e| wrong(&e))?;
+    let proving = ProvingKey::<MAX_DEPTH>::load(&bytes.proving, &circuit.proving_key);
+    proving.map_err(|e| wrong(&e))?;
+    Ok(DevelopmentKeys {
+        circuit,
+        proving: bytes.proving.clone(),
+        verifying: bytes.verifying.clone(),
+    })
 }
 
 fn sign(path: &Path, cx: &Context) -> Result<(), Failure> {
@@ -347,6 +430,8 @@ struct FoundingView {
     opens_with: usize,
     erased_with: usize,
     development_keys: bool,
+    /// Hashes of the ceremonies' transcripts that made the keys.
+    transcripts: Vec<String>,
     circuit: Option<String>,
     timing: TimingView,
     max_open_statements: u32,
@@ -378,6 +463,7 @@ impl FoundingView {
             opens_with: f.quorum(),
             erased_with: f.erasure_quorum(),
             development_keys: f.development_keys(),
+            transcripts: f.transcripts().map(ToString::to_string).collect(),
             circuit: f.circuits.first().map(|c| c.circuit.to_string()),
             timing: TimingView {
                 heartbeat_ms: f.timing.heartbeat_ms,
@@ -412,6 +498,9 @@ impl FoundingView {
             "Committee    {} nodes; up to {} may be down or lying; {} together open a list",
             self.nodes, self.may_be_faulty, self.opens_with
         ));
+        for transcript in &self.transcripts {
+            out.line(format!("Keys         from the ceremony {transcript}"));
+        }
         let (seconds, t) = (|ms: u32| f64::from(ms) / 1000.0, &self.timing);
         out.line(format!(
             "Timing       a block every {} s when idle; clocks may be {} s ahead; {} s for a leader, {} s for a view, {} s and {} blocks for a phase of key generation",

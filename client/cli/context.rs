@@ -32,6 +32,8 @@ const NODES_FILE: &str = "nodes.json";
 const IDENTITY_FILE: &str = "identity.tacit";
 /// The key that signs groups and statements.
 const CREATOR_KEY_FILE: &str = "creator.key";
+/// The key that signs contributions to ceremonies.
+const CEREMONY_KEY_FILE: &str = "ceremony.key";
 /// Longest of these files, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 /// Longest passphrase or code, in bytes.
@@ -385,7 +387,16 @@ impl Context {
 
     /// The key that signs groups and statements, made if there is none.
     pub fn creator_key(&self) -> Result<SigningKey, Failure> {
-        let path = self.in_home(CREATOR_KEY_FILE)?;
+        self.own_key(CREATOR_KEY_FILE)
+    }
+
+    /// The person's key for ceremonies; made if it doesn't exist.
+    pub fn ceremony_key(&self) -> Result<SigningKey, Failure> {
+        self.own_key(CEREMONY_KEY_FILE)
+    }
+
+    fn own_key(&self, name: &str) -> Result<SigningKey, Failure> {
+        let path = self.in_home(name)?;
         if let Some(bytes) = read(&path)? {
             return read_creator_key(&path, Zeroizing::new(bytes));
         }

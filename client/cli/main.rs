@@ -7,6 +7,7 @@
 
 mod briefing;
 mod bundle;
+mod ceremony;
 mod clock;
 mod committee;
 mod context;
@@ -52,6 +53,9 @@ enum Family {
     /// Operators: found a committee together
     #[command(subcommand)]
     Committee(committee::Command),
+    /// Proving keys made together by strangers, so that nobody can forge
+    #[command(subcommand)]
+    Ceremony(ceremony::Command),
     /// Operators: make and run a node
     #[command(subcommand)]
     Node(node::Command),
@@ -82,6 +86,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.family {
         Family::Demo(args) => demo::run(&args, &cx),
         Family::Committee(command) => committee::run(command, &cx),
+        Family::Ceremony(command) => ceremony::run(command, &cx),
         Family::Node(command) => node::run(command, &cx),
         Family::Verify(args) => verify::run(&args, &cx),
         Family::Identity(command) => identity::run(command, &cx),

@@ -110,6 +110,9 @@ pub fn run(home: &Home, options: &RunOptions) -> Result<(), RunError> {
     if founding.development_keys() {
         warn!("{DEVELOPMENT_KEYS_WARNING}");
     }
+    for transcript in founding.transcripts() {
+        info!(%transcript, "the keys are a ceremony's");
+    }
     let vault = Arc::new(Vault::open(
         home.erasable(),
         Arc::new(HostDisk),

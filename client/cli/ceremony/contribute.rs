@@ -1,0 +1,500 @@
+//! One command for a contributor: fetch, check, add randomness, upload, and keep the attestation.
+//!
+//! The secrets live in this process and nowhere else. What is kept on the disk between two runs is the
+//! finished contribution alone, which is public: after a broken connection it is uploaded again.
+
+use std::fs;
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use tacit_ceremony::contributor::{self, Entropy};
+use tacit_ceremony::coordinator::turn_message;
+use tacit_ceremony::coordinator::wire::{StandingView, TicketView, TurnRequest};
+use tacit_ceremony::folder;
+use tacit_ceremony::folder::layout::{self, Layout};
+use tacit_ceremony::transcript::{
+    Attestation, CeremonyId, Powers, Signed, Stage, Transcript, valid_label,
+};
+use tacit_files as files;
+use tacit_protocol::codec::{Decode as _, Encode as _};
+use tacit_protocol::hash::domain;
+use tacit_protocol::keys::SigningKey;
+use zeroize::Zeroizing;
+
+use super::Bar;
+use super::fetch::{Remote, make_parent};
+use super::offline;
+use super::verify::ceremony_id;
+use crate::clock::now_ms;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::input;
+
+/// How often a contributor asks whether it's their turn.
+const ASK: Duration = Duration::from_secs(1);
+/// How often they give a sign of life while they compute.
+const SIGN: Duration = Duration::from_secs(20);
+/// Bytes of typed or read randomness at most.
+const MAX_ENTROPY: u64 = 1 << 20;
+/// Longest signed entry, in bytes.
+const MAX_ENTRY: u64 = 1 << 20;
+
+#[derive(Debug, Args)]
+pub struct ContributeArgs {
+    /// The coordinator's address
+    #[arg(value_name = "URL", required_unless_present = "from")]
+    url: Option<String>,
+    /// How you want to be called in the transcript, for ever [default: by your key alone]
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+    /// Mix this file into the randomness, beside the system's ("-": stdin)
+    #[arg(long, value_name = "FILE")]
+    entropy_file: Option<PathBuf>,
+    /// The ceremony's id, as it was published before it began
+    #[arg(long, value_name = "HEX", value_parser = ceremony_id)]
+    ceremony: Option<CeremonyId>,
+    /// The attestation goes here [default: NAME-phaseN-NUMBER.json in this folder]
+    #[arg(long, value_name = "FILE")]
+    attestation: Option<PathBuf>,
+    /// Make the contribution elsewhere: what it starts from is put into this folder, and what you put
+    /// beside it is uploaded. For an offline machine, or another program
+    #[arg(long, value_name = "DIR", conflicts_with = "entropy_file")]
+    by_hand: Option<PathBuf>,
+    #[command(flatten)]
+    offline: offline::OfflineArgs,
+}
+
+#[derive(Serialize)]
+struct View {
+    ceremony: String,
+    phase: u8,
+    number: u32,
+    contributor: String,
+    hashes: Vec<String>,
+    transcript: String,
+    attestation: PathBuf,
+}
+
+pub fn run(args: &ContributeArgs, cx: &Context) -> Result<(), Failure> {
+    if let Some(label) = args.label.as_ref().filter(|label| !valid_label(label)) {
+        return Err(Failure::usage(
+            "label",
+            format!("{label:?} can't be a label"),
+            "Give 1 to 64 bytes without control characters or spaces at the ends.",
+        ));
+    }
+    let added = || entropy(args.entropy_file.as_deref(), cx);
+    let Some(url) = &args.url else {
+        return offline::run(&args.offline, args.label.as_deref(), added, cx);
+    };
+    let remote = Remote::new(cx, url)?;
+    let key = cx.ceremony_key()?;
+    let mut work = Work {
+        remote: &remote,
+        cx,
+        key: &key,
+        layout: Layout::new(&cx.in_home("ceremonies")?.join("new")),
+    };
+    let transcript = work.start(args.ceremony)?;
+    if transcript.has_contributed(&key.public()) {
+        return Err(Failure::usage(
+            "contributed",
+            "you have contributed to this phase already",
+            "Once is enough. Keep your attestation.",
+        ));
+    }
+    // Before the turn begins: what takes long, and what a person types.
+    work.prepare(&transcript)?;
+    let entropy = match &args.by_hand {
+        Some(_) => None,
+        None => Some(added()?),
+    };
+    let ticket = work.join(&transcript)?;
+    let result = work.take_turn(&ticket, args, entropy);
+    if result.is_err() {
+        // Others needn't wait for somebody who has gone. If this fails, the clock does it.
+        let path = format!("/v1/turns/{ticket}/leave");
+        let _ = remote.try_send(&path, "application/json", b"{}");
+    }
+    let attestation = result?;
+    tell(&attestation, args, cx)
+}
+
+fn tell(attestation: &Attestation, args: &ContributeArgs, cx: &Context) -> Result<(), Failure> {
+    let Some(c) = attestation.contribution() else {
+        return Ok(());
+    };
+    let phase = match c.stage {
+        Stage::Powers => 1,
+        Stage::Keys => 2,
+    };
+    let path = args.attestation.clone().unwrap_or_else(|| {
+        let id = attestation.ceremony().to_string();
+        let short = id.get(..8).unwrap_or_default();
+        PathBuf::from(format!("ceremony-{short}-phase{phase}-{}.json", c.number))
+    });
+    files::replace(&path, attestation.to_json().as_bytes())
+        .map_err(|e| Failure::file("write", &path, &e))?;
+    let view = View {
+        ceremony: attestation.ceremony().to_string(),
+        phase,
+        number: c.number,
+        contributor: c.contributor.to_string(),
+        hashes: c
+            .parts
+            .iter()
+            .map(|p| hex::encode(p.contribution))
+            .collect(),
+        transcript: attestation.after().to_string(),
+        attestation: path,
+    };
+    cx.out.result(&view, |out| {
+        out.line("Accepted. Your attestation, to publish where others see it:");
+        out.line("");
+        for line in attestation.to_text().lines() {
+            out.line(format!("    {line}"));
+        }
+        out.line("");
+        out.line(format!(
+            "It is saved in {}. When the ceremony is finished, check that you are in it:",
+            view.attestation.display()
+        ));
+        out.line(format!(
+            "    tacit ceremony verify {} --attestation {}",
+            args.url.as_deref().unwrap_or("DIR"),
+            view.attestation.display()
+        ));
+    });
+    Ok(())
+}
+
+/// What a person adds to the system's randomness.
+fn entropy(file: Option<&Path>, cx: &Context) -> Result<Entropy, Failure> {
+    let mut added = Zeroizing::new(Vec::new());
+    if let Some(path) = file {
+        added = input::file_or_stdin(path, MAX_ENTROPY)?;
+    } else if io::stdin().is_terminal() && !cx.globals.yes {
+        let _ = write!(
+            io::stderr().lock(),
+            "Type some random text and press Enter. It is mixed with the system's randomness: "
+        );
+        let mut line = Zeroizing::new(String::new());
+        let read = io::stdin().lock().take(MAX_ENTROPY).read_line(&mut line);
+        read.map_err(|e| Failure::usage("input", format!("can't read: {e}"), "Try again."))?;
+        added.extend_from_slice(line.as_bytes());
+    }
+    Entropy::gather(&added).map_err(|e| {
+        Failure::usage(
+            "randomness",
+            format!("the operating system gives no randomness: {e}"),
+            "Try again.",
+        )
+    })
+}
+
+struct Work<'a> {
+    remote: &'a Remote<'a>,
+    cx: &'a Context,
+    key: &'a SigningKey,
+    layout: Layout,
+}
+
+impl Work<'_> {
+    /// The transcript, in a folder of the ceremony's own.
+    fn start(&mut self, wanted: Option<CeremonyId>) -> Result<Transcript, Failure> {
+        let first = self.remote.transcript(&self.layout)?;
+        let id = *first.id();
+        if wanted.is_some_and(|wanted| wanted != id) {
+            return Err(Failure::check(
+                "other-ceremony",
+                format!("this is the ceremony {id}, not the one that you named"),
+                "Check the address and the id.",
+            ));
+        }
+        let root = self.cx.in_home("ceremonies")?.join(id.to_string());
+        self.layout = Layout::new(&root);
+        self.cx
+            .out
+            .note(format!("Ceremony \"{}\", {id}", first.descriptor().name));
+        if first.descriptor().rehearsal {
+            self.cx
+                .out
+                .note("It is a rehearsal: its keys count as development keys.");
+        }
+        self.remote.transcript(&self.layout)
+    }
+
+    /// Phase 2: the powers and circuits, checked, and initial keys of one's own.
+    fn prepare(&self, transcript: &Transcript) -> Result<(), Failure> {
+        let d = transcript.descriptor();
+        if transcript.stage() != Some(Stage::Keys) {
+            return Ok(());
+        }
+        for i in 0..d.circuits.len() {
+            self.remote.file(&self.layout, &layout::circuit(d, i))?;
+        }
+        self.remote.file(&self.layout, &layout::prepared())?;
+        let bar = &mut Bar::new(self.cx.out);
+        let powers = folder::prepared(&self.layout, transcript, bar)?;
+        for i in 0..d.circuits.len() {
+            make_parent(&self.layout.path(&layout::step(d, Stage::Keys, 0, i)))?;
+        }
+        Ok(folder::make_initial(&self.layout, d, &powers, bar)?)
+    }
+
+    fn join(&self, transcript: &Transcript) -> Result<String, Failure> {
+        let at = now_ms() / 1000;
+        let message = turn_message(transcript.id(), at);
+        let signature = self.key.sign(domain::SIGN_CEREMONY_TURN, &message);
+        let request = TurnRequest {
+            key: self.key.public().to_string(),
+            at,
+            signature: hex::encode(signature.0),
+        };
+        let view: TicketView = self.remote.post("/v1/turns", &request)?;
+        Ok(view.ticket)
+    }
+
+    fn standing(&self, ticket: &str) -> Result<StandingView, Failure> {
+        self.remote.get(&format!("/v1/turns/{ticket}"))
+    }
+
+    /// Waits for the turn.
+    fn wait(&self, ticket: &str) -> Result<StandingView, Failure> {
+        let spinner = self.cx.out.spinner("waiting for your turn");
+        loop {
+            let standing = self.standing(ticket)?;
+            match standing.state.as_str() {
+                "turn" => {
+                    spinner.finish_and_clear();
+                    return Ok(standing);
+                }
+                "waiting" => spinner.set_message(format!(
+                    "waiting for your turn: {} before you, about {} s",
+                    standing.before, standing.estimate
+                )),
+                _ => {
+                    return Err(Failure::not_yet(
+                        "lost-place",
+                        "you are no longer in the queue",
+                        "Run the same command again.",
+                    ));
+                }
+            }
+            std::thread::sleep(ASK);
+        }
+    }
+
+    fn take_turn(
+        &self,
+        ticket: &str,
+        args: &ContributeArgs,
+        entropy: Option<Entropy>,
+    ) -> Result<Attestation, Failure> {
+        let standing = self.wait(ticket)?;
+        let transcript = self.remote.transcript(&self.layout)?;
+        if transcript.head().to_string() != standing.head {
+            return Err(Failure::check(
+                "bad-answer",
+                "the coordinator's transcript is not the one that it says",
+                "Tell the other contributors, and keep the transcript in --home.",
+            ));
+        }
+        let d = transcript.descriptor();
+        let ended = || Failure::not_yet("closed", "the last phase has ended", "");
+        let stage = transcript.stage().ok_or_else(ended)?;
+        let own = self
+            .layout
+            .root()
+            .join("own")
+            .join(transcript.head().to_string());
+        fs::create_dir_all(&own).map_err(|e| Failure::folder(&own, &e))?;
+        let made: Vec<PathBuf> = (0..d.files_of(stage))
+            .map(|i| {
+                let name = layout::step(d, stage, transcript.count() + 1, i);
+                own.join(name.rsplit('/').next().unwrap_or_default())
+            })
+            .collect();
+        let entry = own.join("entry.bin");
+        let (signed, attestation) = match self.earlier(&transcript, &entry)? {
+            Some(again) => again,
+            None => {
+                let done = AtomicBool::new(false);
+                std::thread::scope(|scope| {
+                    scope.spawn(|| self.stay(ticket, &done));
+                    let fresh = self.make(&transcript, &made, args, entropy);
+                    done.store(true, Ordering::SeqCst);
+                    fresh
+                })
+                .and_then(|(signed, attestation)| {
+                    files::replace(&entry, &signed.to_bytes())
+                        .map_err(|e| Failure::file("write", &entry, &e))?;
+                    Ok((signed, attestation))
+                })?
+            }
+        };
+        let received = self.standing(ticket)?.received;
+        for (i, path) in made.iter().enumerate() {
+            let at = received.get(i).copied().unwrap_or(0);
+            let to = format!("/v1/turns/{ticket}/files/{i}");
+            self.remote.upload(&to, path, at)?;
+        }
+        let to = format!("/v1/turns/{ticket}/entry");
+        self.remote
+            .send(&to, "application/octet-stream", &signed.to_bytes())?;
+        self.outcome(ticket)?;
+        // What is in the transcript nobody uploads again.
+        let _ = fs::remove_dir_all(&own);
+        Ok(attestation)
+    }
+
+    /// A contribution from an interrupted run, if it still goes on from the transcript's end.
+    fn earlier(
+        &self,
+        transcript: &Transcript,
+        entry: &Path,
+    ) -> Result<Option<(Signed, Attestation)>, Failure> {
+        let bytes = files::read(entry, MAX_ENTRY).map_err(|e| Failure::file("read", entry, &e))?;
+        let signed = bytes.and_then(|b| Signed::from_bytes(&b).ok());
+        let Some(signed) = signed else {
+            return Ok(None);
+        };
+        let mut with = transcript.clone();
+        if with.push(signed.clone()).is_err() {
+            return Ok(None);
+        }
+        let attestation = Attestation::new(transcript, transcript.head(), signed.clone());
+        Ok(Some((signed, attestation)))
+    }
+
+    /// Fetches what came before, checks it, and adds randomness.
+    fn make(
+        &self,
+        transcript: &Transcript,
+        made: &[PathBuf],
+        args: &ContributeArgs,
+        entropy: Option<Entropy>,
+    ) -> Result<(Signed, Attestation), Failure> {
+        let d = transcript.descriptor();
+        let bar = &mut Bar::new(self.cx.out);
+        let ended = || Failure::not_yet("closed", "the last phase has ended", "");
+        let stage = transcript.stage().ok_or_else(ended)?;
+        let (number, count) = (transcript.count(), d.files_of(stage));
+        if number > 0 || stage == Stage::Powers {
+            for i in 0..count {
+                self.remote
+                    .file(&self.layout, &layout::step(d, stage, number, i))?;
+            }
+        }
+        if stage == Stage::Keys && matches!(d.powers, Powers::Fresh { .. }) && number == 0 {
+            self.cx
+                .out
+                .note("You are the first: the initial keys were made here.");
+        }
+        let base = folder::base(&self.layout, transcript, bar)?;
+        match (entropy, &args.by_hand) {
+            (Some(entropy), _) => {
+                contributor::contribute(&base, entropy, args.label.as_deref(), made, bar)?;
+            }
+            (None, Some(folder)) => self.by_hand(transcript, stage, folder, made)?,
+            (None, None) => {}
+        }
+        let (key, label) = (self.key, args.label.clone());
+        let at = now_ms() / 1000;
+        Ok(contributor::sign(
+            &self.layout,
+            transcript,
+            made,
+            key,
+            label,
+            at,
+            bar,
+        )?)
+    }
+
+    /// Puts what the contribution starts from into a folder, and waits for what is to be uploaded.
+    fn by_hand(
+        &self,
+        transcript: &Transcript,
+        stage: Stage,
+        folder: &Path,
+        made: &[PathBuf],
+    ) -> Result<(), Failure> {
+        let d = transcript.descriptor();
+        fs::create_dir_all(folder).map_err(|e| Failure::folder(folder, &e))?;
+        for (i, to) in made.iter().enumerate() {
+            let from = self
+                .layout
+                .path(&layout::step(d, stage, transcript.count(), i));
+            let base = folder.join(from.file_name().unwrap_or_default());
+            fs::copy(&from, &base).map_err(|e| Failure::file("write", &base, &e))?;
+            let wanted = folder.join(to.file_name().unwrap_or_default());
+            self.cx.out.note(format!(
+                "Contribute to {}, and put the result into {}",
+                base.display(),
+                wanted.display()
+            ));
+            // Whole files only: whoever makes one writes it beside and renames it, or its size settles.
+            let mut size = None;
+            loop {
+                let now = fs::metadata(&wanted).ok().map(|m| m.len());
+                if now.is_some_and(|n| n > 0) && now == size {
+                    break;
+                }
+                size = now;
+                std::thread::sleep(ASK);
+            }
+            fs::copy(&wanted, to).map_err(|e| Failure::file("read", &wanted, &e))?;
+        }
+        Ok(())
+    }
+
+    /// Signs of life, while the machine computes.
+    fn stay(&self, ticket: &str, done: &AtomicBool) {
+        let mut last = std::time::Instant::now();
+        while !done.load(Ordering::SeqCst) {
+            if last.elapsed() >= SIGN {
+                // A call that fails is repeated soon enough.
+                let _ = self.standing(ticket);
+                last = std::time::Instant::now();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until the coordinator has checked it.
+    fn outcome(&self, ticket: &str) -> Result<(), Failure> {
+        let spinner = self.cx.out.spinner("the coordinator checks it");
+        loop {
+            let standing = self.standing(ticket)?;
+            match standing.state.as_str() {
+                "accepted" => {
+                    spinner.finish_and_clear();
+                    return Ok(());
+                }
+                "checking" => std::thread::sleep(Duration::from_millis(200)),
+                "refused" => {
+                    return Err(Failure::check(
+                        "refused",
+                        format!(
+                            "the coordinator refused it: {}",
+                            standing.reason.unwrap_or_default()
+                        ),
+                        "Run the same command again. If it is refused again, tell the coordinator.",
+                    ));
+                }
+                _ => {
+                    return Err(Failure::not_yet(
+                        "lost-place",
+                        "the turn ended before the contribution was accepted",
+                        "Run the same command again.",
+                    ));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Fixing a ceremony's rules.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use tacit_ceremony::circuits;
+use tacit_ceremony::coordinator::wire::describe_beacon;
+use tacit_ceremony::files::ptau::Ptau;
+use tacit_ceremony::files::r1cs::R1cs;
+use tacit_ceremony::folder::{Folder, FolderError, Start};
+use tacit_ceremony::parts::file_hash;
+use tacit_ceremony::phase2::needed_power;
+use tacit_ceremony::transcript::{
+    BeaconRule, Circuit, Closing, Descriptor, Powers, QUICKNET, Source, Stage,
+};
+use tacit_protocol::keys::{PublicKey, SigningKey};
+
+use super::Bar;
+use crate::clock::{local, now_ms, parse_deadline};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::{input, parse};
+
+/// Seconds from a closing to the default beacon: an hour, and some more for clocks that go wrong.
+const MARGIN: u64 = 3_660;
+/// The name of the product's own circuit.
+pub const SEALING: &str = "sealing";
+
+#[derive(Debug, Args)]
+pub struct NewArgs {
+    /// The ceremony's folder; it must not hold one yet
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// What people call it: letters a-z, digits and hyphens
+    #[arg(long)]
+    name: String,
+    /// A circuit beside or instead of the sealing circuit: its name and its .r1cs file
+    #[arg(long = "circuit", value_name = "NAME=FILE", value_parser = circuit)]
+    circuits: Vec<(String, PathBuf)>,
+    /// Leave the sealing circuit out
+    #[arg(long, requires = "circuits")]
+    without_sealing: bool,
+    /// Make powers for circuits of up to 2^POWER rows [default: what the circuits need]
+    #[arg(long, value_name = "POWER", value_parser = parse::number::<u32>, conflicts_with = "powers")]
+    power: Option<u32>,
+    /// Start from the powers in this file (.ptau, prepared), and leave phase 1 out
+    #[arg(long, value_name = "FILE")]
+    powers: Option<PathBuf>,
+    /// Public key of somebody who may contribute; repeat it. Without any, everybody may
+    #[arg(long = "contributor", value_name = "KEY", value_parser = parse::key)]
+    contributors: Vec<PublicKey>,
+    /// Seconds that a contributor has for a turn
+    #[arg(long, value_name = "SECONDS", value_parser = parse::number::<u32>, default_value = "3600")]
+    turn: u32,
+    /// Missed turns after which a contributor is not let in again
+    #[arg(long, value_name = "NUMBER", value_parser = parse::number::<u8>, default_value = "3")]
+    strikes: u8,
+    /// When phase 1 closes: a time, or from now on like +2h
+    #[arg(long, value_name = "TIME", required_unless_present = "powers")]
+    phase1_closes: Option<String>,
+    /// When phase 2 closes
+    #[arg(long, value_name = "TIME")]
+    phase2_closes: String,
+    /// The value that ends phase 1: drand:ROUND, or bitcoin:HEIGHT@TIME with the time from which on the
+    /// block is expected [default: the first drand round an hour after the closing]
+    #[arg(long, value_name = "VALUE")]
+    beacon1: Option<String>,
+    /// The value that ends phase 2
+    #[arg(long, value_name = "VALUE")]
+    beacon2: Option<String>,
+    /// A beacon is hashed 2^EXPONENT times
+    #[arg(long, value_name = "EXPONENT", value_parser = parse::number::<u8>, default_value = "10")]
+    exponent: u8,
+    /// A rehearsal: no waiting for beacons, and its keys count as development keys
+    #[arg(long)]
+    rehearsal: bool,
+}
+
+fn circuit(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, file) = text
+        .split_once('=')
+        .ok_or("write it like NAME=FILE, such as square=square.r1cs")?;
+    Ok((name.to_owned(), PathBuf::from(file)))
+}
+
+#[derive(Serialize)]
+struct NewView {
+    name: String,
+    ceremony: String,
+    rehearsal: bool,
+    power: u32,
+    circuits: Vec<String>,
+    coordinator: String,
+    phases: Vec<PhaseView>,
+    folder: PathBuf,
+}
+
+#[derive(Serialize)]
+struct PhaseView {
+    phase: u8,
+    closes: u64,
+    beacon: String,
+}
+
+pub fn run(args: NewArgs, cx: &Context) -> Result<(), Failure> {
+    let now = now_ms() / 1000;
+    let mut named = Vec::new();
+    if !args.without_sealing {
+        let sealing = circuits::sealing()
+            .map_err(|e| Failure::check("circuit", e, "Get another copy of this program."))?;
+        named.push((SEALING.to_owned(), sealing));
+    }
+    for (name, path) in &args.circuits {
+        let circuit = R1cs::open(path).map_err(FolderError::from)?;
+        named.push((name.clone(), circuit));
+    }
+    let needed = named
+        .iter()
+        .map(|(_, c)| needed_power(c))
+        .max()
+        .unwrap_or(1);
+    let closing = |time: &str, beacon: Option<&str>| -> Result<Closing, Failure> {
+        let closes = seconds(time)?;
+        let source = match beacon {
+            Some(text) => source(text)?,
+            None if args.rehearsal => Source::Known {
+                value: b"tacit rehearsal".to_vec(),
+            },
+            None => Source::Drand {
+                chain: QUICKNET.hash(),
+                round: QUICKNET.round_from(closes.saturating_add(MARGIN)),
+            },
+        };
+        let exponent = args.exponent;
+        let beacon = BeaconRule { source, exponent };
+        Ok(Closing { closes, beacon })
+    };
+    let powers = match (&args.powers, &args.phase1_closes) {
+        (Some(path), _) => {
+            let ptau = Ptau::open(path).map_err(FolderError::from)?;
+            if !ptau.is_prepared() {
+                return Err(Failure::usage(
+                    "not-prepared",
+                    format!("{} is not prepared for phase 2", path.display()),
+                    "Prepare it first: snarkjs powersoftau prepare phase2 FILE PREPARED",
+                ));
+            }
+            if ptau.is_truncated() {
+                cx.out.note(format!(
+                    "note: these powers were cut from a ceremony of 2^{}: they can be used, but not contributed to",
+                    ptau.ceremony_power()
+                ));
+            }
+            let (hash, _) = file_hash(path).map_err(FolderError::from)?;
+            let power = ptau.power();
+            Powers::Existing { power, hash }
+        }
+        (None, Some(time)) => Powers::Fresh {
+            power: args.power.unwrap_or(needed),
+            closing: closing(time, args.beacon1.as_deref())?,
+        },
+        // clap requires one of the two.
+        (None, None) => return Err(Failure::usage("usage", "no closing time", "See --help.")),
+    };
+    let seed = input::randomness::<32>()?;
+    let key = SigningKey::from_seed(*seed);
+    let mut contributors = args.contributors;
+    contributors.sort();
+    contributors.dedup();
+    let descriptor = Descriptor {
+        name: args.name,
+        rehearsal: args.rehearsal,
+        powers,
+        circuits: named
+            .iter()
+            .map(|(name, circuit)| Circuit {
+                name: name.clone(),
+                hash: circuit.hash(),
+                power: needed_power(circuit),
+            })
+            .collect(),
+        contributors,
+        turn: args.turn,
+        strikes: args.strikes,
+        closing: closing(&args.phase2_closes, args.beacon2.as_deref())?,
+        coordinator: key.public(),
+        nonce: *input::randomness::<16>()?,
+    };
+    descriptor.check().map_err(|e| {
+        Failure::usage(
+            "rules",
+            e,
+            "Change the rules; see tacit ceremony new --help.",
+        )
+    })?;
+    let first = descriptor.closing_of(descriptor.first_stage());
+    if first.is_some_and(|c| c.closes <= now) && !args.rehearsal {
+        return Err(Failure::usage(
+            "rules",
+            "the first phase would be closed already",
+            "Give a later time.",
+        ));
+    }
+    let mut view = NewView {
+        name: descriptor.name.clone(),
+        ceremony: descriptor.id().to_string(),
+        rehearsal: descriptor.rehearsal,
+        power: descriptor.powers.power(),
+        circuits: named.iter().map(|(name, _)| name.clone()).collect(),
+        coordinator: key.public().to_string(),
+        phases: Vec::new(),
+        folder: args.folder.clone(),
+    };
+    for (phase, stage) in [(1, Stage::Powers), (2, Stage::Keys)] {
+        if let Some(closing) = descriptor.closing_of(stage) {
+            view.phases.push(PhaseView {
+                phase,
+                closes: closing.closes,
+                beacon: describe_beacon(closing),
+            });
+        }
+    }
+    let start = Start {
+        descriptor,
+        circuits: named.into_iter().map(|(_, circuit)| circuit).collect(),
+        powers: args.powers,
+    };
+    Folder::create(&args.folder, &start, &key, &mut Bar::new(cx.out))?;
+    cx.out.result(&view, |out| {
+        out.line(format!(
+            "Ceremony \"{}\" is ready in {}.",
+            view.name,
+            view.folder.display()
+        ));
+        out.line(format!("id        {}", view.ceremony));
+        out.line(format!("circuits  {}", view.circuits.join(", ")));
+        out.line(format!("powers    2^{}", view.power));
+        for p in &view.phases {
+            let (phase, closes) = (p.phase, local(p.closes.saturating_mul(1000)));
+            out.line(format!("phase {phase}   closes {closes}"));
+            out.line(format!("          then {}", p.beacon));
+        }
+        if view.rehearsal {
+            out.line("It is a rehearsal: its keys will count as development keys.");
+        }
+        out.line("");
+        out.line("Publish the id and these rules before anybody contributes: nothing of them can be changed.");
+        out.line(format!(
+            "Then take contributions: tacit ceremony serve {}",
+            view.folder.display()
+        ));
+    });
+    Ok(())
+}
+
+fn seconds(time: &str) -> Result<u64, Failure> {
+    let parsed = parse_deadline(time, now_ms());
+    let ms = parsed.map_err(|e| Failure::usage("time", format!("\"{time}\" is no time"), e))?;
+    Ok(ms / 1000)
+}
+
+fn source(text: &str) -> Result<Source, Failure> {
+    let wrong = || {
+        Failure::usage(
+            "beacon",
+            format!("\"{text}\" is no public value"),
+            "Write drand:ROUND, or bitcoin:HEIGHT@TIME such as bitcoin:980000@2026-12-01T12:00Z.",
+        )
+    };
+    if let Some(round) = text.strip_prefix("drand:") {
+        return Ok(Source::Drand {
+            chain: QUICKNET.hash(),
+            round: round.parse().map_err(|_| wrong())?,
+        });
+    }
+    let rest = text.strip_prefix("bitcoin:").ok_or_else(wrong)?;
+    let (height, time) = rest.split_once('@').ok_or_else(wrong)?;
+    Ok(Source::Bitcoin {
+        height: height.parse().map_err(|_| wrong())?,
+        expected: seconds(time)?,
+    })
+}

@@ -1,0 +1,92 @@
+//! The coordinator's service, until it is told to stop.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use tacit_ceremony::coordinator::{Coordinator, limits, router};
+use tacit_ceremony::folder::Folder;
+use tacit_files as files;
+use tacit_node::run::told_to_stop;
+use tacit_serve::Server;
+
+use crate::clock::now_ms;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::parse;
+use crate::service::{self, ServiceArgs, TransportArgs, start_log};
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The ceremony's folder
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Listen here; port 0 takes a free one
+    #[arg(long, value_name = "IP:PORT", value_parser = parse::address, default_value = "127.0.0.1:7800")]
+    listen: SocketAddr,
+    /// Write the real address into this file
+    #[arg(long, value_name = "FILE")]
+    address_file: Option<PathBuf>,
+    #[command(flatten)]
+    transport: TransportArgs,
+    #[command(flatten)]
+    service: ServiceArgs,
+}
+
+#[derive(Serialize)]
+struct ServeView {
+    ceremony: String,
+    address: String,
+    url: String,
+}
+
+pub fn run(args: &ServeArgs, cx: &Context) -> Result<(), Failure> {
+    let folder = Folder::open(&args.folder)?;
+    let ceremony = folder.transcript().id().to_string();
+    let coordinator = Arc::new(Coordinator::new(folder));
+    start_log(&args.service)?;
+    let runtime = service::runtime()?;
+    let listen = args.transport.listen(args.listen);
+    runtime.block_on(async {
+        let server = Server::bind(&listen).await?;
+        let view = ServeView {
+            ceremony,
+            address: server.address().to_string(),
+            url: server.url(),
+        };
+        if let Some(path) = &args.address_file {
+            files::replace(path, format!("{}\n", view.address).as_bytes())
+                .map_err(|e| Failure::file("write", path, &e))?;
+        }
+        cx.out.result(&view, |out| {
+            out.line(format!("Listening on {}", view.url));
+            out.line(format!(
+                "Contributors run: tacit ceremony contribute {}",
+                view.url
+            ));
+        });
+        let ticking = coordinator.clone();
+        let ticks = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                let c = ticking.clone();
+                let ticked = tokio::task::spawn_blocking(move || c.tick(now_ms() / 1000));
+                if let Err(error) = ticked.await {
+                    tracing::error!(%error, "the clock stopped for a moment");
+                }
+            }
+        });
+        let stop = told_to_stop(args.service.exit_with_parent);
+        let app = router(coordinator, limits());
+        server.run(app, limits(), stop).await;
+        ticks.abort();
+        tracing::info!("stopped");
+        Ok::<(), Failure>(())
+    })?;
+    // A contribution that is being checked is accepted or refused before this ends.
+    runtime.shutdown_timeout(Duration::from_secs(60));
+    Ok(())
+}
