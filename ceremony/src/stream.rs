@@ -9,21 +9,28 @@ use ark_bn254::{Fq, Fq2, Fr, G1Affine, G2Affine, G2Projective, g1, g2};
 use ark_ec::short_weierstrass::SWCurveConfig as _;
 use ark_ec::{AffineRepr as _, CurveConfig as _, CurveGroup as _};
 use ark_ff::{BigInt, Field as _, Fp, MontBackend, MontConfig, MontFp, PrimeField};
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng as _, SeedableRng as _};
 use zeroize::Zeroize as _;
 
 use crate::blake2b::Digest64;
 
-/// The stream that a seed gives.
+/// The stream that a seed gives. Wiped when it is dropped: who has the seed has the secrets.
 pub struct Stream(ChaCha20Rng);
+
+const _: fn() = || {
+    fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+    wiped::<ChaCha20Rng>();
+};
 
 impl Stream {
     /// The stream of the first 32 bytes of a digest.
     pub fn from_digest(digest: &Digest64) -> Self {
         let mut seed = [0; 32];
         seed.copy_from_slice(&digest[..32]);
-        Self::from_seed(seed)
+        let stream = Self::from_seed(seed);
+        seed.zeroize();
+        stream
     }
 
     /// The stream of a seed of 32 bytes: eight key words, each big-endian.

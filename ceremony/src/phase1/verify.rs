@@ -10,6 +10,7 @@ use std::fmt;
 use ark_bn254::{G1Affine, G1Projective, G2Affine, G2Projective, g1, g2};
 use ark_ec::short_weierstrass::Affine;
 use ark_ec::{AffineRepr, VariableBaseMSM};
+use rayon::prelude::*;
 use thiserror::Error;
 
 use super::key::{Secret, Secrets, hashed_point};
@@ -408,6 +409,40 @@ impl ValidPowers {
     pub fn ptau(&self) -> &Ptau {
         &self.ptau
     }
+
+    /// Checks that the file's points are those that its last record, or nobody, has made: the first powers,
+    /// and the hash of all of them. This is what makes the last response certain; who has each contribution's
+    /// file makes each response certain by it. [`link`] checks it too.
+    ///
+    /// # Errors
+    /// [`PowersFault::Head`], [`PowersFault::PartialHash`] or [`PowersFault::NextChallenge`]. Of a truncated
+    /// file the hashes can't be checked.
+    pub fn check_last_record(&self) -> Result<(), PowersFault> {
+        let records = self.ptau.records();
+        let Some(last) = records.last() else {
+            return if self.head == Head::fresh() {
+                Ok(())
+            } else {
+                Err(PowersFault::Head)
+            };
+        };
+        if self.head != last.head {
+            return Err(PowersFault::Head);
+        }
+        let Some(next_challenge) = self.next_challenge else {
+            return Ok(());
+        };
+        let number = records.len();
+        check_partial_hash(last, number, 1 << self.ptau.ceremony_power())?;
+        // The last bytes but for beta in G2 that the response's hash took in.
+        if last.partial_hash.get(..32) != Some(&self.last_beta[..]) {
+            return Err(PowersFault::PartialHash(number));
+        }
+        if next_challenge != last.next_challenge {
+            return Err(PowersFault::NextChallenge(number));
+        }
+        Ok(())
+    }
 }
 
 /// Checks all records: that valid powers come, step by step, from a ceremony's beginning.
@@ -419,12 +454,7 @@ pub fn link(
     rule: &Rule,
     weights: &mut Weights,
 ) -> Result<LinkedPowers, PowersError> {
-    let ValidPowers {
-        ptau,
-        head,
-        next_challenge,
-        last_beta,
-    } = valid;
+    let ptau = &valid.ptau;
     let records = ptau.records();
     let beacons = records.iter().map(|r| match &r.parameters.kind {
         Kind::Contribution => None,
@@ -443,7 +473,7 @@ pub fn link(
     let n = 1u64 << ptau.ceremony_power();
     let mut challenge = first_challenge(ptau.ceremony_power());
     let mut before = Head::fresh();
-    let mut equations = Vec::new();
+    let mut links = Vec::new();
     let mut proofs = Vec::new();
     for (record, number) in records.iter().zip(1..) {
         check_points(record, number, weights)?;
@@ -454,7 +484,7 @@ pub fn link(
                 return Err(PowersFault::BeaconKey(number).into());
             }
         }
-        equations.extend(steps(record, number, &before, &challenge));
+        links.push((record, number, before, challenge));
         proofs.push(Proof {
             number,
             response,
@@ -466,20 +496,15 @@ pub fn link(
         challenge = record.next_challenge;
         before = record.head;
     }
+    // Three points of G2 are hashed for each, the slowest part of a long list.
+    let equations: Vec<Named<PowersFault>> = (links.into_par_iter())
+        .flat_map_iter(|(record, number, before, challenge)| {
+            steps(record, number, &before, &challenge)
+        })
+        .collect();
     all_hold(&equations, weights)?;
-    if head != before {
-        return Err(PowersFault::Head.into());
-    }
-    if let (Some(last), Some(next)) = (records.last(), next_challenge) {
-        let number = records.len();
-        // The last bytes but for beta in G2 that the response's hash took in.
-        if last.partial_hash.get(..32) != Some(&last_beta[..]) {
-            return Err(PowersFault::PartialHash(number).into());
-        }
-        if next != last.next_challenge {
-            return Err(PowersFault::NextChallenge(number).into());
-        }
-    }
+    valid.check_last_record()?;
+    let ValidPowers { ptau, .. } = valid;
     let finished = rule.is_of_the_end();
     Ok(LinkedPowers {
         ptau,

@@ -8,6 +8,7 @@
 use ark_bn254::{G1Affine, G1Projective, G2Affine};
 use ark_ec::AffineRepr as _;
 use ark_ff::Zero as _;
+use rayon::prelude::*;
 use thiserror::Error;
 
 use super::BLOCK;
@@ -298,7 +299,7 @@ pub fn link(valid: ValidKey, rule: &Rule, weights: &mut Weights) -> Result<Linke
     }
     let mut before = G1Affine::generator();
     let mut earlier = Transcript::new(key.circuit_hash());
-    let mut equations: Vec<Named<KeyFault>> = Vec::new();
+    let mut steps = Vec::new();
     let mut proofs = Vec::new();
     for (record, number) in records.iter().zip(1..) {
         let points = [record.delta, record.s, record.sx];
@@ -317,12 +318,19 @@ pub fn link(valid: ValidKey, rule: &Rule, weights: &mut Weights) -> Result<Linke
                 return Err(KeyFault::BeaconKey(number).into());
             }
         }
-        let large = (hash_to_g2(&record.transcript), record.spx);
-        equations.push((KeyFault::Proof(number), (record.s, record.sx), large));
-        equations.push((KeyFault::Step(number), (before, record.delta), large));
+        steps.push((before, record.delta));
         proofs.push(proof(record, number));
         before = record.delta;
         earlier.take(record);
+    }
+    let hashed: Vec<G2Affine> = (records.par_iter())
+        .map(|record| hash_to_g2(&record.transcript))
+        .collect();
+    let mut equations: Vec<Named<KeyFault>> = Vec::new();
+    for (((record, number), step), point) in records.iter().zip(1..).zip(steps).zip(hashed) {
+        let large = (point, record.spx);
+        equations.push((KeyFault::Proof(number), (record.s, record.sx), large));
+        equations.push((KeyFault::Step(number), step, large));
     }
     all_hold(&equations, weights)?;
     if key.header().delta_g1 != before {

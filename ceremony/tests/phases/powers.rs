@@ -5,13 +5,14 @@ use ark_ec::{AffineRepr as _, CurveGroup as _};
 use ark_ff::{One as _, Zero as _};
 use tacit_ceremony::beacon::Rule;
 use tacit_ceremony::files::ptau::{Powers, Ptau, Record};
-use tacit_ceremony::phase1::{List, Part, PowersError, PowersFault};
+use tacit_ceremony::phase1::{self, List, Part, PowersError, PowersFault};
 use tacit_ceremony::points::Encoded;
+use tacit_ceremony::progress::Silent;
 
 use crate::rogue::{Lists, RoguePowers};
 use crate::scene::{
     SCENE, contribute_powers, fresh_powers, link_powers, open_powers, powers_end, powers_fault,
-    prepare, prepared, small_order,
+    prepare, prepared, small_order, weights,
 };
 use crate::sections::{Sections, changed, with_point, with_powers_records};
 
@@ -144,6 +145,21 @@ fn each_list_holds_powers_of_one_tau_to_its_last_point() {
                 "place {index}"
             );
         }
+    }
+}
+
+#[test]
+fn a_wrong_point_at_the_seam_of_two_blocks_is_found() {
+    // Files are read in blocks of 2^14 points: of 2^14 powers, tau in G1 has two, with the seam in between.
+    let good = fresh_powers(14);
+    for index in [16_383, 16_384, 32_766] {
+        let two = (G1Affine::generator() * Fr::from(2u64)).into_affine();
+        let bad = with_point(&good, 2, index, two);
+        assert_eq!(
+            refused(&bad),
+            PowersFault::NotPowers(List(Powers::TauG1)),
+            "place {index}"
+        );
     }
 }
 
@@ -345,6 +361,27 @@ fn the_last_response_and_the_next_challenge_are_hashes_of_the_files_points() {
     let bad = with_powers_records(good, |r| r[0].next_challenge[0] ^= 1);
     let part = Part::Tau;
     assert_eq!(refused(&bad), PowersFault::Proof { number: 2, part });
+}
+
+#[test]
+fn the_last_record_of_valid_powers_is_checked_without_those_before() {
+    // A doubter has every contribution's file: each file makes its own response certain.
+    let check = |bytes: &[u8]| {
+        let valid = phase1::validate(open_powers(bytes).unwrap(), &mut weights(), &mut Silent);
+        valid.unwrap().check_last_record()
+    };
+    for good in &SCENE.powers {
+        assert_eq!(check(good), Ok(()));
+    }
+    let good = &SCENE.powers[1];
+    let state = with_powers_records(good, |r| r[0].partial_hash[130] ^= 1);
+    assert_eq!(check(&state), Err(PowersFault::NextChallenge(1)));
+    let overflow = with_powers_records(good, |r| {
+        r[0].partial_hash[192..200].copy_from_slice(&(!127u64).to_le_bytes());
+    });
+    assert_eq!(check(&overflow), Err(PowersFault::PartialHash(1)));
+    let none = with_powers_records(good, |r| r.clear());
+    assert_eq!(check(&none), Err(PowersFault::Head));
 }
 
 #[test]
