@@ -6,13 +6,13 @@
 use std::path::Path;
 
 use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
-use ark_ec::{AffineRepr, VariableBaseMSM};
+use ark_ec::{AffineRepr, CurveGroup as _, VariableBaseMSM};
 use ark_ff::Zero as _;
 use ark_poly::{EvaluationDomain as _, Radix2EvaluationDomain};
 
 use super::verify::{Checked, LinkedPowers, List, PowersError, PowersFault};
 use super::{BLOCK, lists};
-use crate::checks::{Weights, combine, scalar, wide};
+use crate::checks::{Ratios, Weights, combine, scalar, wide};
 use crate::files::container::{FileError, SectionWriter};
 use crate::files::ptau::{self, Powers, Ptau};
 use crate::lagrange::transform;
@@ -127,10 +127,16 @@ pub fn verify(
     progress.start("checking the prepared forms", steps.sum());
     for list in LISTS {
         for block in blocks(list, power) {
+            let missing = scalar(weights.weight());
             let right = if list.in_g2() {
-                is_right::<G2Projective>(ptau, list, block, weights)?
+                let off = difference::<G2Projective>(ptau, list, block, missing, weights)?;
+                off.is_some_and(|off| off.is_zero())
             } else {
-                is_right::<G1Projective>(ptau, list, block, weights)?
+                match difference::<G1Projective>(ptau, list, block, missing, weights)? {
+                    None => false,
+                    Some(off) if off.is_zero() => true,
+                    Some(off) => block > power && is_next_power(ptau, off, missing, weights)?,
+                }
             };
             if !right {
                 return Err(PowersFault::Lagrange {
@@ -146,24 +152,28 @@ pub fn verify(
     Ok(PreparedPowers(powers))
 }
 
-/// tau^j = sum over i of w^(ij) L_i, so random sums of the powers are sums of the transformed weights.
-fn is_right<G>(
+/// By how much the random sums of a block differ from those of the powers, since tau^j = sum over i of
+/// w^(ij) L_i. Nothing, if a point isn't in the prime subgroup.
+///
+/// The block of 2n points knows one power more than the file, tau^(2n - 1), which gets the weight
+/// `missing`. It must not be left out: H is made from that block, and whoever could add a point of their
+/// choice in its direction would find that point over delta in the finished key, and could forge with it.
+fn difference<G>(
     ptau: &Ptau,
     list: Powers,
     block: u32,
+    missing: Fr,
     weights: &mut Weights,
-) -> Result<bool, FileError>
+) -> Result<Option<G>, FileError>
 where
     G: VariableBaseMSM<ScalarField = Fr>,
     G::MulBase: Encoded + AffineRepr + Checked,
 {
     let count = 1usize << block;
     let there = list.count(ptau.power()).min(count as u64) as usize;
-    // In a file that was cut from a larger one the last block of all knows a power that the file lacks:
-    // nothing can be said of it then, and its weight is zero.
     let small = weights.weights(there);
     let mut rho: Vec<Fr> = small.iter().map(|w| scalar(*w)).collect();
-    rho.resize(count, Fr::zero());
+    rho.resize(count, missing);
     if let Some(domain) = Radix2EvaluationDomain::<Fr>::new(count) {
         domain.fft_in_place(&mut rho);
     }
@@ -173,7 +183,7 @@ where
         let now = (count - at).min(BLOCK);
         let points: Vec<G::MulBase> = ptau.lagrange(list, block, at as u64, now)?;
         if !G::MulBase::in_subgroup(&points, weights) {
-            return Ok(false);
+            return Ok(None);
         }
         difference += wide::<G>(&points, rho.get(at..at + now).unwrap_or_default());
         let now = now.min(there.saturating_sub(at));
@@ -181,5 +191,28 @@ where
         difference -= combine::<G>(&points, small.get(at..at + now).unwrap_or_default());
         at += BLOCK;
     }
-    Ok(difference.is_zero())
+    Ok(Some(difference))
+}
+
+/// Whether what is left over is `missing` times the true tau^(2n - 1), as in a file that was cut from a
+/// larger ceremony's. In a whole file that power counts as zero.
+fn is_next_power(
+    ptau: &Ptau,
+    off: G1Projective,
+    missing: Fr,
+    weights: &mut Weights,
+) -> Result<bool, FileError> {
+    if !ptau.is_truncated() {
+        return Ok(false);
+    }
+    let last = Powers::TauG1.count(ptau.power()) - 1;
+    let last: Vec<G1Affine> = ptau.points(Powers::TauG1, last, 1)?;
+    let tau: Vec<G2Affine> = ptau.points(Powers::TauG2, 1, 1)?;
+    let (Some(last), Some(tau)) = (last.first(), tau.first()) else {
+        return Ok(false);
+    };
+    let mut ratios = Ratios::new();
+    let small = ((*last * missing).into_affine(), off.into_affine());
+    ratios.same(small, (G2Affine::generator(), *tau), weights);
+    Ok(ratios.hold())
 }
