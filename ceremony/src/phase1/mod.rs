@@ -5,6 +5,7 @@
 //! contribution is a beacon, a public value that nobody could foresee, which that paper's theorem needs.
 //! Files, transcript and hashes are those of the snarkjs world.
 
+mod challenges;
 mod contribute;
 mod extends;
 mod key;
@@ -60,6 +61,10 @@ pub fn create(path: &Path, power: u32) -> Result<(), FileError> {
 
 /// The hash that the first contribution starts from: of generators as often as there are powers.
 pub fn first_challenge(power: u32) -> Digest64 {
+    challenges::known(power).unwrap_or_else(|| compute_first_challenge(power))
+}
+
+pub(crate) fn compute_first_challenge(power: u32) -> Digest64 {
     let mut hash = Blake2b::new();
     hash.update(&crate::blake2b::hash(&[]));
     for list in Powers::ALL {

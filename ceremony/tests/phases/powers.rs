@@ -466,12 +466,14 @@ fn a_truncated_file_that_has_forgotten_its_ceremonys_size_is_refused() {
         powers_fault(&cut, &powers_end()),
         PowersFault::PartialHash(1)
     );
-    // And a larger ceremony than it was.
-    let grown = changed(&SCENE.powers[3], |s| s.put(1, 40, &6u32.to_le_bytes()));
-    assert_eq!(
-        powers_fault(&grown, &powers_end()),
-        PowersFault::PartialHash(1)
-    );
+    // And a larger ceremony than it was, also one whose beginning has 100 GB to hash.
+    for claimed in [6u32, 28] {
+        let grown = changed(&SCENE.powers[3], |s| s.put(1, 40, &claimed.to_le_bytes()));
+        assert_eq!(
+            powers_fault(&grown, &powers_end()),
+            PowersFault::PartialHash(1)
+        );
+    }
 }
 
 #[test]
