@@ -187,8 +187,9 @@ impl Run<'_> {
         parts::match_powers(&linked, parts.into_iter())?;
         let people = steps.len() - usize::from(ended);
         self.held(format!(
-            "2^{}, {people} contributions{}: every step is proven, every file published",
+            "2^{}, {}{}: every step is proven, every file published",
             d.powers.power(),
+            contributions(people),
             if ended { " and the beacon" } else { "" }
         ));
         Ok(())
@@ -219,8 +220,9 @@ impl Run<'_> {
             }
             let people = steps.len() - usize::from(ended);
             self.held(format!(
-                "{}: {people} contributions{}: every step is proven, every file published",
+                "{}: {}{}: every step is proven, every file published",
                 circuit.name,
+                contributions(people),
                 if ended { " and the beacon" } else { "" }
             ));
         }
@@ -252,6 +254,27 @@ impl Run<'_> {
                 circuit.name
             ));
         }
+        // Files for other programs, which nothing else names: equal to what was made here, or a lie.
+        for (i, (key, named)) in keys.iter().zip(&finished.circuits).enumerate() {
+            for (name, bytes) in [
+                (layout::key(&named.proving_key), &key.proving[..]),
+                (layout::key(&named.verifying_key), &key.verifying[..]),
+                (layout::verifying_json(d, i), key.verifying_json.as_bytes()),
+            ] {
+                let path = self.layout.path(&name);
+                if std::fs::read(&path).is_ok_and(|found| found == bytes) {
+                    continue;
+                }
+                return Err(PartError::OtherFile(path.display().to_string()).into());
+            }
+        }
         Ok(Some(keys))
+    }
+}
+
+fn contributions(number: usize) -> String {
+    match number {
+        1 => "1 contribution".into(),
+        _ => format!("{number} contributions"),
     }
 }

@@ -231,9 +231,17 @@ async fn hand_in(
 ) -> Result<StatusCode, Problem> {
     let checking = work(c.clone(), move |c| c.hand_in(&ticket, &body, now())).await?;
     // Whoever waits asks for the outcome with their ticket.
-    tokio::task::spawn_blocking(move || {
-        let outcome = c.check(checking, now);
-        tracing::info!(?outcome, "a contribution was checked");
+    tokio::spawn(async move {
+        let coordinator = c.clone();
+        match tokio::task::spawn_blocking(move || c.check(checking, now)).await {
+            Ok(outcome) => tracing::info!(?outcome, "a contribution was checked"),
+            Err(panic) => {
+                tracing::error!(%panic, "a check failed");
+                let abandon = move || coordinator.abandon(now());
+                // Should that fail too, the next restart begins with an empty queue.
+                let _ = tokio::task::spawn_blocking(abandon).await;
+            }
+        }
     });
     Ok(StatusCode::ACCEPTED)
 }

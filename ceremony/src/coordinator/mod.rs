@@ -169,7 +169,7 @@ impl Coordinator {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // What a panic may have left is read again from the transcript, which is replaced as a whole.
+        // Every change of the folder is one assignment, after the disk's: a panic leaves no half one.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -200,6 +200,8 @@ impl Coordinator {
             return Err(CallError::Again);
         }
         state.queue.join(key, now)?;
+        // A request that is older than that is refused for its age.
+        state.asked.retain(|_, at| now.abs_diff(*at) <= CLOCKS);
         state.asked.insert(key, at);
         let mut random = [0; 32];
         getrandom::fill(&mut random)
@@ -255,6 +257,9 @@ impl Coordinator {
     pub fn leave(&self, ticket: &str, now: u64) -> Result<(), CallError> {
         let mut state = self.lock();
         let (key, _) = state.ticket(ticket)?;
+        if state.queue.has_turn(&key, now) {
+            state.clear_incoming();
+        }
         state.queue.leave(&key, now);
         Ok(())
     }
@@ -341,17 +346,21 @@ impl Coordinator {
     pub fn check(&self, checking: Checking, now: impl Fn() -> u64) -> Outcome {
         let verdict = checking.verdict();
         let mut state = self.lock();
-        let accepted = verdict.and_then(|()| {
-            let signed = checking.signed.clone();
-            state
-                .folder
-                .accept(signed, &checking.files)
-                .map_err(|e| e.to_string())
-        });
-        let outcome = match accepted {
+        let outcome = match verdict {
             Ok(()) => {
-                state.queue.accepted(now());
-                Outcome::Accepted(state.folder.transcript().count())
+                let signed = checking.signed.clone();
+                match state.folder.accept(signed, &checking.files) {
+                    Ok(()) => {
+                        state.queue.accepted(now());
+                        Outcome::Accepted(state.folder.transcript().count())
+                    }
+                    // The disk's trouble, and nobody's strike.
+                    Err(error) => {
+                        tracing::error!(%error, "can't accept a contribution");
+                        state.queue.abandoned(now());
+                        Outcome::Refused("the coordinator can't write it down now".into())
+                    }
+                }
             }
             Err(rule) => {
                 let reason = Reason::refused(&rule);
@@ -360,14 +369,19 @@ impl Coordinator {
                 Outcome::Refused(rule)
             }
         };
-        for path in &checking.files {
-            // Named by now, or of no use.
-            let _ = fs::remove_file(path);
-        }
+        state.clear_incoming();
         if let Some(ticket) = state.tickets.get_mut(&checking.ticket) {
             ticket.outcome = Some(outcome.clone());
         }
         outcome
+    }
+
+    /// A check that ended in the middle, by a fault of this program's: the turn ends, and is nobody's
+    /// fault.
+    pub fn abandon(&self, now: u64) {
+        let mut state = self.lock();
+        state.queue.abandoned(now);
+        state.clear_incoming();
     }
 
     /// Time has passed: turns end, and are written down.
@@ -430,6 +444,17 @@ impl State {
         };
         if let Err(error) = self.folder.missed(missed) {
             tracing::error!(%error, "can't write a missed turn down");
+        }
+        self.clear_incoming();
+    }
+
+    /// Uploads are for one turn: whatever is there when it has ended, nobody can use.
+    fn clear_incoming(&self) {
+        let incoming = self.folder.layout().incoming();
+        for entry in fs::read_dir(incoming).into_iter().flatten().flatten() {
+            if let Err(error) = fs::remove_file(entry.path()) {
+                tracing::warn!(%error, "can't remove an upload");
+            }
         }
     }
 }

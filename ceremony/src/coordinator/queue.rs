@@ -187,6 +187,12 @@ impl Queue {
         self.advance(now);
     }
 
+    /// The turn ended, and neither well nor by its owner's fault.
+    pub fn abandoned(&mut self, now: u64) {
+        self.turn = None;
+        self.advance(now);
+    }
+
     /// The turn came to nothing.
     pub fn refused(&mut self, now: u64) {
         if let Some(turn) = self.turn.take() {

@@ -273,3 +273,40 @@ fn a_request_is_its_keys_now_and_once_and_a_closed_phase_takes_none() {
         Err(CallError::Closed(_))
     ));
 }
+
+#[test]
+fn a_disk_that_fails_costs_nobody_a_strike_and_shows_nothing_half() {
+    let town = town();
+    let ada = key(1);
+    let c = &town.coordinator;
+    c.lock().folder.watch(Box::new(|step| match step {
+        crate::folder::Step::FolderSynced => Err(std::io::Error::other("the disk is full")),
+        _ => Ok(()),
+    }));
+    let ticket = town.join(&ada, NOW).unwrap();
+    let made = town.make(&ada);
+    let Outcome::Refused(told) = town.hand_in(&ticket, &made, NOW) else {
+        panic!("accepted");
+    };
+    assert!(told.contains("can't write it down"), "{told}");
+    assert_eq!(town.last(), None);
+    c.lock().folder.watch(Box::new(|_| Ok(())));
+    let ticket = town.join(&ada, NOW + 1).unwrap();
+    assert_eq!(town.hand_in(&ticket, &made, NOW + 1), Outcome::Accepted(1));
+}
+
+#[test]
+fn who_leaves_takes_the_upload_along_and_costs_nobody_room() {
+    let town = town();
+    let c = &town.coordinator;
+    for n in 1..5 {
+        let now = NOW + u64::from(n);
+        let ticket = town.join(&key(n), now).unwrap();
+        c.receive(&ticket, 0, 0, &[7; 1000], now).unwrap();
+        let incoming = town.root.path().join("private/incoming");
+        assert_eq!(fs::read_dir(&incoming).unwrap().count(), 1);
+        c.leave(&ticket, now).unwrap();
+        assert_eq!(fs::read_dir(&incoming).unwrap().count(), 0);
+    }
+    assert_eq!(town.last(), None);
+}

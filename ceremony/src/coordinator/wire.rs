@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Outcome, Place, Standing};
 use crate::folder::{Folder, layout};
-use crate::transcript::{Attestation, Closing, Entry, Source, Stage, Transcript};
+use crate::transcript::{Attestation, Closing, Entry, QUICKNET, Source, Stage, Transcript};
 
 use super::queue::Queue;
 
@@ -151,6 +151,10 @@ fn phase(stage: Stage) -> u8 {
 pub fn describe_beacon(closing: &Closing) -> String {
     let exponent = closing.beacon.exponent;
     match &closing.beacon.source {
+        Source::Drand { chain, round } if *chain == QUICKNET.hash() => format!(
+            "round {round} of drand's {}, hashed 2^{exponent} times",
+            QUICKNET.name
+        ),
         Source::Drand { chain, round } => format!(
             "round {round} of the drand network {}, hashed 2^{exponent} times",
             hex::encode(chain)

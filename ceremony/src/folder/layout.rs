@@ -40,6 +40,14 @@ pub fn key(hash: &tacit_protocol::hash::Digest) -> String {
     format!("finished/{}", crate::development::key_file(hash))
 }
 
+/// A circuit's finished verifying key, as snarkjs's verifiers read it.
+pub fn verifying_json(descriptor: &Descriptor, index: usize) -> String {
+    format!(
+        "finished/{}-verification_key.json",
+        circuit_name(descriptor, index)
+    )
+}
+
 fn circuit_name(descriptor: &Descriptor, index: usize) -> &str {
     descriptor
         .circuits
@@ -70,6 +78,7 @@ pub fn published(transcript: &Transcript) -> Vec<String> {
             names.push(key(&circuit.proving_key));
             names.push(key(&circuit.verifying_key));
         }
+        names.extend((0..d.circuits.len()).map(|i| verifying_json(d, i)));
     }
     names
 }

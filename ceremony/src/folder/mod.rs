@@ -28,7 +28,7 @@ use crate::files::ptau::Ptau;
 use crate::files::r1cs::R1cs;
 use crate::parts::{
     PartError, file_hash, follows_key, follows_powers, match_key, match_powers, open_key,
-    open_powers, part_of_key, part_of_powers,
+    open_powers, part_of_key, part_of_powers, same_file,
 };
 use crate::phase1::{self, LinkedPowers, PreparedPowers};
 use crate::phase2::{self, LinkedKey, SetupError};
@@ -257,6 +257,9 @@ pub fn base(
     match stage {
         Stage::Powers => {
             let path = layout.path(&layout::step(d, stage, number, 0));
+            if let Some(part) = steps.last().and_then(|(p, _)| p.first()) {
+                same_file(&path, part)?;
+            }
             let powers = open_powers(&path, &Rule::Open, progress)?;
             if powers.ptau().power() != d.powers.power() {
                 return Err(FolderError::NotDue("the powers are of another size"));
@@ -269,6 +272,9 @@ pub fn base(
             for i in 0..d.circuits.len() {
                 let path = layout.path(&layout::step(d, stage, number, i));
                 let initial = layout.path(&layout::step(d, stage, 0, i));
+                if let Some(part) = steps.last().and_then(|(p, _)| p.get(i)) {
+                    same_file(&path, part)?;
+                }
                 let key = open_key(&path, &initial, &Rule::Open, progress)?;
                 match_key(&key, steps.iter().filter_map(|(p, _)| p.get(i)))?;
                 keys.push(key);
@@ -564,11 +570,16 @@ impl Folder {
                 proving_key: tacit_circuits::keys::key_hash(&bytes.proving),
                 verifying_key: tacit_circuits::keys::key_hash(&bytes.verifying),
             };
-            for (hash, bytes) in [
-                (&circuit.proving_key, &bytes.proving),
-                (&circuit.verifying_key, &bytes.verifying),
+            let index = circuits.len();
+            for (name, bytes) in [
+                (layout::key(&circuit.proving_key), &bytes.proving[..]),
+                (layout::key(&circuit.verifying_key), &bytes.verifying[..]),
+                (
+                    layout::verifying_json(self.transcript.descriptor(), index),
+                    bytes.verifying_json.as_bytes(),
+                ),
             ] {
-                let path = self.layout.path(&layout::key(hash));
+                let path = self.layout.path(&name);
                 files::replace(&path, bytes).map_err(io_at(&path))?;
             }
             circuits.push(circuit);
@@ -614,6 +625,8 @@ pub struct KeyBytes {
     pub proving: Vec<u8>,
     /// For verifiers.
     pub verifying: Vec<u8>,
+    /// The same as snarkjs's verifiers read it: `verification_key.json`.
+    pub verifying_json: String,
 }
 
 /// The keys of a ceremony whose last beacon is cast, from files that are checked again. The initial keys
@@ -644,7 +657,11 @@ pub fn final_keys(
         // Writing to a vector can't fail.
         let _ = keys.serialize_uncompressed(&mut proving);
         let _ = keys.vk.serialize_compressed(&mut verifying);
-        all.push(KeyBytes { proving, verifying });
+        all.push(KeyBytes {
+            proving,
+            verifying,
+            verifying_json: crate::files::json::write_verifying_key(&keys.vk),
+        });
     }
     Ok(all)
 }

@@ -7,7 +7,8 @@ use super::*;
 use crate::contributor::{self, Entropy};
 use crate::phase2::tests::cube;
 use crate::progress::Silent;
-use crate::transcript::tests::{key, rules};
+use crate::transcript::tests::{drand, key, rules};
+use crate::transcript::{Closing, QUICKNET};
 use crate::verify::verify;
 
 pub(crate) fn start() -> Start {
@@ -76,8 +77,8 @@ fn a_whole_ceremony_is_finished_verified_and_attested() {
     }
     // Somebody else's ceremony folder with one byte changed, in any published file, doesn't verify.
     for name in layout::published(&verified.transcript) {
-        // Made again by who verifies, or named by their hash alone.
-        if name.contains("/0000") || name.starts_with("finished/") {
+        // Made again by who verifies.
+        if name.contains("/0000") {
             continue;
         }
         let path = root.join(&name);
@@ -193,4 +194,84 @@ fn what_a_hostile_contributor_hands_in_is_refused_by_name() {
     bytes[start] = 1;
     fs::write(&path, &bytes).unwrap();
     assert!(check(&folder, &path).contains("not on the curve"));
+}
+
+#[test]
+fn only_a_real_ceremony_that_is_finished_has_a_hash_for_a_founding_file() {
+    let (root, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (beacon, evidence) = drand();
+    let closing = Closing {
+        closes: QUICKNET.genesis - 1_000,
+        beacon,
+    };
+    let mut start = start();
+    start.descriptor.rehearsal = false;
+    start.descriptor.closing = closing.clone();
+    start.descriptor.powers = Powers::Fresh { power: 4, closing };
+    let mut folder = Folder::create(root.path(), &start, &key(100), &mut Silent).unwrap();
+    let hash = || {
+        let verified = verify(root.path(), scratch.path(), &mut Silent).unwrap();
+        verified.transcript_hash()
+    };
+    contribute(&mut folder, 1);
+    let Evidence::Drand(mut other) = evidence.clone() else {
+        panic!("drand");
+    };
+    other[9] ^= 1;
+    // Nobody is believed what the beacon was.
+    assert!(matches!(
+        folder.cast(Evidence::Drand(other), &mut Silent),
+        Err(FolderError::Evidence(EvidenceError::Signature))
+    ));
+    assert!(matches!(
+        folder.finish(&mut Silent),
+        Err(FolderError::NotDue(_))
+    ));
+    folder.cast(evidence.clone(), &mut Silent).unwrap();
+    assert!(matches!(
+        folder.cast(evidence.clone(), &mut Silent),
+        Err(FolderError::NotDue(_))
+    ));
+    contribute(&mut folder, 1);
+    folder.cast(evidence, &mut Silent).unwrap();
+    assert_eq!(hash(), None);
+    folder.finish(&mut Silent).unwrap();
+    assert_eq!(hash(), Some(folder.transcript().head()));
+}
+
+#[test]
+fn phase_2_can_start_from_a_file_of_powers_which_the_rules_name() {
+    let root = tempfile::tempdir().unwrap();
+    let path = |name: &str| root.path().join(name);
+    let mut folder =
+        Folder::create(&path("first"), &self::start(), &key(100), &mut Silent).unwrap();
+    contribute(&mut folder, 1);
+    folder.cast(Evidence::Known, &mut Silent).unwrap();
+    let powers = path("first/powers/prepared.ptau");
+    let mut start = start();
+    start.descriptor.powers = Powers::Existing {
+        power: 4,
+        hash: file_hash(&powers).unwrap().0,
+    };
+    start.powers = Some(powers.clone());
+    let mut folder = Folder::create(&path("second"), &start, &key(100), &mut Silent).unwrap();
+    contribute(&mut folder, 2);
+    folder.cast(Evidence::Known, &mut Silent).unwrap();
+    folder.finish(&mut Silent).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let verified = verify(&path("second"), scratch.path(), &mut Silent).unwrap();
+    assert!(verified.keys.is_some());
+    // Another file of powers, as good as it may be, isn't the one that the rules name.
+    let name = path("second/powers/prepared.ptau");
+    let mut third = Folder::create(&path("third"), &self::start(), &key(100), &mut Silent).unwrap();
+    contribute(&mut third, 1);
+    third.cast(Evidence::Known, &mut Silent).unwrap();
+    fs::copy(path("third/powers/prepared.ptau"), name).unwrap();
+    let refused = verify(&path("second"), scratch.path(), &mut Silent).unwrap_err();
+    assert!(matches!(
+        refused.error,
+        FolderError::Part(PartError::OtherFile(_))
+    ));
+    start.powers = Some(path("third/powers/prepared.ptau"));
+    assert!(Folder::create(&path("fourth"), &start, &key(100), &mut Silent).is_err());
 }

@@ -269,7 +269,7 @@ impl Decode for Evidence {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     #[test]
@@ -282,8 +282,8 @@ mod tests {
     }
 
     /// Round 1000 as the network published it.
-    const ROUND: u64 = 1000;
-    const SIGNATURE: &str = "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39";
+    pub const ROUND: u64 = 1000;
+    pub const SIGNATURE: &str = "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39";
 
     #[test]
     fn a_round_of_drand_is_its_networks_or_refused() {

@@ -213,7 +213,7 @@ pub enum DescriptorError {
     #[error("the contributors' keys are not sorted and distinct")]
     Unsorted,
     /// A turn that nobody could take, or that blocks everybody.
-    #[error("a turn has 10 seconds to 7 days, not {0} seconds")]
+    #[error("a turn has 10 to 604800 seconds (7 days), not {0}")]
     Turn(u32),
     /// No strikes.
     #[error("at least one missed turn must be allowed")]

@@ -4,6 +4,7 @@ use tacit_protocol::codec::{Decode as _, Encode as _};
 use tacit_protocol::hash::Digest;
 use tacit_protocol::keys::SigningKey;
 
+use super::beacon::tests::{ROUND, SIGNATURE};
 use super::*;
 
 pub(crate) fn key(n: u8) -> SigningKey {
@@ -45,6 +46,18 @@ pub(crate) fn rules() -> Descriptor {
         coordinator: key(100).public(),
         nonce: [0; 16],
     }
+}
+
+/// The rule of a beacon that drand gave once, and its evidence.
+pub(crate) fn drand() -> (BeaconRule, Evidence) {
+    let rule = BeaconRule {
+        source: Source::Drand {
+            chain: QUICKNET.hash(),
+            round: ROUND,
+        },
+        exponent: 10,
+    };
+    (rule, Evidence::Drand(hex::decode(SIGNATURE).unwrap()))
 }
 
 fn part(n: u8) -> Part {
