@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use tacit_ceremony::development::DevelopmentKeys;
+use tacit_ceremony::folder::layout::Layout;
 use tacit_circuits::keys::key_hash;
 use tacit_circuits::{ProvingKey, VerifyingKey};
 use tacit_files as files;
@@ -288,16 +289,17 @@ fn ceremony_keys(
     development: bool,
     cx: &Context,
 ) -> Result<DevelopmentKeys, Failure> {
-    let verified = ceremony::verify_folder(folder, cx).map_err(|e| Failure::from(e.error))?;
-    let descriptor = verified.transcript.descriptor();
-    let Some(keys) = &verified.keys else {
+    // What shows at once shows before the long checks.
+    let transcript = tacit_ceremony::folder::read(&Layout::new(folder))?;
+    if transcript.finished().is_none() {
         return Err(Failure::not_yet(
             "unfinished",
             "the ceremony is not finished",
             "Wait for its end, or ask its coordinator for the whole folder.",
         ));
-    };
-    if descriptor.rehearsal && !development {
+    }
+    let rehearsal = transcript.descriptor().rehearsal;
+    if rehearsal && !development {
         return Err(Failure::usage(
             "rehearsal",
             "the ceremony was a rehearsal: its keys count as development keys",
@@ -306,13 +308,23 @@ fn ceremony_keys(
             ),
         ));
     }
-    if !descriptor.rehearsal && development {
+    if !rehearsal && development {
         return Err(Failure::usage(
             "not-development",
             "the ceremony's keys are no development keys",
             "Leave out --development-keys.",
         ));
     }
+    let verified = ceremony::verify_folder(folder, cx).map_err(|e| Failure::from(e.error))?;
+    if verified.transcript.head() != transcript.head() {
+        return Err(Failure::check(
+            "changed",
+            "the ceremony's folder changed while it was verified",
+            "Run it again on a copy that nobody changes.",
+        ));
+    }
+    let descriptor = verified.transcript.descriptor();
+    let keys = verified.keys.as_deref().unwrap_or_default();
     let wrong = |e: &dyn std::fmt::Display| {
         Failure::check(
             "keys",

@@ -31,7 +31,7 @@ use super::offline;
 use super::verify::ceremony_id;
 use crate::clock::now_ms;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::input;
 
 /// How often a contributor asks whether it's their turn.
@@ -57,7 +57,7 @@ pub struct ContributeArgs {
     /// The ceremony's id, as it was published before it began
     #[arg(long, value_name = "HEX", value_parser = ceremony_id)]
     ceremony: Option<CeremonyId>,
-    /// The attestation goes here [default: NAME-phaseN-NUMBER.json in this folder]
+    /// The attestation goes here [default: a new file in this folder]
     #[arg(long, value_name = "FILE")]
     attestation: Option<PathBuf>,
     /// Make the contribution elsewhere: what it starts from is put into this folder, and what you put
@@ -100,12 +100,10 @@ pub fn run(args: &ContributeArgs, cx: &Context) -> Result<(), Failure> {
         layout: Layout::new(&cx.in_home("ceremonies")?.join("new")),
     };
     let transcript = work.start(args.ceremony)?;
-    if transcript.has_contributed(&key.public()) {
-        return Err(Failure::usage(
-            "contributed",
-            "you have contributed to this phase already",
-            "Once is enough. Keep your attestation.",
-        ));
+    if let Some(attestation) = own(&transcript, &key) {
+        // As after a connection that broke while the coordinator checked it.
+        cx.out.note("You have contributed to this phase already.");
+        return tell(&attestation, args, cx);
     }
     // Before the turn begins: what takes long, and what a person types.
     work.prepare(&transcript)?;
@@ -115,13 +113,25 @@ pub fn run(args: &ContributeArgs, cx: &Context) -> Result<(), Failure> {
     };
     let ticket = work.join(&transcript)?;
     let result = work.take_turn(&ticket, args, entropy);
-    if result.is_err() {
-        // Others needn't wait for somebody who has gone. If this fails, the clock does it.
+    if result.as_ref().is_err_and(|e| e.exit != Exit::Unreachable) {
+        // After a broken connection the next run goes on; else others needn't wait for somebody who has gone. If this fails, the clock does it.
         let path = format!("/v1/turns/{ticket}/leave");
         let _ = remote.try_send(&path, "application/json", b"{}");
     }
     let attestation = result?;
     tell(&attestation, args, cx)
+}
+
+/// The attestation of what this key has contributed to the open phase. The entry bears its signature over
+/// all that came before, whoever shows it.
+fn own(transcript: &Transcript, key: &SigningKey) -> Option<Attestation> {
+    let mut all = transcript.contributions(transcript.stage()?);
+    let (_, link) = all.find(|(c, _)| c.contributor == key.public())?;
+    Some(Attestation::new(
+        transcript,
+        link.before,
+        link.signed.clone(),
+    ))
 }
 
 fn tell(attestation: &Attestation, args: &ContributeArgs, cx: &Context) -> Result<(), Failure> {
@@ -156,7 +166,7 @@ fn tell(attestation: &Attestation, args: &ContributeArgs, cx: &Context) -> Resul
         out.line("Accepted. Your attestation, to publish where others see it:");
         out.line("");
         for line in attestation.to_text().lines() {
-            out.line(format!("    {line}"));
+            out.line(format!("    {line}").trim_end());
         }
         out.line("");
         out.line(format!(
@@ -217,6 +227,9 @@ impl Work<'_> {
         }
         let root = self.cx.in_home("ceremonies")?.join(id.to_string());
         self.layout = Layout::new(&root);
+        if let Ok(before) = folder::read(&self.layout) {
+            goes_on(&before, &first)?;
+        }
         self.cx
             .out
             .note(format!("Ceremony \"{}\", {id}", first.descriptor().name));
@@ -239,7 +252,9 @@ impl Work<'_> {
         }
         self.remote.file(&self.layout, &layout::prepared())?;
         let bar = &mut Bar::new(self.cx.out);
-        let powers = folder::prepared(&self.layout, transcript, bar)?;
+        let powers = folder::prepared(&self.layout, transcript, bar).inspect_err(|_| {
+            let _ = fs::remove_file(self.layout.path(&layout::prepared()));
+        })?;
         for i in 0..d.circuits.len() {
             make_parent(&self.layout.path(&layout::step(d, Stage::Keys, 0, i)))?;
         }
@@ -296,7 +311,9 @@ impl Work<'_> {
         entropy: Option<Entropy>,
     ) -> Result<Attestation, Failure> {
         let standing = self.wait(ticket)?;
+        let before = folder::read(&self.layout)?;
         let transcript = self.remote.transcript(&self.layout)?;
+        goes_on(&before, &transcript)?;
         if transcript.head().to_string() != standing.head {
             return Err(Failure::check(
                 "bad-answer",
@@ -305,7 +322,13 @@ impl Work<'_> {
             ));
         }
         let d = transcript.descriptor();
-        let ended = || Failure::not_yet("closed", "the last phase has ended", "");
+        let ended = || {
+            Failure::usage(
+                "closed",
+                "the last phase has ended",
+                "See what became of it: tacit ceremony status URL",
+            )
+        };
         let stage = transcript.stage().ok_or_else(ended)?;
         let own = self
             .layout
@@ -381,7 +404,13 @@ impl Work<'_> {
     ) -> Result<(Signed, Attestation), Failure> {
         let d = transcript.descriptor();
         let bar = &mut Bar::new(self.cx.out);
-        let ended = || Failure::not_yet("closed", "the last phase has ended", "");
+        let ended = || {
+            Failure::usage(
+                "closed",
+                "the last phase has ended",
+                "See what became of it: tacit ceremony status URL",
+            )
+        };
         let stage = transcript.stage().ok_or_else(ended)?;
         let (number, count) = (transcript.count(), d.files_of(stage));
         if number > 0 || stage == Stage::Powers {
@@ -395,7 +424,12 @@ impl Work<'_> {
                 .out
                 .note("You are the first: the initial keys were made here.");
         }
-        let base = folder::base(&self.layout, transcript, bar)?;
+        let base = folder::base(&self.layout, transcript, bar).inspect_err(|_| {
+            // The next run fetches them again.
+            for i in 0..count {
+                let _ = fs::remove_file(self.layout.path(&layout::step(d, stage, number, i)));
+            }
+        })?;
         match (entropy, &args.by_hand) {
             (Some(entropy), _) => {
                 contributor::contribute(&base, entropy, args.label.as_deref(), made, bar)?;
@@ -497,4 +531,18 @@ impl Work<'_> {
             }
         }
     }
+}
+
+/// A transcript only ever grows: one that was seen here before is the beginning of every later one.
+fn goes_on(before: &Transcript, now: &Transcript) -> Result<(), Failure> {
+    let (old, new) = (before.links(), now.links());
+    let kept = old.len() <= new.len() && old.iter().zip(new).all(|(o, n)| o.after == n.after);
+    if kept {
+        return Ok(());
+    }
+    Err(Failure::check(
+        "forked",
+        "the coordinator shows another transcript than before: it was forked, or cut",
+        "Tell the other contributors. What was shown before is in --home, under ceremonies.",
+    ))
 }

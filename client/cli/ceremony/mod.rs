@@ -13,7 +13,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
+use tacit_ceremony::files::container::FileError;
 use tacit_ceremony::folder::FolderError;
+use tacit_ceremony::parts::PartError;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -102,6 +104,9 @@ impl From<FolderError> for Failure {
                 e,
                 "Take the value from its source again; the rules can't be changed.",
             ),
+            E::Part(PartError::File(FileError::Magic { .. } | FileError::Io { .. })) => {
+                Failure::usage("file", e, PATH)
+            }
             E::Setup(_) | E::Transcript(_) | E::Part(_) | E::Circuit(_) => Failure::check(
                 "ceremony",
                 e,

@@ -54,7 +54,11 @@ pub fn beacon(args: &BeaconArgs, cx: &Context) -> Result<(), Failure> {
     let rehearsal = transcript.descriptor().rehearsal;
     let closing = transcript.descriptor().closing_of(stage).cloned();
     let Some(closing) = closing else {
-        return Err(Failure::usage("not-due", "this phase has no beacon", ""));
+        return Err(Failure::usage(
+            "not-due",
+            "this phase has no beacon",
+            "tacit ceremony status shows how the ceremony stands.",
+        ));
     };
     let now = now_ms() / 1000;
     let public = closing.beacon.source.time().unwrap_or(0);
@@ -83,8 +87,14 @@ pub fn beacon(args: &BeaconArgs, cx: &Context) -> Result<(), Failure> {
     cx.out.result(&view, |out| {
         out.line(format!("Phase {} is ended by {}.", view.phase, view.beacon));
         match view.phase {
-            1 => out.line("Phase 2 is open: tacit ceremony serve DIR"),
-            _ => out.line("Now write the keys: tacit ceremony finish DIR"),
+            1 => out.line(format!(
+                "Phase 2 is open: tacit ceremony serve {}",
+                args.folder.display()
+            )),
+            _ => out.line(format!(
+                "Now write the keys: tacit ceremony finish {}",
+                args.folder.display()
+            )),
         }
     });
     Ok(())

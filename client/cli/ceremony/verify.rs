@@ -182,12 +182,12 @@ pub fn run(args: &VerifyArgs, cx: &Context) -> Result<(), Failure> {
             return;
         }
         out.line("");
-        if view.rehearsal == Some(true) {
-            out.line("It is a rehearsal: its keys count as development keys.");
-        }
         match (&view.transcript, view.finished) {
             (Some(hash), true) => {
-                out.line("Everything holds: if one contributor forgot their secret, nobody can forge with these keys.");
+                match view.rehearsal {
+                    Some(true) => out.line("Everything holds, as far as a rehearsal goes: its keys count as development keys."),
+                    _ => out.line("Everything holds: if one contributor forgot their secret, nobody can forge with these keys."),
+                }
                 out.line(format!("transcript {hash}"));
             }
             _ => out.line("Everything holds so far. The ceremony is not finished."),

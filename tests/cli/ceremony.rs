@@ -1,0 +1,363 @@
+//! A small ceremony from its rules to its keys, and what is said on the way.
+
+use std::fs;
+use std::io::Read as _;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::scene::{Scene, command};
+
+/// BN254's scalar field, little-endian.
+const ORDER: &str = "010000f093f5e1439170b97948e833285d588181b64550b829a031e1724e6430";
+
+/// x^3 + x + 5 = y as an .r1cs file: wires one, y, x, x^2, x^3.
+fn cube() -> Vec<u8> {
+    let rows: [[&[(u32, u8)]; 3]; 3] = [
+        [&[(2, 1)], &[(2, 1)], &[(3, 1)]],
+        [&[(3, 1)], &[(2, 1)], &[(4, 1)]],
+        [&[(4, 1), (2, 1), (0, 5)], &[(0, 1)], &[(1, 1)]],
+    ];
+    let mut head = 32u32.to_le_bytes().to_vec();
+    head.extend(hex::decode(ORDER).unwrap());
+    for number in [5u32, 0, 1, 3] {
+        head.extend(number.to_le_bytes());
+    }
+    head.extend(5u64.to_le_bytes());
+    head.extend(3u32.to_le_bytes());
+    let mut body = Vec::new();
+    for row in rows.iter().flatten() {
+        body.extend((row.len() as u32).to_le_bytes());
+        for (wire, factor) in row.iter() {
+            body.extend(wire.to_le_bytes());
+            body.push(*factor);
+            body.extend([0; 31]);
+        }
+    }
+    let labels: Vec<u8> = (0..5u64).flat_map(u64::to_le_bytes).collect();
+    let mut file = b"r1cs\x01\0\0\0\x03\0\0\0".to_vec();
+    for (section, body) in [(1u32, head), (2, body), (3, labels)] {
+        file.extend(section.to_le_bytes());
+        file.extend((body.len() as u64).to_le_bytes());
+        file.extend(body);
+    }
+    file
+}
+
+/// `tacit ceremony new` with the given times, and more.
+fn new<'a>(folder: &'a str, name: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let fixed = [
+        "ceremony",
+        "new",
+        folder,
+        "--name",
+        name,
+        "--without-sealing",
+        "--circuit",
+        "cube=cube.r1cs",
+    ];
+    [&fixed[..], more].concat()
+}
+
+const TIMES: [&str; 4] = [
+    "--phase1-closes",
+    "2036-01-01T00:00Z",
+    "--phase2-closes",
+    "2036-02-01T00:00Z",
+];
+
+/// A coordinator that serves until it is dropped.
+struct Serving(Child, String);
+
+impl Serving {
+    fn start(scene: &Scene, folder: &str) -> Self {
+        let address = scene.path("address");
+        let _ = fs::remove_file(&address);
+        let args = [
+            "ceremony",
+            "serve",
+            folder,
+            "--listen",
+            "127.0.0.1:0",
+            "--address-file",
+            "address",
+            "--exit-with-parent",
+        ];
+        let mut child = command(&scene.path("."), &args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let until = Instant::now() + Duration::from_secs(30);
+        while !address.exists() {
+            if Instant::now() > until || child.try_wait().unwrap().is_some() {
+                let mut said = String::new();
+                let _ = child.kill();
+                let _ = child.stderr.take().unwrap().read_to_string(&mut said);
+                panic!("the coordinator doesn't start: {said}");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let address = fs::read_to_string(address).unwrap();
+        Self(child, format!("http://{}", address.trim()))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+/// Hides what differs from run to run in an attestation.
+fn hide(scene: &mut Scene, file: &str) {
+    let json: Value = serde_json::from_slice(&fs::read(scene.path(file)).unwrap()).unwrap();
+    for part in json["files"].as_array().unwrap() {
+        for (field, word) in [
+            ("contribution", "CONTRIBUTION"),
+            ("points", "POINTS"),
+            ("next", "NEXT"),
+            ("blake2b", "FILE"),
+        ] {
+            scene.hide(part[field].as_str().unwrap(), word);
+        }
+    }
+}
+
+fn contribute(scene: &mut Scene, url: &str, who: &str, phase: u8) {
+    let file = format!("{who}-{phase}.json");
+    let args = [
+        "--home",
+        who,
+        "--yes",
+        "ceremony",
+        "contribute",
+        url,
+        "--label",
+        who,
+        "--attestation",
+        &file,
+    ];
+    // The first one's words stand in the golden text.
+    if phase == 1 && who == "ada" {
+        scene.works(&args);
+        let (_, port) = url.rsplit_once(':').unwrap();
+        scene.hide_port(port.parse().unwrap());
+    } else {
+        scene.quietly(&args);
+    }
+    hide(scene, &file);
+}
+
+/// `tacit committee found` with four operators' cards, but for where its keys come from.
+fn founder(scene: &Scene) -> Vec<String> {
+    let mut args = ["committee", "found", "--keys", "keys", "--out", "f.bin"]
+        .map(String::from)
+        .to_vec();
+    for n in 0..4 {
+        let (home, card) = (format!("op{n}"), format!("{n}.card"));
+        let addresses = ["--p2p", "127.0.0.1:9000", "--api", "http://127.0.0.1:8000"];
+        let card_of = [
+            "--home",
+            &home,
+            "committee",
+            "card",
+            "--name",
+            &home,
+            "--out",
+            &card,
+        ];
+        scene.quietly(&[&card_of[..], &addresses].concat());
+        args.extend(["--card".into(), card]);
+    }
+    let key = scene.quietly(&["--home", "op0", "--json", "identity", "creator-key"]);
+    let key: Value = serde_json::from_slice(&key.stdout).unwrap();
+    args.extend([
+        "--group-creator".into(),
+        key["key"].as_str().unwrap().into(),
+    ]);
+    args
+}
+
+#[test]
+fn a_rehearsal_goes_from_rules_to_keys_and_is_verified() {
+    let mut scene = Scene::new();
+    scene.write("cube.r1cs", cube());
+    let rehearsal = [&TIMES[..], &["--rehearsal"]].concat();
+    scene.works(&new("town", "town", &rehearsal));
+    scene.fails(&new("town", "town", &rehearsal));
+    scene.works(&["ceremony", "status", "town"]);
+    scene.fails(&["ceremony", "beacon", "town"]);
+    scene.fails(&["ceremony", "finish", "town"]);
+    {
+        let serving = Serving::start(&scene, "town");
+        contribute(&mut scene, &serving.1, "ada", 1);
+        contribute(&mut scene, &serving.1, "bob", 1);
+        scene.fails(&["ceremony", "beacon", "town"]);
+    }
+    scene.works(&["ceremony", "beacon", "town"]);
+    let found = founder(&scene);
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    scene.fails(&[&found[..], &["--ceremony", "town", "--development-keys"]].concat());
+    {
+        let serving = Serving::start(&scene, "town");
+        contribute(&mut scene, &serving.1, "ada", 2);
+    }
+    scene.works(&["ceremony", "beacon", "town"]);
+    scene.works(&["ceremony", "finish", "town"]);
+    scene.fails(&found);
+    scene.fails(&[&found[..], &["--ceremony", "town"]].concat());
+    scene.fails(&[&found[..], &["--ceremony", "town", "--development-keys"]].concat());
+    let verify = ["--home", "eve", "ceremony", "verify", "town"];
+    scene.works(&[&verify[..], &["--attestation", "ada-1.json"]].concat());
+    // A second ceremony of the same coordinator isn't this one.
+    scene.quietly(&new("other", "town", &rehearsal));
+    {
+        let serving = Serving::start(&scene, "other");
+        contribute(&mut scene, &serving.1, "cid", 1);
+    }
+    for args in [
+        [&verify[..], &["--attestation", "cid-1.json"]].concat(),
+        verify.to_vec(),
+    ] {
+        if args.len() == verify.len() {
+            // One byte of a contribution that others built on.
+            let mut bytes = fs::read(scene.path("town/powers/0001.ptau")).unwrap();
+            let last = bytes.len() - 9;
+            bytes[last] ^= 1;
+            scene.write("town/powers/0001.ptau", bytes);
+        }
+        let output = crate::scene::tacit(&scene.path("."), &args);
+        assert_eq!(output.status.code(), Some(1));
+        let said = crate::scene::text(&output.stdout) + &crate::scene::text(&output.stderr);
+        scene.record(&args, &said, "(exit 1)\n");
+    }
+    scene.hold_golden("ceremony");
+}
+
+#[test]
+fn rules_that_can_not_hold_are_refused_before_anything_is_made() {
+    let mut scene = Scene::new();
+    scene.write("cube.r1cs", cube());
+    scene.works(&new("real", "real", &TIMES));
+    scene.fails(&["ceremony", "beacon", "real"]);
+    scene.fails(&new("a", "A Town", &TIMES));
+    scene.fails(&new("a", "town", &["--phase2-closes", "+1h"]));
+    let with = |more: &[&'static str]| [&TIMES[..], more].concat();
+    scene.fails(&new("a", "town", &with(&["--beacon2", "drand:1000"])));
+    scene.fails(&new("a", "town", &with(&["--beacon2", "dice"])));
+    scene.fails(&new("a", "town", &with(&["--exponent", "63"])));
+    scene.fails(&new("a", "town", &with(&["--power", "2"])));
+    scene.fails(&new("a", "town", &with(&["--turn", "1"])));
+    let past = [
+        "--phase1-closes",
+        "2020-01-01T00:00Z",
+        "--phase2-closes",
+        "+1h",
+    ];
+    scene.fails(&new("a", "town", &past));
+    let powers = ["--powers", "cube.r1cs", "--phase2-closes", "+1h"];
+    scene.fails(&new("a", "town", &powers));
+    assert!(!scene.path("a").exists());
+    scene.fails(&["ceremony", "status", "none"]);
+    scene.fails(&["ceremony", "verify", "none"]);
+    scene.fails(&["ceremony", "contribute"]);
+    scene.fails(&["ceremony", "contribute", "http://203.0.113.5:1"]);
+    scene.fails(&[
+        "ceremony",
+        "contribute",
+        "http://127.0.0.1:1",
+        "--label",
+        " x",
+    ]);
+    let offline = [
+        "ceremony",
+        "contribute",
+        "--from",
+        "none.ptau",
+        "--to",
+        "new.ptau",
+    ];
+    scene.fails(&offline);
+    scene.hold_golden("ceremony-rules");
+}
+
+#[test]
+fn a_file_is_contributed_to_on_a_machine_without_a_network() {
+    let mut scene = Scene::new();
+    scene.write("cube.r1cs", cube());
+    scene.quietly(&new("town", "town", &TIMES));
+    let from = "town/powers/0000.ptau";
+    let args = ["ceremony", "contribute", "--from", from, "--to", "new.ptau"];
+    scene.write("dice", "3 1 4 1 5");
+    let with_dice = [&args[..], &["--entropy-file", "dice", "--json"]].concat();
+    let output = scene.quietly(&with_dice);
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["contribution"].as_str().map(str::len), Some(128));
+    assert!(scene.path("new.ptau").exists());
+    scene.fails(&args);
+    scene.write("bad.ptau", "garbage");
+    scene.fails(&[
+        "ceremony",
+        "contribute",
+        "--from",
+        "bad.ptau",
+        "--to",
+        "x.ptau",
+    ]);
+    scene.hold_golden("ceremony-offline");
+}
+
+#[test]
+fn two_who_come_at_once_both_get_a_turn_and_everybody_is_told_the_same() {
+    let scene = Scene::new();
+    scene.write("cube.r1cs", cube());
+    scene.quietly(&new("town", "town", &TIMES));
+    let serving = Serving::start(&scene, "town");
+    let come = |who: &str| {
+        let file = format!("{who}.json");
+        let args = [
+            "--home",
+            who,
+            "--yes",
+            "--json",
+            "ceremony",
+            "contribute",
+            &serving.1,
+            "--attestation",
+            &file,
+        ];
+        command(&scene.path("."), &args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let both = ["ada", "bob"].map(come);
+    let mut numbers: Vec<u64> = both
+        .into_iter()
+        .map(|child| {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success());
+            let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+            said["number"].as_u64().unwrap()
+        })
+        .collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2]);
+    // Who comes again gets the attestation again, and no second contribution.
+    let again = come("ada").wait_with_output().unwrap();
+    assert!(again.status.success());
+    let status = scene.quietly(&["--json", "ceremony", "status", &serving.1]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["entries"].as_array().map(Vec::len), Some(2));
+    let verify = ["--home", "eve", "--json", "ceremony", "verify", &serving.1];
+    let verified = scene.quietly(&verify);
+    let verified: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(verified["ok"], true);
+    assert_eq!(verified["transcript"], status["transcript"]);
+}
