@@ -361,3 +361,87 @@ fn two_who_come_at_once_both_get_a_turn_and_everybody_is_told_the_same() {
     assert_eq!(verified["ok"], true);
     assert_eq!(verified["transcript"], status["transcript"]);
 }
+
+#[test]
+fn a_founding_file_with_a_ceremonys_keys_shows_its_transcript_and_no_warning() {
+    use tacit_protocol::codec::{Decode as _, Encode as _};
+    use tacit_protocol::founding::FoundingFile;
+    use tacit_protocol::hash::Digest;
+    let mut scene = Scene::new();
+    crate::committee::bring(&scene, &["founding.bin", "op0/node.key"]);
+    let bytes = fs::read(scene.path("founding.bin")).unwrap();
+    let mut founding = FoundingFile::from_bytes(&bytes).unwrap().founding;
+    founding.circuits[0].transcript = Some(Digest([7; 32]));
+    let file = FoundingFile::draft(founding);
+    scene.write("ceremony.bin", file.to_bytes());
+    for (name, warns) in [("founding.bin", true), ("ceremony.bin", false)] {
+        let shown = scene.quietly(&["committee", "show", name]);
+        let (out, err) = (
+            crate::scene::text(&shown.stdout),
+            crate::scene::text(&shown.stderr),
+        );
+        assert_eq!(err.contains("development keys"), warns, "{name}: {err}");
+        let keys = format!("from the ceremony {}", Digest([7; 32]));
+        assert_eq!(out.contains(&keys), !warns, "{name}: {out}");
+    }
+    let sign = [
+        "--home",
+        "op0",
+        "--yes",
+        "committee",
+        "sign",
+        "ceremony.bin",
+    ];
+    let signed = scene.quietly(&sign);
+    let said = crate::scene::text(&signed.stderr);
+    assert!(!said.contains("development keys"), "{said}");
+    scene.works(&["--json", "committee", "show", "ceremony.bin"]);
+    assert!(scene.text().contains("\"development_keys\": false"));
+}
+
+#[test]
+fn a_coordinator_who_shows_another_past_than_before_is_caught() {
+    let mut scene = Scene::new();
+    scene.write("cube.r1cs", cube());
+    scene.quietly(&new("town", "town", &TIMES));
+    // The same ceremony, kept aside before anybody has contributed.
+    for name in [
+        "ceremony.bin",
+        "transcript.bin",
+        "circuits/cube.r1cs",
+        "powers/0000.ptau",
+        "private/coordinator.key",
+    ] {
+        let bytes = fs::read(scene.path(&format!("town/{name}"))).unwrap();
+        scene.write(&format!("fork/{name}"), bytes);
+    }
+    for folder in ["keys", "private/incoming"] {
+        fs::create_dir_all(scene.path(&format!("fork/{folder}"))).unwrap();
+    }
+    {
+        let serving = Serving::start(&scene, "town");
+        contribute(&mut scene, &serving.1, "bob", 1);
+        contribute(&mut scene, &serving.1, "cid", 1);
+    }
+    let serving = Serving::start(&scene, "fork");
+    let (_, port) = serving.1.rsplit_once(':').unwrap();
+    scene.hide_port(port.parse().unwrap());
+    contribute(&mut scene, &serving.1, "eve", 1);
+    scene.note("Bob has seen the ceremony before");
+    scene.fails(&[
+        "--home",
+        "bob",
+        "--yes",
+        "ceremony",
+        "contribute",
+        &serving.1,
+    ]);
+    scene.note("Cid has an attestation, and the fork is shown to Dan");
+    let verify = ["--home", "dan", "ceremony", "verify", &serving.1];
+    let args = [&verify[..], &["--attestation", "cid-1.json"]].concat();
+    let output = crate::scene::tacit(&scene.path("."), &args);
+    assert_eq!(output.status.code(), Some(1));
+    let said = crate::scene::text(&output.stdout) + &crate::scene::text(&output.stderr);
+    scene.record(&args, &said, "(exit 1)\n");
+    scene.hold_golden("ceremony-fork");
+}

@@ -103,7 +103,9 @@ pub fn run(args: &ContributeArgs, cx: &Context) -> Result<(), Failure> {
     if let Some(attestation) = own(&transcript, &key) {
         // As after a connection that broke while the coordinator checked it.
         cx.out.note("You have contributed to this phase already.");
-        return tell(&attestation, args, cx);
+        let path = save(&attestation, args)?;
+        tell(&attestation, path, args, cx);
+        return Ok(());
     }
     // Before the turn begins: what takes long, and what a person types.
     work.prepare(&transcript)?;
@@ -119,7 +121,10 @@ pub fn run(args: &ContributeArgs, cx: &Context) -> Result<(), Failure> {
         let _ = remote.try_send(&path, "application/json", b"{}");
     }
     let attestation = result?;
-    tell(&attestation, args, cx)
+    let path = save(&attestation, args)?;
+    work.remember(&attestation)?;
+    tell(&attestation, path, args, cx);
+    Ok(())
 }
 
 /// The attestation of what this key has contributed to the open phase. The entry bears its signature over
@@ -134,24 +139,35 @@ fn own(transcript: &Transcript, key: &SigningKey) -> Option<Attestation> {
     ))
 }
 
-fn tell(attestation: &Attestation, args: &ContributeArgs, cx: &Context) -> Result<(), Failure> {
-    let Some(c) = attestation.contribution() else {
-        return Ok(());
-    };
-    let phase = match c.stage {
-        Stage::Powers => 1,
-        Stage::Keys => 2,
-    };
+/// Saves the attestation.
+fn save(attestation: &Attestation, args: &ContributeArgs) -> Result<PathBuf, Failure> {
     let path = args.attestation.clone().unwrap_or_else(|| {
         let id = attestation.ceremony().to_string();
         let short = id.get(..8).unwrap_or_default();
-        PathBuf::from(format!("ceremony-{short}-phase{phase}-{}.json", c.number))
+        let (phase, number) = attestation
+            .contribution()
+            .map_or((0, 0), |c| (phase(c.stage), c.number));
+        PathBuf::from(format!("ceremony-{short}-phase{phase}-{number}.json"))
     });
     files::replace(&path, attestation.to_json().as_bytes())
         .map_err(|e| Failure::file("write", &path, &e))?;
+    Ok(path)
+}
+
+fn phase(stage: Stage) -> u8 {
+    match stage {
+        Stage::Powers => 1,
+        Stage::Keys => 2,
+    }
+}
+
+fn tell(attestation: &Attestation, path: PathBuf, args: &ContributeArgs, cx: &Context) {
+    let Some(c) = attestation.contribution() else {
+        return;
+    };
     let view = View {
         ceremony: attestation.ceremony().to_string(),
-        phase,
+        phase: phase(c.stage),
         number: c.number,
         contributor: c.contributor.to_string(),
         hashes: c
@@ -179,7 +195,6 @@ fn tell(attestation: &Attestation, args: &ContributeArgs, cx: &Context) -> Resul
             view.attestation.display()
         ));
     });
-    Ok(())
 }
 
 /// What a person adds to the system's randomness.
@@ -373,6 +388,24 @@ impl Work<'_> {
         // What is in the transcript nobody uploads again.
         let _ = fs::remove_dir_all(&own);
         Ok(attestation)
+    }
+
+    /// Keeps the transcript with the contribution in it: whoever shows another one later is caught.
+    fn remember(&self, attestation: &Attestation) -> Result<(), Failure> {
+        let transcript = match self.remote.transcript(&self.layout) {
+            Ok(transcript) => transcript,
+            Err(e) if e.exit == Exit::Unreachable => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        let after = attestation.after();
+        if transcript.links().iter().any(|link| link.after == after) {
+            return Ok(());
+        }
+        Err(Failure::check(
+            "forked",
+            "the coordinator said that it accepted the contribution, and shows a transcript without it",
+            "Tell the other contributors, and show your attestation: it is saved.",
+        ))
     }
 
     /// A contribution from an interrupted run, if it still goes on from the transcript's end.
