@@ -107,8 +107,8 @@ impl Run<'_> {
         let transcript = folder::read(&self.layout)?;
         let d = transcript.descriptor();
         self.held(format!(
-            "{} entries of the ceremony \"{}\", {}: every signature holds, and each binds all before it",
-            transcript.links().len(),
+            "{} of the ceremony \"{}\", {}: every signature holds, and each binds all before it",
+            counted(transcript.links().len(), "entry", "entries"),
             d.name,
             transcript.id()
         ));
@@ -174,7 +174,9 @@ impl Run<'_> {
             let mut weights = parts::weights()?;
             // The points of each file hash to what its record says: in the last file alone earlier
             // records wouldn't be authenticated.
-            phase1::validate(ptau, &mut weights, self.progress).map_err(PartError::from)?;
+            phase1::validate(ptau, &mut weights, self.progress)
+                .and_then(|valid| Ok(valid.check_last_record()?))
+                .map_err(PartError::from)?;
         }
         let beacon = transcript.beacon(Stage::Powers);
         let ended = beacon.is_some();
@@ -273,8 +275,12 @@ impl Run<'_> {
 }
 
 fn contributions(number: usize) -> String {
+    counted(number, "contribution", "contributions")
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
     match number {
-        1 => "1 contribution".into(),
-        _ => format!("{number} contributions"),
+        1 => format!("1 {one}"),
+        _ => format!("{number} {many}"),
     }
 }

@@ -147,6 +147,9 @@ pub enum EvidenceError {
     /// Not drand's signature over that round.
     #[error("the signature is not the drand network's over that round")]
     Signature,
+    /// A block made before the rule's time.
+    #[error("the block was made before the announced time")]
+    Early,
     /// The header doesn't show the work that it claims.
     #[error("the block's header does not show its work")]
     Work,
@@ -165,7 +168,13 @@ impl BeaconRule {
                 }
                 Sha256::digest(signature).to_vec()
             }
-            (Source::Bitcoin { .. }, Evidence::Bitcoin(header)) => block_hash(header, MAX_TARGET)?,
+            (Source::Bitcoin { expected, .. }, Evidence::Bitcoin(header)) => {
+                // Else any block since there is so much work would do, one known before the ceremony too.
+                if block_time(header) < *expected {
+                    return Err(EvidenceError::Early);
+                }
+                block_hash(header, MAX_TARGET)?
+            }
             (Source::Known { value }, Evidence::Known) => value.clone(),
             _ => return Err(EvidenceError::Kind),
         };
@@ -174,6 +183,12 @@ impl BeaconRule {
             exponent: self.exponent,
         })
     }
+}
+
+/// When a block was made, as its miner says: Unix time in seconds.
+fn block_time(header: &[u8; 80]) -> u64 {
+    let time = header.get(68..72).and_then(|b| b.try_into().ok());
+    time.map_or(0, u32::from_le_bytes).into()
 }
 
 /// A block's hash as people write it, highest byte first.
@@ -324,5 +339,23 @@ pub(super) mod tests {
         let mut changed = header;
         changed[40] ^= 1;
         assert_eq!(block_hash(&changed, 26), Err(EvidenceError::Work));
+        // Its miner says 21 May 2011: no block for a rule that waits for a later one.
+        assert_eq!(block_time(&header), 1_305_998_791);
+        let rule = |expected| BeaconRule {
+            source: Source::Bitcoin {
+                height: 125_552,
+                expected,
+            },
+            exponent: 10,
+        };
+        let evidence = Evidence::Bitcoin(header);
+        assert_eq!(
+            rule(1_305_998_792).resolve(&evidence),
+            Err(EvidenceError::Early)
+        );
+        assert_eq!(
+            rule(1_305_998_791).resolve(&evidence),
+            Err(EvidenceError::Work)
+        );
     }
 }

@@ -13,6 +13,8 @@ use super::entry::{Contribution, Entry, Finished, Part, Signed};
 
 /// Entries at most.
 const MAX_ENTRIES: usize = 50_000;
+/// Missed turns at most: anybody can miss one, and no one may fill the transcript with that.
+const MAX_MISSED: usize = 2_000;
 
 /// Why bytes aren't a ceremony's transcript.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -74,6 +76,12 @@ pub enum EntryFault {
         /// Its own.
         found: usize,
     },
+    /// A contribution made after the phase's closing.
+    #[error("it was made after its phase had closed")]
+    Late,
+    /// More entries than a transcript may have.
+    #[error("the transcript is full")]
+    Full,
     /// A contributor who isn't listed.
     #[error("its contributor is not on the list")]
     NotListed,
@@ -116,6 +124,8 @@ pub struct Transcript {
     /// Contributions to it.
     count: u32,
     contributed: BTreeSet<PublicKey>,
+    /// Missed turns, of everybody and in both phases.
+    missed: usize,
     ended: bool,
 }
 
@@ -133,6 +143,7 @@ impl Transcript {
             links: Vec::new(),
             count: 0,
             contributed: BTreeSet::new(),
+            missed: 0,
             ended: false,
         })
     }
@@ -275,7 +286,7 @@ impl Transcript {
                 self.count = 0;
                 self.contributed.clear();
             }
-            Entry::Missed(_) => {}
+            Entry::Missed(_) => self.missed += 1,
             Entry::Finished(_) => self.ended = true,
         }
         let after = Hasher::new(domain::CEREMONY_LINK)
@@ -294,6 +305,9 @@ impl Transcript {
         if self.ended {
             return Err(EntryFault::Ended);
         }
+        if self.links.len() >= MAX_ENTRIES {
+            return Err(EntryFault::Full);
+        }
         match &signed.entry {
             Entry::Contribution(c) => {
                 self.same_phase(c.stage)?;
@@ -303,6 +317,11 @@ impl Transcript {
                     return Err(EntryFault::Number { expected, found });
                 }
                 self.same_parts(c.stage, &c.parts)?;
+                // Later the beacon may be known already, and what is multiplied in can be chosen after it.
+                let closes = self.descriptor.closing_of(c.stage).map(|c| c.closes);
+                if !self.descriptor.rehearsal && closes.is_some_and(|closes| c.at >= closes) {
+                    return Err(EntryFault::Late);
+                }
                 let listed = &self.descriptor.contributors;
                 if !listed.is_empty() && listed.binary_search(&c.contributor).is_err() {
                     return Err(EntryFault::NotListed);
@@ -324,7 +343,12 @@ impl Transcript {
                     closing.beacon.resolve(&cast.evidence)?;
                 }
             }
-            Entry::Missed(missed) => self.same_phase(missed.stage)?,
+            Entry::Missed(missed) => {
+                self.same_phase(missed.stage)?;
+                if self.missed >= MAX_MISSED {
+                    return Err(EntryFault::Full);
+                }
+            }
             Entry::Finished(finished) => {
                 if self.stage.is_some() {
                     return Err(EntryFault::Unfinished);

@@ -230,8 +230,8 @@ pub enum DescriptorError {
     /// drand's numbers don't belong to the chain's hash.
     #[error("the beacon of {0} names a drand network that is not known here")]
     UnknownChain(Stage),
-    /// Phase 2 can't end before phase 1.
-    #[error("phase 2 closes before the beacon of phase 1")]
+    /// Phase 2 can't end before it has begun.
+    #[error("phase 2 closes less than an hour after the beacon of phase 1")]
     Order,
 }
 
@@ -320,10 +320,15 @@ impl Descriptor {
                 self.check_closing(stage, closing)?;
             }
         }
-        if let Powers::Fresh { closing, .. } = &self.powers
-            && self.closing.closes < closing.closes
-        {
-            return Err(E::Order);
+        if let Powers::Fresh { closing, .. } = &self.powers {
+            // Phase 2 begins after the beacon of phase 1, and its own beacon may not be known by then.
+            let begins = match closing.beacon.source.time() {
+                Some(time) if !self.rehearsal => time.saturating_add(MARGIN),
+                _ => closing.closes,
+            };
+            if self.closing.closes < begins {
+                return Err(E::Order);
+            }
         }
         Ok(())
     }

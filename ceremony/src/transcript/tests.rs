@@ -325,15 +325,15 @@ fn each_rule_of_a_descriptor_is_refused_by_name_when_it_alone_is_broken() {
     };
     let mut real = rules();
     real.rehearsal = false;
-    let closing = |beacon| Closing {
-        closes: QUICKNET.genesis + 10_000,
+    let closing = |seconds, beacon| Closing {
+        closes: QUICKNET.genesis + seconds,
         beacon,
     };
     real.powers = Powers::Fresh {
         power: 4,
-        closing: closing(drand(13_600)),
+        closing: closing(10_000, drand(13_600)),
     };
-    real.closing = closing(drand(20_000));
+    real.closing = closing(17_210, drand(20_820));
     assert_eq!(real.check(), Ok(()));
     type Break = Box<dyn Fn(&mut Descriptor)>;
     let circuit = real.circuits[0].clone();
@@ -369,7 +369,7 @@ fn each_rule_of_a_descriptor_is_refused_by_name_when_it_alone_is_broken() {
             DescriptorError::Exponent(63),
         ),
         (
-            Box::new(move |d| d.closing.beacon = drand(13_500)),
+            Box::new(move |d| d.closing.beacon = drand(20_700)),
             DescriptorError::BeaconTooEarly(Stage::Keys),
         ),
         (
@@ -385,11 +385,80 @@ fn each_rule_of_a_descriptor_is_refused_by_name_when_it_alone_is_broken() {
             }),
             DescriptorError::UnknownChain(Stage::Keys),
         ),
-        (Box::new(|d| d.closing.closes -= 1), DescriptorError::Order),
+        (
+            Box::new(|d| d.closing.closes -= 100),
+            DescriptorError::Order,
+        ),
     ];
     for (break_rule, expected) in rules {
         let mut broken = real.clone();
         break_rule(&mut broken);
         assert_eq!(broken.check(), Err(expected));
     }
+}
+
+#[test]
+fn what_is_contributed_after_the_closing_is_refused_in_a_real_ceremony() {
+    let mut real = rules();
+    real.rehearsal = false;
+    let drand = |seconds: u64| BeaconRule {
+        source: Source::Drand {
+            chain: QUICKNET.hash(),
+            round: QUICKNET.round_from(QUICKNET.genesis + seconds),
+        },
+        exponent: 10,
+    };
+    let closing = |seconds, beacon| Closing {
+        closes: QUICKNET.genesis + seconds,
+        beacon,
+    };
+    real.powers = Powers::Fresh {
+        power: 4,
+        closing: closing(10_000, drand(13_600)),
+    };
+    real.closing = closing(17_210, drand(20_820));
+    let mut t = Transcript::new(real).unwrap();
+    let at = |seconds: u64| {
+        let mut entry = contribution(1, Stage::Powers, 1);
+        if let Entry::Contribution(c) = &mut entry {
+            c.at = QUICKNET.genesis + seconds;
+        }
+        entry
+    };
+    let late = sign(&t, at(10_000));
+    let fault = EntryFault::Late;
+    assert_eq!(
+        t.push(late),
+        Err(TranscriptError::Entry { number: 1, fault })
+    );
+    let in_time = sign(&t, at(9_999));
+    assert_eq!(t.push(in_time), Ok(()));
+}
+
+#[test]
+fn missed_turns_cannot_fill_a_transcript() {
+    let mut t = Transcript::new(rules()).unwrap();
+    let missed = |who: u8| {
+        Entry::Missed(Missed {
+            contributor: key(who).public(),
+            stage: Stage::Powers,
+            at: 5,
+            reason: Reason::Silent,
+        })
+    };
+    for i in 0..2_000u32 {
+        let signed = sign(&t, missed((i % 50) as u8));
+        t.push(signed).unwrap();
+    }
+    let signed = sign(&t, missed(1));
+    let fault = EntryFault::Full;
+    let number = 2_001;
+    assert_eq!(
+        t.push(signed),
+        Err(TranscriptError::Entry { number, fault })
+    );
+    // Who contributes still can, and all of it reads back.
+    let signed = sign(&t, contribution(1, Stage::Powers, 1));
+    t.push(signed).unwrap();
+    assert!(Transcript::read(rules(), &t.to_bytes()).is_ok());
 }
