@@ -186,7 +186,7 @@ pub fn run(args: &VerifyArgs, cx: &Context) -> Result<(), Failure> {
             (Some(hash), true) => {
                 match view.rehearsal {
                     Some(true) => out.line("Everything holds, as far as a rehearsal goes: its keys count as development keys."),
-                    _ => out.line("Everything holds: if one contributor forgot their secret, nobody can forge with these keys."),
+                    _ => out.line("Everything holds: if in each phase one contributor forgot their secret, nobody can forge with these keys. Powers that another ceremony made count as that ceremony's word."),
                 }
                 out.line(format!("transcript {hash}"));
             }
