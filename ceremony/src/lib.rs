@@ -13,9 +13,9 @@
 pub mod beacon;
 pub mod blake2b;
 pub mod checks;
+pub mod circuits;
 pub mod contributor;
 pub mod coordinator;
-pub mod circuits;
 pub mod development;
 pub mod files;
 pub mod folder;

@@ -187,7 +187,7 @@ pub fn finish(path: &Path, cx: &Context) -> Result<(), Failure> {
     cx.out.result(&view, |out| {
         out.line(format!("The ceremony \"{}\" is finished.", d.name));
         for c in &view.circuits {
-            out.line(format!("{}", c.name));
+            out.line(&c.name);
             out.line(format!("  proving key    {}", c.proving_key));
             out.line(format!("  verifying key  {}", c.verifying_key));
         }
