@@ -6,6 +6,7 @@
 //! What they must never do: act on anything but finalized blocks; help to open what isn't triggered;
 //! erase before the opened bodies are public.
 
+mod abandon;
 mod duty;
 mod host;
 mod opened;
@@ -26,6 +27,7 @@ use tacit_vault::{SlotState, Vault, VaultError};
 use thiserror::Error;
 use tracing::{debug, error, info, warn};
 
+pub use abandon::ABANDON_AFTER;
 pub use duty::{Duty, Found, Losses, due, secrets};
 pub use host::{Host, SimulatedHost, TokioHost};
 pub use snapshot::{Snapshot, snapshot};
@@ -33,13 +35,11 @@ pub use snapshot::{Snapshot, snapshot};
 use crate::engine::Node;
 use crate::ledger::{Reader, Stopped};
 use crate::machine::BodyNeed;
+use abandon::{Stillness, may_be_abandoned};
 use opened::OpenedLists;
 
 /// How often a node looks, when no block brings news.
 const TICK: Duration = Duration::from_millis(500);
-/// How long the log must have stood still past a deadline, while this process ran, before the node
-/// gives a statement up by itself.
-pub const ABANDON_AFTER: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How often the vault is looked through for what should be gone.
 const SWEEP: Duration = Duration::from_secs(60);
 /// How long a node goes on asking its peers for opened bodies that it lacks before it erases without them.
@@ -105,8 +105,8 @@ pub struct Reconciler<M> {
     asked: BTreeSet<StatementId>,
     /// The opened lists' bodies, which don't follow from the log.
     lists: OpenedLists,
-    /// Since when the log has stood still: height and time.
-    still: Option<(u64, std::time::SystemTime)>,
+    /// Since when the log has stood still.
+    stillness: Stillness,
     /// What this node can't serve as it should.
     losses: Losses,
     /// When the vault was last looked through for what should be gone.
@@ -124,7 +124,7 @@ impl<M: HasLedger> Reconciler<M> {
             waiting: BTreeMap::new(),
             asked: BTreeSet::new(),
             lists: OpenedLists::default(),
-            still: None,
+            stillness: Stillness::default(),
             losses: Losses::default(),
             swept: None,
         }
@@ -168,7 +168,8 @@ impl<M: HasLedger> Reconciler<M> {
             .read(move |m| m.ledger().unattested(me))
             .await??;
         self.sweep(&unfinished, now).await?;
-        let still = self.log_stands_still(now);
+        let status = self.node.status();
+        let still = self.stillness.lasts(status.applied, status.tip.height, now);
         for Unfinished {
             id,
             status,
@@ -317,29 +318,13 @@ impl<M: HasLedger> Reconciler<M> {
         self.erase(id, ErasureReason::Opened)
     }
 
-    /// Has nothing been finalized for [`ABANDON_AFTER`] while this process ran?
-    fn log_stands_still(&mut self, now: std::time::SystemTime) -> bool {
-        let status = self.node.status();
-        match self.still {
-            Some((height, since))
-                if height == status.applied && status.tip.height <= status.applied =>
-            {
-                now.duration_since(since).is_ok_and(|d| d >= ABANDON_AFTER)
-            }
-            _ => {
-                self.still = Some((status.applied, now));
-                false
-            }
-        }
-    }
-
     /// Gives up a statement whose deadline has passed while the log stood still. This never opens anything.
     async fn abandon(
         &self,
         snapshot: &Snapshot,
         now: std::time::SystemTime,
     ) -> Result<bool, ReconcileError> {
-        if !snapshot.may_be_abandoned(crate::time::millis(now)) {
+        if !may_be_abandoned(snapshot.status, snapshot.deadline_ms, now) {
             return Ok(false);
         }
         self.erase(&snapshot.id, ErasureReason::Abandoned)?;

@@ -42,14 +42,6 @@ impl Snapshot {
             .take(CHUNK)
             .map(|(_, need)| need)
     }
-
-    /// May a node give it up, if the log stands still? Only before any trigger, and past the deadline.
-    pub fn may_be_abandoned(&self, now_ms: u64) -> bool {
-        matches!(
-            self.status,
-            Status::Preparing | Status::Collecting | Status::Expired
-        ) && now_ms >= self.deadline_ms
-    }
 }
 
 /// The bodies that a statement's counted signatures stand for, by position.
