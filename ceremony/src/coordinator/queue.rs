@@ -1,7 +1,7 @@
 //! The queue: one turn at a time, a time limit, strikes. No clock, no disk, no network: the time is an
 //! argument, and what happened is the answer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use tacit_protocol::keys::PublicKey;
 use thiserror::Error;
@@ -79,6 +79,8 @@ pub struct Queue {
     waiting: VecDeque<Waiting>,
     turn: Option<Turn>,
     missed: BTreeMap<PublicKey, usize>,
+    /// Who has left a turn that had begun.
+    left: BTreeSet<PublicKey>,
     /// Seconds that turns have taken, and how many there were: for estimates.
     taken: (u64, u64),
 }
@@ -91,6 +93,7 @@ impl Queue {
             waiting: VecDeque::new(),
             turn: None,
             missed,
+            left: BTreeSet::new(),
             taken: (0, 0),
         }
     }
@@ -143,7 +146,8 @@ impl Queue {
         }
     }
 
-    /// Somebody leaves. A turn that has begun isn't missed by leaving it.
+    /// Somebody leaves. A turn that has begun isn't missed by leaving it once; from then on it counts as a
+    /// strike, or one could hold the queue for ever by leaving just before each turn's end.
     pub fn leave(&mut self, key: &PublicKey, now: u64) {
         self.waiting.retain(|w| w.key != *key);
         if self
@@ -152,6 +156,9 @@ impl Queue {
             .is_some_and(|t| t.key == *key && !t.checking)
         {
             self.turn = None;
+            if !self.left.insert(*key) {
+                *self.missed.entry(*key).or_insert(0) += 1;
+            }
             self.advance(now);
         }
     }
@@ -311,8 +318,27 @@ mod tests {
             q.leave(&key(2), now + 101);
         }
         assert_eq!(q.join(key(1), 5000), Err(Refused::Strikes));
-        // Leaving in time is no strike.
+        // Leaving a turn once is no strike.
         assert!(q.join(key(2), 5000).is_ok());
+    }
+
+    #[test]
+    fn leaving_turns_again_and_again_counts_as_missing_them() {
+        let mut q = queue();
+        for round in 0..3 {
+            let now = round * 1000;
+            q.join(key(1), now).unwrap();
+            assert_eq!(q.place(&key(1)), Place::Turn { until: now + 100 });
+            q.leave(&key(1), now + 99);
+        }
+        assert_eq!(q.join(key(1), 5000), Err(Refused::Strikes));
+        // Leaving before it's one's turn costs nothing.
+        q.join(key(2), 6000).unwrap();
+        for _ in 0..5 {
+            q.join(key(3), 6000).unwrap();
+            q.leave(&key(3), 6001);
+        }
+        assert!(q.join(key(3), 6002).is_ok());
     }
 
     #[test]
