@@ -320,3 +320,54 @@ fn what_cannot_be_demonstrated_is_refused_with_a_problem_and_advice() {
         );
     }
 }
+
+#[test]
+fn three_strangers_make_keys_in_seconds_and_each_finds_themselves_in_the_transcript() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("demo");
+    let output = tacit(&[
+        "--json",
+        "demo",
+        "--act",
+        "ceremony",
+        "--dir",
+        dir.to_str().unwrap(),
+    ]);
+    let story = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{story}");
+    let told = json(&output);
+    let contributions = told["contributions"].as_array().unwrap();
+    let mut places: Vec<_> = contributions
+        .iter()
+        .map(|c| (c["phase"].as_u64().unwrap(), c["number"].as_u64().unwrap()))
+        .collect();
+    places.sort_unstable();
+    assert_eq!(places, [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]);
+
+    // What remains is public, and holds on anybody's machine, with each contributor's own attestation.
+    for gone in ["people", "town/private"] {
+        assert!(!dir.join(gone).exists(), "{gone}");
+    }
+    #[cfg(target_os = "linux")]
+    assert_eq!(processes_in(&dir), Vec::<String>::new());
+    let home = folder.path().join("doubter");
+    let (home, town) = (home.to_str().unwrap(), told["folder"].as_str().unwrap());
+    let id = told["ceremony"].as_str().unwrap();
+    let mut args = vec!["--json", "--home", home, "ceremony", "verify", town];
+    args.extend(["--ceremony", id]);
+    for contribution in contributions {
+        args.extend([
+            "--attestation",
+            contribution["attestation"].as_str().unwrap(),
+        ]);
+    }
+    let report = json(&tacit(&args));
+    assert_eq!(report["ok"], true, "{report}");
+    assert_eq!(report["finished"], true);
+    assert_eq!(report["transcript"], told["transcript"]);
+    // One machine made them: nobody may take them for a real ceremony's.
+    assert_eq!(
+        (&report["rehearsal"], &told["rehearsal"]),
+        (&Value::Bool(true), &Value::Bool(true))
+    );
+}

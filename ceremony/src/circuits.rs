@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use ark_ff::Zero as _;
+use ark_bn254::Fr;
+use ark_ff::{One as _, Zero as _};
 use tacit_circuits::Matrices;
 use tacit_protocol::lean_imt::MAX_DEPTH;
 use thiserror::Error;
@@ -47,6 +48,22 @@ pub fn sealing_of_depth<const DEPTH: usize>() -> Result<R1cs, CircuitError> {
     from_matrices(&matrices)
 }
 
+/// A small circuit for rehearsals and demonstrations: its public wire is the number that `count` squarings in
+/// a row make of the private one.
+pub fn squares(count: u32) -> R1cs {
+    let one = |wire| vec![(wire, Fr::one())];
+    // The constant one, the result, the secret, and all squares between.
+    let made = |step| if step == count { 1 } else { 2 + step };
+    let constraints = (0..count)
+        .map(|step| [one(made(step)), one(made(step)), one(made(step + 1))])
+        .collect();
+    R1cs {
+        wires: count + 2,
+        public: 1,
+        constraints,
+    }
+}
+
 /// Columns are wires already: the one, public inputs, witness.
 fn from_matrices(matrices: &Matrices) -> Result<R1cs, CircuitError> {
     let count = matrices.instance_variables + matrices.witness_variables;
@@ -78,7 +95,6 @@ fn from_matrices(matrices: &Matrices) -> Result<R1cs, CircuitError> {
 
 #[cfg(test)]
 mod tests {
-    use ark_bn254::Fr;
     use tacit_circuits::CONSTRAINTS;
 
     use super::*;
@@ -104,6 +120,18 @@ mod tests {
     const SEALING: &str = "547bddcba7b48d2afa7329faf952e494034c092b46b40d611e624fdcedfe7a94592dd41909ec36fa4e295d75ca62edb0f7cf5efd4d76b31ce53acfff0ee69aed";
     /// BLAKE2b-512 of its file.
     const SEALING_FILE: &str = "309673090dc264871c028d6cf436a55943d242c133b41c7dde7beb29a4946fc43b7bfb51eb26f7f790992ccb1e4414e6d277a65c2d1d4a59bb46ed29d590c21b";
+
+    #[test]
+    fn squarings_lead_from_the_secret_to_the_public_wire() {
+        let circuit = squares(3);
+        let witness = [1, 256, 2, 4, 16].map(Fr::from);
+        assert_eq!((circuit.wires as usize, circuit.public), (witness.len(), 1));
+        let value = |row: &Row| -> Fr { row.iter().map(|(w, f)| witness[*w as usize] * f).sum() };
+        for [a, b, c] in &circuit.constraints {
+            assert_eq!(value(a) * value(b), value(c));
+        }
+        assert_eq!(circuit.constraints.len(), 3);
+    }
 
     #[test]
     fn a_term_of_zero_and_a_repeated_wire_are_refused() {

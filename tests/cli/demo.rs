@@ -19,6 +19,11 @@ fn what_cannot_be_demonstrated_is_refused_before_anything_starts() {
     scene.write("full/file", "x");
     scene.fails(&["demo", "--dir", "full"]);
     scene.fails(&["demo", "--dir", "full/file"]);
+    scene.fails(&["demo", "--act", "play"]);
+    scene.fails(&["demo", "--act", "ceremony", "--nodes", "4"]);
+    scene.fails(&["demo", "--act", "ceremony", "--ceremony", "town"]);
+    scene.fails(&["demo", "--act", "ceremony", "--dir", "full"]);
+    scene.fails(&["demo", "--ceremony", "full"]);
     assert!(!scene.path("tacit").exists(), "nothing was made");
     scene.hold_golden("demo");
 }

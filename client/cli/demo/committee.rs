@@ -53,7 +53,6 @@ impl Demo {
         let mut args = vec![
             "committee",
             "found",
-            "--development-keys",
             "--timing",
             "loopback",
             "--keys",
@@ -68,9 +67,19 @@ impl Demo {
         for card in &cards {
             args.extend(["--card", text(card)?]);
         }
+        if let Some(ceremony) = &self.ceremony {
+            args.extend(["--ceremony", text(&ceremony.folder)?]);
+        }
+        if self.ceremony.as_ref().is_none_or(|c| c.rehearsal) {
+            args.push("--development-keys");
+        }
         self.tacit.call(&self.creator_home(), &args)?;
-        self.story
-            .fact(&format!("warning: {DEVELOPMENT_KEYS_WARNING}"));
+        if let Some(ceremony) = &self.ceremony {
+            self.story.fact(&format!(
+                "the keys are those of the ceremony \"{}\", which was verified: transcript {}",
+                ceremony.name, ceremony.transcript
+            ));
+        }
         for i in 0..nodes {
             self.tacit
                 .call(&self.node_home(i), &["committee", "sign", text(&file)?])?;
@@ -98,6 +107,10 @@ impl Demo {
         let fingerprint = founding
             .check()
             .map_err(|e| Failure::check("founding", e, ""))?;
+        if founding.founding.development_keys() {
+            self.story
+                .fact(&format!("warning: {DEVELOPMENT_KEYS_WARNING}"));
+        }
         self.story.fact(&format!("fingerprint {fingerprint}, signed by all {nodes}; {} of them can open a list, {} may fail", founding.founding.quorum(), founding.founding.faults()));
         Ok(fingerprint)
     }

@@ -1,8 +1,10 @@
 //! `tacit demo`: the whole job on one machine, with real processes, real proofs and real encryption.
 //!
 //! Everything is done through this program's own commands, as operators, registrars, creators and
-//! members do it: the demo only starts them, in order, and tells the story.
+//! members do it: the demo only starts them, in order, and tells the story. There are two acts: what a
+//! committee does, and how strangers make the proving keys that it takes.
 
+mod ceremony;
 mod committee;
 mod members;
 mod plan;
@@ -17,9 +19,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
+use tacit_ceremony::folder::layout::Layout;
 use tacit_protocol::codec::Decode as _;
 use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, FoundingFile, MAX_NODES, MIN_NODES};
 use tacit_protocol::ids::Fingerprint;
@@ -51,8 +54,21 @@ const MISTAKE: &str = "This is a mistake of the demo: tell its makers.";
 /// What to do about something that the committee promised and didn't keep.
 const NEVER: &str = "This must never happen: keep the folder and tell its makers.";
 
+/// What there is to see. Variants without docstrings: with them, all of `--help` takes three times the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Act {
+    Committee,
+    Ceremony,
+}
+
+/// The seconds of --deadline, unless it is given.
+const DEADLINE: u64 = 15;
+
 #[derive(Debug, Args)]
 pub struct DemoArgs {
+    /// What there is to see: what a committee does, or how strangers make the proving keys for one, in seconds
+    #[arg(long, value_name = "ACT", value_enum, default_value = "committee")]
+    act: Act,
     /// Members: a CSV file with a column `name`; further columns are classes with 1/yes/true (`contact` is kept private)
     #[arg(long, value_name = "FILE.csv")]
     roster: Option<PathBuf>,
@@ -67,15 +83,19 @@ pub struct DemoArgs {
     #[arg(long, value_name = "N", value_parser = parse::number::<usize>)]
     signers: Option<usize>,
     /// The second statement's deadline, in seconds after its proposal; later if its members need longer to sign here
-    #[arg(long, value_name = "SECONDS", value_parser = parse::number::<u64>, default_value_t = 15)]
-    deadline: u64,
-    /// Nodes of the committee
-    #[arg(long, value_name = "N", value_parser = parse::number::<usize>, default_value_t = MIN_NODES)]
-    nodes: usize,
+    /// [default: 15]
+    #[arg(long, value_name = "SECONDS", value_parser = parse::number::<u64>)]
+    deadline: Option<u64>,
+    /// Nodes of the committee [default: 4]
+    #[arg(long, value_name = "N", value_parser = parse::number::<usize>)]
+    nodes: Option<usize>,
+    /// Found the committee with the keys of a finished ceremony: its folder
+    #[arg(long, value_name = "DIR")]
+    ceremony: Option<PathBuf>,
     /// Everything goes into this folder, which must be empty or not exist [default: a fresh one]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Keep the nodes', registrars' and members' folders too
+    /// Keep the folders with everybody's secrets too
     #[arg(long)]
     keep: bool,
 }
@@ -98,15 +118,24 @@ struct DemoResult {
 }
 
 pub fn run(args: &DemoArgs, cx: &Context) -> Result<(), Failure> {
-    if !(MIN_NODES..=MAX_NODES).contains(&args.nodes) {
+    match args.act {
+        Act::Committee => committee_act(args, cx),
+        Act::Ceremony => ceremony::run(args, cx),
+    }
+}
+
+fn committee_act(args: &DemoArgs, cx: &Context) -> Result<(), Failure> {
+    let nodes = args.nodes.unwrap_or(MIN_NODES);
+    if !(MIN_NODES..=MAX_NODES).contains(&nodes) {
         return Err(Failure::usage(
             "nodes",
-            format!("a committee can't have {} nodes", args.nodes),
+            format!("a committee can't have {nodes} nodes"),
             format!("Give --nodes {MIN_NODES} to {MAX_NODES}: with fewer than 4, none may fail."),
         ));
     }
-    if !(1..=LATEST_DEADLINE).contains(&args.deadline) {
-        let problem = match args.deadline {
+    let deadline = args.deadline.unwrap_or(DEADLINE);
+    if !(1..=LATEST_DEADLINE).contains(&deadline) {
+        let problem = match deadline {
             0 => "a deadline of no seconds has passed already".to_string(),
             long => format!("the demo would run for {long} seconds"),
         };
@@ -122,15 +151,16 @@ pub fn run(args: &DemoArgs, cx: &Context) -> Result<(), Failure> {
         args.trigger.as_deref(),
         args.signers,
     )?;
-    let dir = demo_folder(args.dir.as_deref())?;
-    let tacit = Tacit::current()?;
-    tacit.stop_at_signals()?;
-    let story = Story::new(cx.out, tacit.clone());
-    story.scene(&format!("Everything happens in {}", dir.display()));
+    let ceremony = match &args.ceremony {
+        Some(folder) => Some(Ceremony::read(folder)?),
+        None => None,
+    };
+    let (show, story) = Show::open(args, cx)?;
     let mut demo = Demo {
-        tacit: tacit.clone(),
-        dir: dir.clone(),
+        tacit: show.tacit.clone(),
+        dir: show.dir.clone(),
         plan,
+        ceremony,
         story,
         timings: BTreeMap::new(),
         nodes: Vec::new(),
@@ -139,40 +169,119 @@ pub fn run(args: &DemoArgs, cx: &Context) -> Result<(), Failure> {
         addresses: Vec::new(),
         reserved: Vec::new(),
     };
-    let outcome = demo.play(args);
-    if outcome.is_err() {
-        // A service that ended is the better reason than what failed for want of it.
-        std::thread::sleep(2 * WATCH_EVERY);
-    }
-    let stopped = tacit.check();
-    demo.stop_all();
-    let interrupted = tacit.is_interrupted();
-    if !args.keep && (outcome.is_ok() || interrupted) {
-        remove_secrets(&dir, cx.out);
-    }
-    if args.dir.is_none() {
-        // Goes only if it is empty, which it is when the demo ended before there was a bundle.
-        let _ = fs::remove_dir(&dir);
-    }
-    let result = outcome.map_err(|failure| match interrupted {
-        true if args.keep => Failure::interrupted(format!(
-            "Nothing runs any more. The folders remain in {}.",
-            dir.display()
-        )),
-        true => Failure::interrupted("Nothing runs any more, and the folders are gone."),
-        false => with_remains(stopped.err().unwrap_or(failure), &dir),
-    })?;
+    let outcome = demo.play(nodes, deadline);
+    let secrets = ["nodes", "registrars", "members", "people", "founding"];
+    let result = show.close(
+        outcome,
+        || demo.stop_all(),
+        &secrets,
+        "nodes/ and registrars/",
+    )?;
     if cx.out.is_json() {
         cx.out.json(&result);
     }
-    demo.story.end(&result.fingerprint, &dir, args.keep);
+    demo.story.end(&result.fingerprint, &show.dir, args.keep);
     Ok(())
 }
 
+/// What every act is played on: a folder, and processes that end with it.
+struct Show {
+    tacit: Tacit,
+    dir: PathBuf,
+    out: Output,
+    keep: bool,
+    /// Was the folder made for this alone?
+    fresh: bool,
+}
+
+impl Show {
+    fn open(args: &DemoArgs, cx: &Context) -> Result<(Self, Story), Failure> {
+        let dir = demo_folder(args.dir.as_deref())?;
+        let tacit = Tacit::current()?;
+        tacit.stop_at_signals()?;
+        let story = Story::new(cx.out, tacit.clone());
+        story.scene(&format!("Everything happens in {}", dir.display()));
+        let show = Self {
+            tacit,
+            dir,
+            out: cx.out,
+            keep: args.keep,
+            fresh: args.dir.is_none(),
+        };
+        Ok((show, story))
+    }
+
+    /// Ends the services, removes the folders with `secrets` unless they are to be kept, and says why it
+    /// failed, if it did; services' logs are in `logs`.
+    fn close<T>(
+        &self,
+        outcome: Result<T, Failure>,
+        stop_all: impl FnOnce(),
+        secrets: &[&str],
+        logs: &str,
+    ) -> Result<T, Failure> {
+        if outcome.is_err() {
+            // A service that ended is the better reason than what failed for want of it.
+            std::thread::sleep(2 * WATCH_EVERY);
+        }
+        let stopped = self.tacit.check();
+        stop_all();
+        let interrupted = self.tacit.is_interrupted();
+        if !self.keep && (outcome.is_ok() || interrupted) {
+            remove_secrets(&self.dir, secrets, self.out);
+        }
+        if self.fresh {
+            // Goes only if it is empty, which it is when the demo ended before there was a result.
+            let _ = fs::remove_dir(&self.dir);
+        }
+        outcome.map_err(|failure| match interrupted {
+            true if self.keep => Failure::interrupted(format!(
+                "Nothing runs any more. The folders remain in {}.",
+                self.dir.display()
+            )),
+            true => Failure::interrupted("Nothing runs any more, and the folders are gone."),
+            false => with_remains(stopped.err().unwrap_or(failure), &self.dir, logs),
+        })
+    }
+}
+
+/// The ceremony whose keys the committee takes.
+struct Ceremony {
+    folder: PathBuf,
+    name: String,
+    transcript: String,
+    rehearsal: bool,
+}
+
+impl Ceremony {
+    /// Reads which one it is; founding verifies it.
+    fn read(folder: &Path) -> Result<Self, Failure> {
+        let transcript = tacit_ceremony::folder::read(&Layout::new(folder))?;
+        if transcript.finished().is_none() {
+            return Err(Failure::not_yet(
+                "unfinished",
+                "the ceremony is not finished",
+                "Wait for its end, or rehearse one: tacit ceremony new --help",
+            ));
+        }
+        let descriptor = transcript.descriptor();
+        // For other processes, which may have other folders.
+        let path = folder
+            .canonicalize()
+            .map_err(|e| Failure::file("read", folder, &e))?;
+        Ok(Self {
+            folder: path,
+            name: descriptor.name.clone(),
+            transcript: transcript.head().to_string(),
+            rehearsal: descriptor.rehearsal,
+        })
+    }
+}
+
 /// Says where everything lies that somebody who looks for a failure's cause may need.
-fn with_remains(mut failure: Failure, dir: &Path) -> Failure {
+fn with_remains(mut failure: Failure, dir: &Path, logs: &str) -> Failure {
     failure.advice = format!(
-        "{} Nothing runs any more. All folders remain in {}, with the logs in nodes/ and registrars/: they hold the demo's secrets, so remove them when you have looked.",
+        "{} Nothing runs any more. All folders remain in {}, with the logs in {logs}: they hold the demo's secrets, so remove them when you have looked.",
         failure.advice,
         dir.display()
     );
@@ -180,9 +289,9 @@ fn with_remains(mut failure: Failure, dir: &Path) -> Failure {
     failure
 }
 
-/// Removes everything but the bundles: the folders hold the secrets of the demo's people.
-fn remove_secrets(dir: &Path, out: Output) {
-    for name in ["nodes", "registrars", "members", "people", "founding"] {
+/// Removes the folders that hold the secrets of the demo's people.
+fn remove_secrets(dir: &Path, secrets: &[&str], out: Output) {
+    for name in secrets {
         let folder = dir.join(name);
         match fs::remove_dir_all(&folder) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => out.note(format!(
@@ -219,6 +328,7 @@ struct Demo {
     tacit: Tacit,
     dir: PathBuf,
     plan: Plan,
+    ceremony: Option<Ceremony>,
     story: Story,
     timings: BTreeMap<&'static str, f64>,
     nodes: Vec<Service>,
@@ -262,13 +372,13 @@ impl Demo {
         outcome
     }
 
-    fn play(&mut self, args: &DemoArgs) -> Result<DemoResult, Failure> {
+    fn play(&mut self, nodes: usize, deadline: u64) -> Result<DemoResult, Failure> {
         let started = Instant::now();
-        let fingerprint = self.timed("founding", |d| d.found(args.nodes))?;
+        let fingerprint = self.timed("founding", |d| d.found(nodes))?;
         self.timed("start", Self::start)?;
         let group = self.timed("enrolment", |d| d.enrol(&fingerprint))?;
         let first = self.first_statement(&group)?;
-        let second = self.second_statement(&group, args.deadline)?;
+        let second = self.second_statement(&group, deadline)?;
         // Only now has every node attested that it erased what it opened the first list with.
         self.fetch_bundle(&first.id, &first.bundle)?;
         self.story

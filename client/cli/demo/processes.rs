@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -128,6 +128,28 @@ impl Tacit {
 
     /// Runs one command to its end, as a person would, and gives its JSON.
     pub fn call(&self, home: &Path, args: &[&str]) -> Result<Value, Failure> {
+        let ended = self.run(home, args)?;
+        if ended.status.success() {
+            return Ok(ended.value);
+        }
+        Err(ended.failure(args))
+    }
+
+    /// Runs a command that is to find a lie, and gives its JSON.
+    pub fn doubt(&self, home: &Path, args: &[&str]) -> Result<Value, Failure> {
+        let ended = self.run(home, args)?;
+        match ended.status.code() {
+            Some(0) => Err(Failure::check(
+                "lie",
+                format!("`tacit {}` took a lie for the truth", args.join(" ")),
+                super::NEVER,
+            )),
+            Some(code) if code == Exit::CheckFailed as i32 => Ok(ended.value),
+            _ => Err(ended.failure(args)),
+        }
+    }
+
+    fn run(&self, home: &Path, args: &[&str]) -> Result<Ended, Failure> {
         self.check()?;
         let mut child = Command::new(&self.exe)
             .arg("--home")
@@ -153,37 +175,15 @@ impl Tacit {
         let status = lock(&child).wait();
         lock(&self.calls).retain(|call| !Arc::ptr_eq(call, &child));
         let status = status.map_err(|e| system("wait for a command", &e))?;
-        let value: Value = serde_json::from_slice(&stdout).unwrap_or(Value::Null);
-        if status.success() {
-            return Ok(value);
+        if !status.success() {
+            // Whoever stopped it is the reason.
+            self.check()?;
         }
-        self.check()?;
-        let said = |field: &str| {
-            value
-                .pointer(&format!("/error/{field}"))
-                .and_then(Value::as_str)
-                .map(str::to_string)
-        };
-        let stderr = String::from_utf8_lossy(&stderr).trim().to_string();
-        let problem = said("problem").unwrap_or_else(|| {
-            if stderr.is_empty() {
-                status.to_string()
-            } else {
-                stderr
-            }
-        });
-        let mut failure = Failure::check(
-            "demo-step",
-            format!("`tacit {}`: {problem}", args.join(" ")),
-            said("advice").unwrap_or_default(),
-        );
-        failure.exit = match status.code() {
-            Some(2) => Exit::Usage,
-            Some(3) => Exit::Unreachable,
-            Some(4) => Exit::NotYet,
-            _ => Exit::CheckFailed,
-        };
-        Err(failure)
+        Ok(Ended {
+            status,
+            value: serde_json::from_slice(&stdout).unwrap_or(Value::Null),
+            stderr: String::from_utf8_lossy(&stderr).trim().to_string(),
+        })
     }
 
     /// Starts a service that logs into `log`. If it ends before it is told to, all stops.
@@ -247,6 +247,42 @@ impl Tacit {
                 ));
             }
         });
+    }
+}
+
+/// A command that has ended.
+struct Ended {
+    status: ExitStatus,
+    /// Its JSON, if it has printed some.
+    value: Value,
+    stderr: String,
+}
+
+impl Ended {
+    /// Why it failed.
+    fn failure(self, args: &[&str]) -> Failure {
+        let said = |field: &str| {
+            self.value
+                .pointer(&format!("/error/{field}"))
+                .and_then(Value::as_str)
+                .map(str::to_string)
+        };
+        let problem = said("problem").unwrap_or_else(|| match self.stderr.is_empty() {
+            true => self.status.to_string(),
+            false => self.stderr.clone(),
+        });
+        let mut failure = Failure::check(
+            "demo-step",
+            format!("`tacit {}`: {problem}", args.join(" ")),
+            said("advice").unwrap_or_default(),
+        );
+        failure.exit = match self.status.code() {
+            Some(2) => Exit::Usage,
+            Some(3) => Exit::Unreachable,
+            Some(4) => Exit::NotYet,
+            _ => Exit::CheckFailed,
+        };
+        failure
     }
 }
 

@@ -70,11 +70,15 @@ impl Story {
 
     /// One check of an offline verification.
     pub fn check(&self, check: &Check) {
-        let mark = if check.ok { "✓" } else { "✗" };
+        self.mark(check.ok, &check.name.to_string(), &check.detail);
+    }
+
+    /// Something that was checked: did it hold?
+    pub fn mark(&self, ok: bool, name: &str, detail: &str) {
+        let mark = if ok { "✓" } else { "✗" };
         self.say(&format!(
-            "          {mark} {:<20} {}",
-            check.name,
-            printable_line(&check.detail)
+            "          {mark} {name:<20} {}",
+            printable_line(detail)
         ));
     }
 
