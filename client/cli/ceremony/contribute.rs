@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use serde::Serialize;
@@ -38,6 +38,8 @@ use crate::input;
 const ASK: Duration = Duration::from_secs(1);
 /// How often they give a sign of life while they compute.
 const SIGN: Duration = Duration::from_secs(20);
+/// Rounds of waiting for a file between two looks at whether the turn still lasts.
+const STANDING: u64 = 10;
 /// Bytes of typed or read randomness at most.
 const MAX_ENTROPY: u64 = 1 << 20;
 /// Longest signed entry, in bytes.
@@ -364,7 +366,7 @@ impl Work<'_> {
                 let done = AtomicBool::new(false);
                 std::thread::scope(|scope| {
                     scope.spawn(|| self.stay(ticket, &done));
-                    let fresh = self.make(&transcript, &made, args, entropy);
+                    let fresh = self.make(ticket, &transcript, &made, args, entropy);
                     done.store(true, Ordering::SeqCst);
                     fresh
                 })
@@ -430,6 +432,7 @@ impl Work<'_> {
     /// Fetches what came before, checks it, and adds randomness.
     fn make(
         &self,
+        ticket: &str,
         transcript: &Transcript,
         made: &[PathBuf],
         args: &ContributeArgs,
@@ -463,35 +466,41 @@ impl Work<'_> {
                 let _ = fs::remove_file(self.layout.path(&layout::step(d, stage, number, i)));
             }
         })?;
-        match (entropy, &args.by_hand) {
-            (Some(entropy), _) => {
+        let mut sign = || {
+            let (key, label) = (self.key, args.label.clone());
+            let at = now_ms() / 1000;
+            contributor::sign(&self.layout, transcript, made, key, label, at, bar)
+        };
+        let Some(folder) = &args.by_hand else {
+            if let Some(entropy) = entropy {
+                let bar = &mut Bar::new(self.cx.out);
                 contributor::contribute(&base, entropy, args.label.as_deref(), made, bar)?;
             }
-            (None, Some(folder)) => self.by_hand(transcript, stage, folder, made)?,
-            (None, None) => {}
+            return Ok(sign()?);
+        };
+        let mut hands = self.by_hand(transcript, stage, folder, made)?;
+        loop {
+            hands.take(ticket, self)?;
+            match sign() {
+                Ok(signed) => return Ok(signed),
+                // Whoever made it by hand puts a better one there, or was not ready yet.
+                Err(e) => self.cx.out.note(format!(
+                    "What lies there is no contribution yet: {e}. Waiting for another file, as long as the turn lasts."
+                )),
+            }
         }
-        let (key, label) = (self.key, args.label.clone());
-        let at = now_ms() / 1000;
-        Ok(contributor::sign(
-            &self.layout,
-            transcript,
-            made,
-            key,
-            label,
-            at,
-            bar,
-        )?)
     }
 
-    /// Puts what the contribution starts from into a folder, and waits for what is to be uploaded.
+    /// Puts what the contribution starts from into a folder, and says what is to be put there.
     fn by_hand(
         &self,
         transcript: &Transcript,
         stage: Stage,
         folder: &Path,
         made: &[PathBuf],
-    ) -> Result<(), Failure> {
+    ) -> Result<Hands, Failure> {
         let d = transcript.descriptor();
+        let mut files = Vec::new();
         fs::create_dir_all(folder).map_err(|e| Failure::folder(folder, &e))?;
         for (i, to) in made.iter().enumerate() {
             let from = self
@@ -505,19 +514,9 @@ impl Work<'_> {
                 base.display(),
                 wanted.display()
             ));
-            // Whole files only: whoever makes one writes it beside and renames it, or its size settles.
-            let mut size = None;
-            loop {
-                let now = fs::metadata(&wanted).ok().map(|m| m.len());
-                if now.is_some_and(|n| n > 0) && now == size {
-                    break;
-                }
-                size = now;
-                std::thread::sleep(ASK);
-            }
-            fs::copy(&wanted, to).map_err(|e| Failure::file("read", &wanted, &e))?;
+            files.push((wanted, to.clone(), None));
         }
-        Ok(())
+        Ok(Hands(files))
     }
 
     /// Signs of life, while the machine computes.
@@ -563,6 +562,46 @@ impl Work<'_> {
                 }
             }
         }
+    }
+}
+
+/// When a file was changed last, and its length.
+type Seen = (SystemTime, u64);
+
+/// Files that are made elsewhere: where they will be, where they go, and how one looked when it was taken.
+struct Hands(Vec<(PathBuf, PathBuf, Option<Seen>)>);
+
+impl Hands {
+    /// Waits for files that weren't there the last time, and copies them.
+    fn take(&mut self, ticket: &str, work: &Work<'_>) -> Result<(), Failure> {
+        let look = |path: &Path| -> Option<Seen> {
+            let found = fs::metadata(path).ok()?;
+            (found.len() > 0).then_some((found.modified().ok()?, found.len()))
+        };
+        let (mut before, mut rounds) = (Vec::new(), 0u64);
+        loop {
+            // Programs write for a while: what is still being written isn't looked at.
+            let now: Vec<_> = self.0.iter().map(|(at, ..)| look(at)).collect();
+            let settled = now.iter().all(Option::is_some) && now == before;
+            if settled && self.0.iter().zip(&now).any(|(f, now)| f.2 != *now) {
+                break;
+            }
+            before = now;
+            if rounds.is_multiple_of(STANDING) && work.standing(ticket)?.state != "turn" {
+                return Err(Failure::not_yet(
+                    "lost-place",
+                    "the turn ended before there was a contribution",
+                    "Run the same command again.",
+                ));
+            }
+            rounds += 1;
+            std::thread::sleep(ASK);
+        }
+        for ((from, to, taken), now) in self.0.iter_mut().zip(before) {
+            fs::copy(&*from, &*to).map_err(|e| Failure::file("read", from, &e))?;
+            *taken = now;
+        }
+        Ok(())
     }
 }
 
