@@ -1,56 +1,113 @@
 //! Bounds on what one request may take, and on how many are worked on.
+//!
+//! A request is worked on when all of it has come: whoever sends a body slowly, or not at all, holds a
+//! connection, which a newcomer may take, and nothing else.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::Semaphore;
 
+use crate::crowd::{Connected, Kept, Pressure};
 use crate::limits::HttpLimits;
 use crate::problem::Problem;
 
+/// How long a request that has come waits for others to be done.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// What a request's head says about it.
+#[derive(Debug)]
+pub enum Admission {
+    /// Like any other.
+    Ordinary,
+    /// It has permits of its own, and its connection no newcomer takes until it is answered. Its body
+    /// isn't read before its handler runs.
+    Reserved,
+    /// It is answered with this before its body is read.
+    Refused(Problem),
+}
+
+type Admit = Arc<dyn Fn(&Method, &Uri) -> Admission + Send + Sync>;
+
+/// The limits around a service's routes.
+#[derive(Clone)]
+pub struct Gate {
+    permits: Arc<Semaphore>,
+    reserved: Arc<Semaphore>,
+    limits: HttpLimits,
+    pressure: Pressure,
+    admit: Admit,
+}
+
 /// Routes within the limits, with problem documents for what isn't there.
 pub fn limited(routes: Router, limits: HttpLimits) -> Router {
-    let gate = Gate {
-        permits: Arc::new(Semaphore::new(limits.requests)),
-        limits,
-    };
-    routes
-        .fallback(async || {
-            Problem::new(
-                StatusCode::NOT_FOUND,
-                "not-found",
-                "Not found",
-                "there is nothing here",
-                "Check the address.",
-            )
-        })
-        .method_not_allowed_fallback(async || {
-            let advice = "See the service's guide for its calls.";
-            Problem::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method",
-                "Method not allowed",
-                "this address takes another method",
-                advice,
-            )
-        })
-        .layer(DefaultBodyLimit::max(limits.body))
-        .layer(middleware::from_fn_with_state(gate, admit))
+    Gate::new(limits).around(routes)
 }
 
-#[derive(Clone)]
-struct Gate {
-    permits: Arc<Semaphore>,
-    limits: HttpLimits,
-}
+impl Gate {
+    /// With every request like any other.
+    pub fn new(limits: HttpLimits) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(limits.requests)),
+            reserved: Arc::new(Semaphore::new(limits.reserved)),
+            limits,
+            pressure: Pressure::default(),
+            admit: Arc::new(|_, _| Admission::Ordinary),
+        }
+    }
 
-/// Bounds how many requests are worked on at once, by anybody, and how long each may take.
-async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let Ok(_permit) = gate.permits.try_acquire() else {
+    /// Decides by a request's head. This must not wait for anything.
+    pub fn admitting(
+        self,
+        admit: impl Fn(&Method, &Uri) -> Admission + Send + Sync + 'static,
+    ) -> Self {
+        let admit = Arc::new(admit);
+        Self { admit, ..self }
+    }
+
+    /// Notes here when somebody is turned away.
+    pub fn telling(self, pressure: Pressure) -> Self {
+        Self { pressure, ..self }
+    }
+
+    /// The routes within these limits.
+    pub fn around(self, routes: Router) -> Router {
+        let limits = self.limits;
+        routes
+            .fallback(async || {
+                Problem::new(
+                    StatusCode::NOT_FOUND,
+                    "not-found",
+                    "Not found",
+                    "there is nothing here",
+                    "Check the address.",
+                )
+            })
+            .method_not_allowed_fallback(async || {
+                let advice = "See the service's guide for its calls.";
+                Problem::new(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "method",
+                    "Method not allowed",
+                    "this address takes another method",
+                    advice,
+                )
+            })
+            .layer(DefaultBodyLimit::max(limits.body))
+            .layer(middleware::from_fn_with_state(self, admit))
+    }
+
+    fn busy(&self) -> Response {
+        self.pressure.note();
         let busy = Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "busy",
@@ -58,20 +115,109 @@ async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Respon
             "this service has too much to do",
             "Try again in a moment.",
         );
-        return ([(header::RETRY_AFTER, "1")], busy).into_response();
-    };
-    match tokio::time::timeout(gate.limits.request_time, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let slow = Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "slow",
-                "Too slow",
-                "the request took too long",
-                "Send it again.",
-            );
-            // What is left of a slow body would be read as the next request's head.
-            ([(header::CONNECTION, "close")], slow).into_response()
+        ([(header::RETRY_AFTER, "1")], closing(busy)).into_response()
+    }
+}
+
+/// What is left of an unread body would be read as the next request's head.
+fn closing(problem: Problem) -> Response {
+    ([(header::CONNECTION, "close")], problem).into_response()
+}
+
+fn slow() -> Response {
+    closing(Problem::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "slow",
+        "Too slow",
+        "the request took too long",
+        "Send it again.",
+    ))
+}
+
+fn too_large() -> Response {
+    closing(Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "too-large",
+        "Too large",
+        "the request's body is too long",
+        "Send less.",
+    ))
+}
+
+async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let connected = request.extensions_mut().remove::<Connected>();
+    match (gate.admit)(request.method(), request.uri()) {
+        Admission::Ordinary => gate.ordinary(connected, request, next).await,
+        Admission::Reserved => gate.owned(connected, request, next).await,
+        Admission::Refused(problem) => closing(problem),
+    }
+}
+
+impl Gate {
+    async fn ordinary(
+        &self,
+        connected: Option<Connected>,
+        request: Request,
+        next: Next,
+    ) -> Response {
+        let limits = self.limits;
+        let (parts, body) = request.into_parts();
+        if HttpBody::size_hint(&body).lower() > limits.body as u64 {
+            return too_large();
         }
+        let body =
+            match tokio::time::timeout(limits.request_time, to_bytes(body, limits.body)).await {
+                Ok(Ok(body)) => body,
+                // Or a connection that broke, which nobody reads this from.
+                Ok(Err(_)) => return too_large(),
+                Err(_) => return slow(),
+            };
+        let Ok(Ok(_permit)) = tokio::time::timeout(WAIT, self.permits.acquire()).await else {
+            return self.busy();
+        };
+        let _kept = Kept::new(connected);
+        let request = Request::from_parts(parts, Body::from(body));
+        match tokio::time::timeout(limits.request_time, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => slow(),
+        }
+    }
+
+    async fn owned(&self, connected: Option<Connected>, request: Request, next: Next) -> Response {
+        // All of these are one client's: nobody else is kept out.
+        let Ok(permit) = self.reserved.clone().try_acquire_owned() else {
+            return self.busy();
+        };
+        let held = (permit, Kept::new(connected));
+        match tokio::time::timeout(self.limits.reserved_time, next.run(request)).await {
+            Ok(response) => response.map(|inner| Body::new(Held { inner, _held: held })),
+            Err(_) => slow(),
+        }
+    }
+}
+
+/// A body with what is held until all of it is sent.
+struct Held<T> {
+    inner: Body,
+    _held: T,
+}
+
+impl<T: Unpin> HttpBody for Held<T> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.inner).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        HttpBody::size_hint(&self.inner)
     }
 }

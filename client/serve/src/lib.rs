@@ -5,12 +5,18 @@
 
 #![forbid(unsafe_code)]
 
+mod crowd;
 mod gate;
 mod limits;
+mod pace;
 mod problem;
 mod server;
 
-pub use gate::limited;
+#[cfg(test)]
+mod tests;
+
+pub use crowd::Pressure;
+pub use gate::{Admission, Gate, limited};
 pub use limits::HttpLimits;
 pub use problem::Problem;
 pub use server::{Listen, ServeError, Server, TlsFiles};

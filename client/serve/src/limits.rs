@@ -16,10 +16,18 @@ pub struct HttpLimits {
     pub request_time: Duration,
     /// How long a TLS handshake may take.
     pub handshake_time: Duration,
-    /// Most open connections; further ones wait in the system's queue.
+    /// Most open connections. A further one takes the place of the oldest that nothing is done for.
     pub connections: usize,
-    /// Most requests that are worked on at once; further ones are told to come back.
+    /// Most requests that are worked on at once; further ones wait a little and are told to come back.
     pub requests: usize,
+    /// Requests beside those that whom a service reserves them for may make at once.
+    pub reserved: usize,
+    /// How long one of those may take, its body's arrival included.
+    pub reserved_time: Duration,
+    /// Whoever takes less than `least` bytes in so long a time, while more wait to be sent, has gone.
+    pub stall: Duration,
+    /// Bytes that must be taken in each `stall`.
+    pub least: u64,
     /// How long open requests may finish after a shutdown was asked for.
     pub drain_time: Duration,
 }
@@ -34,6 +42,10 @@ impl Default for HttpLimits {
             handshake_time: Duration::from_secs(10),
             connections: 1024,
             requests: 128,
+            reserved: 0,
+            reserved_time: Duration::from_secs(20),
+            stall: Duration::from_secs(60),
+            least: 16 * 1024,
             drain_time: Duration::from_secs(5),
         }
     }

@@ -1,14 +1,14 @@
 //! Listening: TLS, limits on connections and heads, and an orderly end.
 //!
-//! Not `axum::serve`: that leaves hyper's header-read timeout off, and a thousand clients that send one
-//! byte a minute would keep everybody else out.
+//! Not `axum::serve`: that leaves hyper's header-read timeout off and takes connections without end, and
+//! nothing in it ends one whose other end has stopped reading.
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -16,12 +16,19 @@ use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{self, ServerConfig};
 
+use crate::crowd::{Connected, Crowd, Pressure};
 use crate::limits::HttpLimits;
+use crate::pace::{Pace, Paced};
+
+/// Connections that the system keeps until they are taken.
+const BACKLOG: u32 = 1024;
+/// Bytes that the system takes ahead of a slow reader. Small, so that whether somebody reads is seen soon.
+const AHEAD: u32 = 256 * 1024;
 
 /// A certificate chain and its key, both PEM.
 #[derive(Debug, Clone)]
@@ -92,6 +99,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
+    pressure: Pressure,
 }
 
 impl Server {
@@ -105,13 +113,19 @@ impl Server {
             address: listen.address,
             source,
         };
-        let listener = TcpListener::bind(listen.address).await.map_err(unbound)?;
+        let listener = listener(listen.address).map_err(unbound)?;
         let address = listener.local_addr().map_err(unbound)?;
         Ok(Self {
             listener,
             address,
             tls,
+            pressure: Pressure::default(),
         })
+    }
+
+    /// Notes here when somebody's place is taken for a newcomer.
+    pub fn telling(self, pressure: Pressure) -> Self {
+        Self { pressure, ..self }
     }
 
     /// The real address.
@@ -130,16 +144,10 @@ impl Server {
 
     /// Serves until `shutdown` is ready, then lets open requests finish for a while.
     pub async fn run(self, app: Router, limits: HttpLimits, shutdown: impl Future<Output = ()>) {
-        let connections = Arc::new(Semaphore::new(limits.connections));
+        let crowd = Crowd::new(limits.connections, self.pressure.clone());
         let (stop, stopped) = watch::channel(());
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
-            // Full: further connections wait in the system's queue, whoever they are.
-            let permit = tokio::select! {
-                permit = connections.clone().acquire_owned() => permit,
-                () = &mut shutdown => break,
-            };
-            let Ok(permit) = permit else { break };
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
                 () = &mut shutdown => break,
@@ -150,23 +158,32 @@ impl Server {
                 Err(error) => {
                     // Out of file descriptors, mostly: a pause lets others finish.
                     tracing::warn!(%error, "can't accept a connection");
+                    crowd.thin();
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                     continue;
                 }
             };
+            let Some(place) = crowd.enter() else { continue };
             let (app, tls, stopped) = (app.clone(), self.tls.clone(), stopped.clone());
             tokio::spawn(async move {
-                match tls {
-                    None => serve(stream, app, limits, stopped).await,
-                    Some(tls) => {
-                        if let Ok(Ok(stream)) =
-                            tokio::time::timeout(limits.handshake_time, tls.accept(stream)).await
-                        {
-                            serve(stream, app, limits, stopped).await;
+                let connected = place.connected();
+                let served = async {
+                    match tls {
+                        None => serve(stream, app, connected, limits, stopped).await,
+                        Some(tls) => {
+                            let shaken = tls.accept(stream);
+                            if let Ok(Ok(stream)) =
+                                tokio::time::timeout(limits.handshake_time, shaken).await
+                            {
+                                serve(stream, app, connected, limits, stopped).await;
+                            }
                         }
                     }
+                };
+                tokio::select! {
+                    () = served => {}
+                    () = place.taken() => {}
                 }
-                drop(permit);
             });
         }
         drop(self.listener);
@@ -180,6 +197,7 @@ impl Server {
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     app: Router,
+    connected: Connected,
     limits: HttpLimits,
     mut stopped: watch::Receiver<()>,
 ) {
@@ -187,7 +205,13 @@ async fn serve(
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)
         .max_buf_size(limits.head);
-    let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+    let pace = Pace {
+        span: limits.stall,
+        least: limits.least,
+    };
+    let app = app.layer(Extension(connected));
+    let stream = TokioIo::new(Paced::new(stream, pace));
+    let connection = http.serve_connection(stream, TowerToHyperService::new(app));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         // Clients that vanish or misbehave are nothing to write down.
@@ -197,6 +221,18 @@ async fn serve(
             let _ = connection.await;
         }
     }
+}
+
+fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    // Accepted connections inherit it.
+    socket.set_send_buffer_size(AHEAD)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ServeError> {

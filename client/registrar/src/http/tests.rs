@@ -429,7 +429,7 @@ fn a_body_that_comes_slowly_is_cut_off() {
 }
 
 #[test]
-fn requests_beyond_the_global_limit_are_told_to_come_back() {
+fn a_body_that_does_not_come_keeps_nobody_out() {
     let town = run(
         HttpLimits {
             requests: 1,
@@ -444,37 +444,22 @@ fn requests_beyond_the_global_limit_are_told_to_come_back() {
     );
     slow.write_all(head.as_bytes()).unwrap();
     std::thread::sleep(Duration::from_millis(200));
-    let refused = town.call("GET", "/v1/registrar", "");
-    assert_eq!(problem(&refused), (429, "tacit:busy"));
-    // The slow one goes, and its place is free again.
-    drop(slow);
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while town.call("GET", "/v1/registrar", "").0 != 200 {
-        assert!(Instant::now() < deadline);
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    assert_eq!(town.call("GET", "/v1/registrar", "").0, 200);
 }
 
 #[test]
-fn connections_beyond_the_limit_wait_for_a_place() {
+fn a_connection_beyond_the_limit_takes_the_place_of_the_oldest_idle_one() {
     let town = run(
         HttpLimits {
             connections: 1,
-            ..quick()
+            ..HttpLimits::default()
         },
         loopback(),
     );
-    let hog = town.connect();
+    let mut hog = town.connect();
     std::thread::sleep(Duration::from_millis(50));
-    let began = Instant::now();
-    // Answered once the idle connection was closed for idling.
     assert_eq!(town.call("GET", "/v1/registrar", "").0, 200);
-    assert!(
-        began.elapsed() > Duration::from_millis(150),
-        "{:?}",
-        began.elapsed()
-    );
-    drop(hog);
+    assert_eq!(hog.read(&mut [0]).unwrap_or(0), 0);
 }
 
 #[test]
