@@ -48,6 +48,11 @@ pub fn verifying_json(descriptor: &Descriptor, index: usize) -> String {
     )
 }
 
+/// Whether a file follows from others, so that anybody can make it again: what a phase starts from.
+pub fn is_derived(name: &str) -> bool {
+    name == prepared() || name.starts_with("powers/0000.") || name.starts_with("keys/0000-")
+}
+
 fn circuit_name(descriptor: &Descriptor, index: usize) -> &str {
     descriptor
         .circuits
@@ -100,9 +105,14 @@ impl Layout {
         self.root.join(name)
     }
 
-    /// The coordinator's key, the lock and unfinished uploads.
+    /// The coordinator's key, the lock, unfinished uploads and what an interruption left.
     pub fn private(&self) -> PathBuf {
         self.root.join(PRIVATE)
+    }
+
+    /// Files that no transcript names: somebody's contribution, perhaps.
+    pub fn orphans(&self) -> PathBuf {
+        self.private().join("orphans")
     }
 
     /// Unfinished uploads.

@@ -1,14 +1,14 @@
-//! Whole small ceremonies in a folder, and what is left when the machine stops at each step.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+//! Whole small ceremonies in a folder, and what is refused there.
 
 use super::*;
+use crate::beacon::Rule;
 use crate::contributor::{self, Entropy};
+use crate::parts::file_hash;
+use crate::phase2;
 use crate::phase2::tests::cube;
 use crate::progress::Silent;
 use crate::transcript::tests::{drand, key, rules};
-use crate::transcript::{Closing, QUICKNET};
+use crate::transcript::{Closing, Evidence, Powers, QUICKNET};
 use crate::verify::verify;
 
 pub(crate) fn start() -> Start {
@@ -24,11 +24,17 @@ pub(crate) fn start() -> Start {
 }
 
 /// What somebody would upload as the next contribution.
-fn make(folder: &Folder, who: u8) -> (Signed, Vec<PathBuf>, crate::transcript::Attestation) {
+pub(super) fn make(
+    folder: &Folder,
+    who: u8,
+) -> (Signed, Vec<PathBuf>, crate::transcript::Attestation) {
     let (layout, transcript) = (folder.layout(), folder.transcript());
     let base = base(layout, transcript, &mut Silent).unwrap();
-    let path = layout.incoming().join(format!("made-{who}"));
-    let files = vec![path];
+    let d = transcript.descriptor();
+    let count = transcript.stage().map_or(0, |s| d.files_of(s));
+    let files: Vec<PathBuf> = (0..count)
+        .map(|i| layout.incoming().join(format!("made-{who}-{i}")))
+        .collect();
     let entropy = Entropy::gather(b"test").unwrap();
     let label = format!("number {who}");
     contributor::contribute(&base, entropy, Some(&label), &files, &mut Silent).unwrap();
@@ -45,7 +51,7 @@ fn make(folder: &Folder, who: u8) -> (Signed, Vec<PathBuf>, crate::transcript::A
     (signed, files, attestation)
 }
 
-fn contribute(folder: &mut Folder, who: u8) -> crate::transcript::Attestation {
+pub(super) fn contribute(folder: &mut Folder, who: u8) -> crate::transcript::Attestation {
     let (signed, files, attestation) = make(folder, who);
     folder.accept(signed, &files).unwrap();
     attestation
@@ -94,46 +100,6 @@ fn a_whole_ceremony_is_finished_verified_and_attested() {
         fs::write(&path, bytes).unwrap();
     }
     assert!(verify(&root, scratch.path(), &mut Silent).is_ok());
-}
-
-#[test]
-fn a_machine_that_stops_at_any_step_has_the_contribution_whole_or_not_at_all() {
-    for (place, stop) in Step::ALL.into_iter().enumerate() {
-        let root = tempfile::tempdir().unwrap();
-        let root = root.path().join("town");
-        let mut folder = Folder::create(&root, &start(), &key(100), &mut Silent).unwrap();
-        contribute(&mut folder, 1);
-        let (signed, files, _) = make(&folder, 2);
-        let seen = Arc::new(AtomicUsize::new(0));
-        let count = seen.clone();
-        folder.watch(Box::new(move |step| {
-            count.fetch_add(1, Ordering::SeqCst);
-            if step == stop {
-                Err(io::Error::other("power"))
-            } else {
-                Ok(())
-            }
-        }));
-        assert!(folder.accept(signed, &files).is_err());
-        assert_eq!(seen.load(Ordering::SeqCst), place + 1, "{stop:?}");
-        drop(folder);
-        let mut folder = Folder::open(&root).unwrap();
-        let there = matches!(
-            stop,
-            Step::Transcript(files::Step::Renamed | files::Step::FolderSynced)
-        );
-        let expected = if there { 2 } else { 1 };
-        assert_eq!(folder.transcript().count(), expected, "{stop:?}");
-        // What is there is whole, and nothing else is.
-        let published = layout::published(folder.transcript());
-        let there = fs::read_dir(root.join("powers")).unwrap().count();
-        let named = published.iter().filter(|n| n.starts_with("powers/"));
-        assert_eq!(there, named.count(), "{stop:?}");
-        let scratch = tempfile::tempdir().unwrap();
-        verify(&root, scratch.path(), &mut Silent).unwrap();
-        // And it goes on.
-        contribute(&mut folder, 3);
-    }
 }
 
 #[test]

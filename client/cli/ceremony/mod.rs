@@ -94,6 +94,12 @@ impl From<FolderError> for Failure {
                 "Stop it first, such as tacit ceremony serve with Ctrl-C.",
             ),
             E::Key(_) => Failure::check("key", e, "Restore it from a backup."),
+            E::Lost(_) => Failure::check("lost", e, "Restore it from a backup."),
+            E::Unsure(_) => Failure::not_yet(
+                "disk",
+                e,
+                "See to the disk, and run it again: nothing that was accepted is lost.",
+            ),
             E::NotDue(_) => Failure::not_yet(
                 "not-due",
                 e,

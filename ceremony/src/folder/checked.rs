@@ -1,0 +1,195 @@
+//! A folder's files against its transcript: what everybody does who reads one, its coordinator too.
+
+use std::path::PathBuf;
+
+use super::FolderError;
+use super::layout::{self, Layout};
+use crate::beacon::Rule;
+use crate::checks::Weights;
+use crate::files::ptau::Ptau;
+use crate::files::r1cs::R1cs;
+use crate::files::zkey::Zkey;
+use crate::parts::{
+    PartError, file_hash, follows_key, follows_powers, match_key, match_powers, open_key,
+    open_powers, part_of_key, part_of_powers, same_file,
+};
+use crate::phase1::{self, LinkedPowers, PreparedPowers};
+use crate::phase2::{self, LinkedKey};
+use crate::progress::Progress;
+use crate::transcript::{Contribution, Descriptor, Entry, Part, Powers, Stage, Transcript};
+
+/// What a contribution builds on, checked.
+#[derive(Debug)]
+pub enum Base {
+    /// Phase 1.
+    Powers(LinkedPowers),
+    /// Phase 2, by circuit.
+    Keys(Vec<LinkedKey>),
+}
+
+/// Opens the circuits and checks that they are those of the rules.
+///
+/// # Errors
+/// [`FolderError::Circuit`], or that one can't be read.
+pub fn circuits(layout: &Layout, descriptor: &Descriptor) -> Result<Vec<R1cs>, FolderError> {
+    let mut circuits = Vec::new();
+    for (i, expected) in descriptor.circuits.iter().enumerate() {
+        let circuit = R1cs::open(&layout.path(&layout::circuit(descriptor, i)))?;
+        if circuit.hash() != expected.hash || phase2::needed_power(&circuit) != expected.power {
+            return Err(FolderError::Circuit(expected.name.clone()));
+        }
+        circuits.push(circuit);
+    }
+    Ok(circuits)
+}
+
+/// Opens what phase 2 starts from, and checks all of it against the transcript.
+///
+/// # Errors
+/// [`FolderError`]
+pub fn prepared(
+    layout: &Layout,
+    transcript: &Transcript,
+    progress: &mut dyn Progress,
+) -> Result<PreparedPowers, FolderError> {
+    let path = layout.path(&layout::prepared());
+    let rule = match &transcript.descriptor().powers {
+        Powers::Fresh { .. } => match transcript.beacon(Stage::Powers) {
+            Some(beacon) => Rule::Announced(beacon),
+            None => return Err(FolderError::NotDue("phase 1 has no beacon yet")),
+        },
+        Powers::Existing { hash, .. } => {
+            if file_hash(&path)?.0 != *hash {
+                let name = path.display().to_string();
+                return Err(PartError::OtherFile(name).into());
+            }
+            Rule::Any
+        }
+    };
+    let powers = open_powers(&path, &rule, progress)?;
+    if let Powers::Fresh { .. } = transcript.descriptor().powers {
+        let steps = transcript.steps(Stage::Powers);
+        match_powers(&powers, steps.iter().filter_map(|(p, _)| p.first()))?;
+    }
+    let mut weights = Weights::from_os().map_err(PartError::Randomness)?;
+    let prepared =
+        phase1::verify_prepared(powers, &mut weights, progress).map_err(PartError::from)?;
+    Ok(prepared)
+}
+
+/// Writes the circuits' initial keys into the folder, where they aren't given by anybody but made.
+///
+/// # Errors
+/// [`FolderError`]
+pub fn make_initial(
+    layout: &Layout,
+    descriptor: &Descriptor,
+    powers: &PreparedPowers,
+    progress: &mut dyn Progress,
+) -> Result<(), FolderError> {
+    for (i, circuit) in circuits(layout, descriptor)?.iter().enumerate() {
+        let path = layout.path(&layout::step(descriptor, Stage::Keys, 0, i));
+        phase2::setup(powers, circuit, &path, progress)?;
+    }
+    Ok(())
+}
+
+/// Opens what the next contribution builds on, and checks it against the transcript. In phase 2 the
+/// initial keys must be the opener's own.
+///
+/// # Errors
+/// [`FolderError`]
+pub fn base(
+    layout: &Layout,
+    transcript: &Transcript,
+    progress: &mut dyn Progress,
+) -> Result<Base, FolderError> {
+    let d = transcript.descriptor();
+    let stage = transcript
+        .stage()
+        .ok_or(FolderError::NotDue("the last phase has ended"))?;
+    let number = transcript.count();
+    let steps = transcript.steps(stage);
+    match stage {
+        Stage::Powers => {
+            let path = layout.path(&layout::step(d, stage, number, 0));
+            if let Some(part) = steps.last().and_then(|(p, _)| p.first()) {
+                same_file(&path, part)?;
+            }
+            let powers = open_powers(&path, &Rule::Open, progress)?;
+            if powers.ptau().power() != d.powers.power() {
+                return Err(FolderError::NotDue("the powers are of another size"));
+            }
+            match_powers(&powers, steps.iter().filter_map(|(p, _)| p.first()))?;
+            Ok(Base::Powers(powers))
+        }
+        Stage::Keys => {
+            let mut keys = Vec::new();
+            for i in 0..d.circuits.len() {
+                let path = layout.path(&layout::step(d, stage, number, i));
+                let initial = layout.path(&layout::step(d, stage, 0, i));
+                if let Some(part) = steps.last().and_then(|(p, _)| p.get(i)) {
+                    same_file(&path, part)?;
+                }
+                let key = open_key(&path, &initial, &Rule::Open, progress)?;
+                match_key(&key, steps.iter().filter_map(|(p, _)| p.get(i)))?;
+                keys.push(key);
+            }
+            Ok(Base::Keys(keys))
+        }
+    }
+}
+
+/// Checks files that are to follow on the last ones, and says what the transcript must say of them.
+///
+/// # Errors
+/// The rule that they break.
+pub fn check_next(
+    layout: &Layout,
+    transcript: &Transcript,
+    files: &[PathBuf],
+    rule: &Rule,
+    progress: &mut dyn Progress,
+) -> Result<Vec<Part>, FolderError> {
+    let d = transcript.descriptor();
+    let stage = transcript
+        .stage()
+        .ok_or(FolderError::NotDue("the last phase has ended"))?;
+    let number = transcript.count();
+    let mut parts = Vec::new();
+    for (i, path) in files.iter().enumerate() {
+        let before = layout.path(&layout::step(d, stage, number, i));
+        parts.push(match stage {
+            Stage::Powers => {
+                // The cheap checks first.
+                follows_powers(&Ptau::open(&before)?, &Ptau::open(path)?)?;
+                part_of_powers(path, &open_powers(path, rule, progress)?)?
+            }
+            Stage::Keys => {
+                let (old, new) = (Zkey::open(&before)?, Zkey::open(path)?);
+                follows_key(&old, &new)?;
+                let initial = layout.path(&layout::step(d, stage, 0, i));
+                part_of_key(path, &open_key(path, &initial, rule, progress)?)?
+            }
+        });
+    }
+    Ok(parts)
+}
+
+/// The rules of a contribution's entry, before it's signed.
+pub fn contribution_entry(
+    transcript: &Transcript,
+    contributor: tacit_protocol::keys::PublicKey,
+    label: Option<String>,
+    at: u64,
+    parts: Vec<Part>,
+) -> Option<Entry> {
+    Some(Entry::Contribution(Contribution {
+        contributor,
+        label,
+        stage: transcript.stage()?,
+        number: transcript.count() + 1,
+        at,
+        parts,
+    }))
+}
