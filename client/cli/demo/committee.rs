@@ -69,6 +69,10 @@ impl Demo {
         }
         if let Some(ceremony) = &self.ceremony {
             args.extend(["--ceremony", text(&ceremony.folder)?]);
+            self.story.fact(&format!(
+                "one of them verifies all of the ceremony \"{}\", and takes its keys …",
+                ceremony.name
+            ));
         }
         if self.ceremony.as_ref().is_none_or(|c| c.rehearsal) {
             args.push("--development-keys");
@@ -76,8 +80,8 @@ impl Demo {
         self.tacit.call(&self.creator_home(), &args)?;
         if let Some(ceremony) = &self.ceremony {
             self.story.fact(&format!(
-                "the keys are those of the ceremony \"{}\", which was verified: transcript {}",
-                ceremony.name, ceremony.transcript
+                "it holds; its transcript is {}",
+                ceremony.transcript
             ));
         }
         for i in 0..nodes {
