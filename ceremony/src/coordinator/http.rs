@@ -9,26 +9,35 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use futures::StreamExt as _;
 use serde::Deserialize;
 use tacit_protocol::keys::{PublicKey, Signature};
-use tacit_serve::{HttpLimits, Problem, limited};
+use tacit_serve::{Admission, Gate, HttpLimits, Problem};
 
-use super::wire::{CeremonyView, ReceivedView, StandingView, TicketView, TurnRequest};
-use super::{CallError, Coordinator, MAX_PIECE, page};
-use crate::folder::layout;
+use super::wire::{ReceivedView, StandingView, TicketView, TurnRequest};
+use super::{CallError, Coordinator, MAX_PIECE};
 
 /// Bytes that are read and sent at once.
 const BUFFER: u64 = 1 << 18;
 
-/// What one request may take: pieces of uploads are large, and come from slow lines.
+/// Bytes of an upload that are written at once.
+const CHUNK: usize = 1 << 20;
+/// Whose turn it is and who sends nothing of a piece for so long has gone.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// What one request may take. Bodies are short, but for pieces of uploads, which come from slow lines and
+/// are read from whose turn it is alone.
 pub fn limits() -> HttpLimits {
     HttpLimits {
-        body: MAX_PIECE as usize,
-        request_time: Duration::from_secs(120),
+        body: 8 * 1024,
+        // Each may have a file open, and the system gives a thousand of both without being asked.
+        connections: 400,
+        reserved: 8,
+        reserved_time: Duration::from_secs(600),
         ..HttpLimits::default()
     }
 }
@@ -44,8 +53,45 @@ pub fn router(coordinator: Arc<Coordinator>, limits: HttpLimits) -> Router {
         .route("/v1/turns/{ticket}/leave", post(leave))
         .route("/v1/turns/{ticket}/files/{index}", post(receive))
         .route("/v1/turns/{ticket}/entry", post(hand_in))
-        .with_state(coordinator);
-    limited(routes, limits)
+        .with_state(coordinator.clone());
+    let pressure = coordinator.pressure();
+    Gate::new(limits)
+        .admitting(move |method, uri| admission(&coordinator, method, uri))
+        .telling(pressure)
+        .around(routes)
+}
+
+/// By a request's head: whose turn it is gets through, whoever else comes; and nobody else hands anything
+/// in. The ticket stands in the path, or after a file's name as `ticket=`.
+fn admission(coordinator: &Coordinator, method: &Method, uri: &Uri) -> Admission {
+    let mut parts = uri
+        .path()
+        .strip_prefix("/v1/turns/")
+        .unwrap_or("")
+        .split('/');
+    let (ticket, call) = (parts.next().unwrap_or(""), parts.next());
+    let queried = || {
+        let pairs = uri.query().unwrap_or("").split('&');
+        pairs.filter_map(|pair| pair.strip_prefix("ticket=")).next()
+    };
+    let ticket = if ticket.is_empty() {
+        queried()
+    } else {
+        Some(ticket)
+    };
+    match (ticket.is_some_and(|t| coordinator.is_turn(t)), call) {
+        (true, _) => Admission::Reserved,
+        (false, Some("files" | "entry")) if method == Method::POST => {
+            let known = ticket.is_some_and(|t| coordinator.desk().find(t).is_ok());
+            let error = if known {
+                CallError::NotYourTurn
+            } else {
+                CallError::Ticket
+            };
+            Admission::Refused(error.into())
+        }
+        _ => Admission::Ordinary,
+    }
 }
 
 fn now() -> u64 {
@@ -83,6 +129,12 @@ impl From<CallError> for Problem {
                 "The queue is full",
                 "Try again later.",
             ),
+            E::Refused(Refused::TooOften) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-often",
+                "Too many requests",
+                "Try again in a minute.",
+            ),
             E::Again => (
                 StatusCode::CONFLICT,
                 "contributed",
@@ -114,6 +166,7 @@ impl From<CallError> for Problem {
                 "Too large",
                 "Upload the file that your contribution made.",
             ),
+            E::Slow => (StatusCode::REQUEST_TIMEOUT, "slow", "Too slow", AGAIN),
             E::NoFile(_) => (
                 StatusCode::NOT_FOUND,
                 "no-file",
@@ -162,17 +215,22 @@ async fn work<T: Send + 'static>(
 
 type Shared = State<Arc<Coordinator>>;
 
-async fn status(State(c): Shared) -> Result<Json<CeremonyView>, Problem> {
-    let view = |c: &Coordinator| Ok(c.look(|folder, queue| CeremonyView::of(folder, queue, now())));
-    work(c, view).await.map(Json)
+async fn status(State(c): Shared) -> Result<Response, Problem> {
+    let answers = work(c, |c| Ok(c.answers(now()))).await?;
+    let headers = [(header::CONTENT_TYPE, "application/json")];
+    Ok((headers, answers.json.clone()).into_response())
 }
 
 async fn status_page(State(c): Shared) -> Result<Response, Problem> {
-    let view = |c: &Coordinator| Ok(c.look(|folder, queue| CeremonyView::of(folder, queue, now())));
-    let view = work(c, view).await?;
-    let policy = "default-src 'none'; style-src 'unsafe-inline'";
-    let headers = [(header::CONTENT_SECURITY_POLICY, policy)];
-    Ok((headers, Html(page::render(&view, now()))).into_response())
+    let answers = work(c, |c| Ok(c.answers(now()))).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'",
+        ),
+    ];
+    Ok((headers, answers.page.clone()).into_response())
 }
 
 async fn join(State(c): Shared, body: Bytes) -> Result<Json<TicketView>, Problem> {
@@ -213,14 +271,48 @@ struct At {
     offset: u64,
 }
 
+/// A piece of a file. What has come of it is written as it comes, so that a piece that breaks off isn't
+/// sent again from its start.
 async fn receive(
     State(c): Shared,
     Path((ticket, index)): Path<(String, usize)>,
     Query(at): Query<At>,
-    body: Bytes,
+    body: Body,
 ) -> Result<Json<ReceivedView>, Problem> {
-    let receive = move |c: &Coordinator| c.receive(&ticket, index, at.offset, &body, now());
-    let received = work(c, receive).await?;
+    let declared = axum::body::HttpBody::size_hint(&body).lower();
+    let mut offset = at.offset;
+    let may = {
+        let ticket = ticket.clone();
+        move |c: &Coordinator| c.expects(&ticket, index, offset, declared, now()).map(drop)
+    };
+    work(c.clone(), may).await?;
+    let keep = |piece: Vec<u8>, offset: u64| {
+        let ticket = ticket.clone();
+        let receive = move |c: &Coordinator| c.receive(&ticket, index, offset, &piece, now());
+        work(c.clone(), receive)
+    };
+    let mut stream = body.into_data_stream();
+    let (mut piece, mut most) = (Vec::new(), MAX_PIECE);
+    let ended = loop {
+        let Ok(next) = tokio::time::timeout(IDLE, stream.next()).await else {
+            break Err(CallError::Slow);
+        };
+        let bytes = match next {
+            None => break Ok(()),
+            Some(Err(_)) => break Err(CallError::Slow),
+            Some(Ok(bytes)) => bytes,
+        };
+        let Some(left) = most.checked_sub(bytes.len() as u64) else {
+            break Err(CallError::TooLong(MAX_PIECE));
+        };
+        most = left;
+        piece.extend_from_slice(&bytes);
+        if piece.len() >= CHUNK {
+            offset = keep(std::mem::take(&mut piece), offset).await?;
+        }
+    };
+    let received = keep(piece, offset).await?;
+    ended?;
     Ok(Json(ReceivedView { received }))
 }
 
@@ -268,13 +360,7 @@ async fn file(
         )
     };
     let open = move |c: &Coordinator| {
-        let path = c.look(|folder, _| {
-            let known = name == layout::DESCRIPTOR
-                || name == layout::TRANSCRIPT
-                || layout::published(folder.transcript()).contains(&name);
-            known.then(|| folder.layout().path(&name))
-        });
-        let file = path.and_then(|path| File::open(path).ok());
+        let file = c.published(&name).and_then(|path| File::open(path).ok());
         Ok(file.and_then(|f| f.metadata().ok().map(|m| (f, m.len()))))
     };
     let (file, length) = work(c, open).await?.ok_or_else(not_found)?;

@@ -1,45 +1,53 @@
 //! The coordinator: who may contribute when, and what becomes of what they hand in.
 //!
 //! It can refuse and delay, and nothing more: what it accepts it publishes, and everybody checks it.
-//! A hostile contributor costs it at most the turn, and is named in the transcript.
+//! A hostile contributor costs it at most the turn, and is named in the transcript. What somebody didn't
+//! sign never costs them their turn.
 
+mod checking;
+mod desk;
+pub mod errand;
 mod http;
+mod incoming;
 mod page;
 mod queue;
+mod shown;
+mod steps;
 pub mod wire;
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::FileExt as _;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tacit_protocol::codec::{Decode as _, Encode as _, Writer};
 use tacit_protocol::hash::{Digest, domain};
 use tacit_protocol::keys::{PublicKey, Signature};
+use tacit_serve::Pressure;
 use thiserror::Error;
 
-use crate::beacon::Rule;
-use crate::folder::layout;
-use crate::folder::{self, Folder, FolderError};
+use crate::folder::layout::{self, Layout};
+use crate::folder::{Folder, FolderError};
 use crate::parts::PartError;
-use crate::progress::Silent;
 use crate::transcript::{CeremonyId, Entry, Missed, Reason, Signed, Stage, Transcript};
 
+pub use checking::Checking;
+use desk::Desk;
 pub use http::{limits, router};
+use incoming::Incoming;
 pub use queue::{Place, Queue, Refused, Rules};
+use shown::{Answers, Shown};
+pub use steps::StepError;
 
 /// Bytes that a file may grow by in one contribution: a record with the longest name.
 const MAX_GROWTH: u64 = 4096;
 /// Bytes of one piece of an upload at most.
 pub const MAX_PIECE: u64 = 4 << 20;
-/// A request for a turn is signed at most so many seconds before or after the coordinator's time.
-const CLOCKS: u64 = 600;
-/// Tickets at most; the oldest go first.
-const MAX_TICKETS: usize = 2_000;
 
 /// Why a contributor's call is refused.
 #[derive(Debug, Error)]
@@ -73,22 +81,18 @@ pub enum CallError {
     /// A file that is longer than it can be.
     #[error("the file is longer than a contribution can be: {0} bytes at most")]
     TooLong(u64),
+    /// A piece that came too slowly, or that broke off. What came of it stays.
+    #[error("the piece came too slowly, or broke off")]
+    Slow,
     /// No such file in this phase.
     #[error("a contribution to this phase has no file {0}")]
     NoFile(usize),
-    /// What was handed in breaks a rule: the turn is over.
+    /// What was handed in is nobody's contribution to what stands now. It costs nobody the turn.
     #[error("{0}")]
     Invalid(String),
     /// The coordinator's own trouble.
     #[error("the coordinator can't do this now")]
     Internal(FolderError),
-}
-
-/// What is known of somebody who joined.
-struct Ticket {
-    key: PublicKey,
-    /// What became of what they handed in.
-    outcome: Option<Outcome>,
 }
 
 /// What became of a contribution.
@@ -100,18 +104,42 @@ pub enum Outcome {
     Refused(String),
 }
 
-struct State {
-    folder: Folder,
-    queue: Queue,
-    tickets: BTreeMap<String, Ticket>,
-    order: std::collections::VecDeque<String>,
-    /// The time of each key's last request for a turn: none is taken twice.
-    asked: BTreeMap<PublicKey, u64>,
+/// The ceremony as it stands.
+pub struct Book {
+    layout: Layout,
+    transcript: Transcript,
 }
 
-/// A running coordinator.
+impl Book {
+    /// Where the files lie.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The transcript.
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+}
+
+struct State {
+    book: Book,
+    /// Away while a step takes long: nothing can be written down then.
+    folder: Option<Folder>,
+    queue: Queue,
+}
+
+/// A running coordinator. Locks are taken in the order of its fields, and never the other way.
 pub struct Coordinator {
+    /// Held while uploaded bytes are written, or taken for what is handed in.
+    uploading: Mutex<()>,
     state: Mutex<State>,
+    desk: Mutex<Desk>,
+    shown: Shown,
+    incoming: Incoming,
+    pressure: Pressure,
+    /// Whom the coordinator lets go before strangers.
+    preferred: BTreeSet<PublicKey>,
 }
 
 /// What the holder of a ticket is told.
@@ -121,6 +149,10 @@ pub struct Standing {
     pub place: Place,
     /// Seconds until their turn, about.
     pub estimate: u64,
+    /// When the phase closes: Unix time in seconds.
+    pub closes: Option<u64>,
+    /// Whether their turn is shorter than others, because the phase closes.
+    pub short: bool,
     /// Bytes of each file that are there already.
     pub received: Vec<u64>,
     /// What became of what they handed in.
@@ -137,40 +169,85 @@ pub fn turn_message(ceremony: &CeremonyId, at: u64) -> Vec<u8> {
     w.finish()
 }
 
-fn rules(transcript: &Transcript) -> (Rules, BTreeMap<PublicKey, usize>) {
+/// The open phase's queue. Who has contributed to another phase isn't a stranger, and turns that were
+/// missed in another phase don't count.
+fn open_queue(transcript: &Transcript, preferred: &BTreeSet<PublicKey>) -> Queue {
     let d = transcript.descriptor();
-    let mut missed = BTreeMap::new();
+    let (mut missed, mut known) = (BTreeMap::new(), preferred.clone());
     for link in transcript.links() {
-        if let Entry::Missed(m) = &link.signed.entry {
-            *missed.entry(m.contributor).or_insert(0) += 1;
+        match &link.signed.entry {
+            Entry::Missed(m) if Some(m.stage) == transcript.stage() => {
+                *missed.entry(m.contributor).or_insert(0) += 1;
+            }
+            Entry::Contribution(c) => {
+                known.insert(c.contributor);
+            }
+            _ => {}
         }
     }
+    let closing = transcript.stage().and_then(|stage| d.closing_of(stage));
     let rules = Rules {
         turn: d.turn.into(),
         strikes: d.strikes,
         listed: d.contributors.clone(),
+        known,
+        closes: closing.map(|c| c.closes),
     };
-    (rules, missed)
+    Queue::new(rules, missed)
 }
 
 impl Coordinator {
     /// Of a folder.
     pub fn new(folder: Folder) -> Self {
-        let (rules, missed) = rules(folder.transcript());
+        Self::preferring(folder, BTreeSet::new())
+    }
+
+    /// Of a folder, with people who go before strangers.
+    pub fn preferring(folder: Folder, preferred: BTreeSet<PublicKey>) -> Self {
+        let book = Book {
+            layout: folder.layout().clone(),
+            transcript: folder.transcript().clone(),
+        };
+        let incoming = Incoming::new(book.layout.incoming());
+        errand::tidy(&book.layout);
         Self {
+            uploading: Mutex::new(()),
             state: Mutex::new(State {
-                queue: Queue::new(rules, missed),
-                folder,
-                tickets: BTreeMap::new(),
-                order: std::collections::VecDeque::new(),
-                asked: BTreeMap::new(),
+                queue: open_queue(&book.transcript, &preferred),
+                book,
+                folder: Some(folder),
             }),
+            desk: Mutex::new(Desk::default()),
+            shown: Shown::default(),
+            incoming,
+            pressure: Pressure::default(),
+            preferred,
         }
+    }
+
+    /// Notes when somebody was turned away because too many came.
+    pub fn pressure(&self) -> Pressure {
+        self.pressure.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Every change of the folder is one assignment, after the disk's: a panic leaves no half one.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The queue may have moved: from now on requests are admitted by whose turn it is.
+    fn moved(&self, state: &State) {
+        let now = state.queue.current().copied();
+        self.desk().turn(now);
+    }
+
+    /// Whether a ticket is that of whose turn it is. This waits for nothing.
+    pub fn is_turn(&self, ticket: &str) -> bool {
+        self.desk().has_turn(ticket)
     }
 
     /// Somebody asks for a turn; the answer is their ticket.
@@ -184,41 +261,28 @@ impl Coordinator {
         signature: &Signature,
         now: u64,
     ) -> Result<String, CallError> {
-        let mut state = self.lock();
-        let transcript = state.folder.transcript();
-        state.open_stage(now)?;
-        let message = turn_message(transcript.id(), at);
-        if now.abs_diff(at) > CLOCKS
-            || state.asked.get(&key).is_some_and(|last| at <= *last)
-            || key
-                .verify(domain::SIGN_CEREMONY_TURN, &message, signature)
-                .is_err()
-        {
+        let message = {
+            let state = self.lock();
+            state.open_stage(now)?;
+            turn_message(state.book.transcript.id(), at)
+        };
+        let signed = key.verify(domain::SIGN_CEREMONY_TURN, &message, signature);
+        if now.abs_diff(at) > desk::CLOCKS || signed.is_err() {
             return Err(CallError::Request);
         }
-        if transcript.has_contributed(&key) {
+        let mut state = self.lock();
+        state.open_stage(now)?;
+        self.desk().ask(key, at, state.queue.knows(&key), now)?;
+        if state.book.transcript.has_contributed(&key) {
             return Err(CallError::Again);
         }
         state.queue.join(key, now)?;
-        // A request that is older than that is refused for its age.
-        state.asked.retain(|_, at| now.abs_diff(*at) <= CLOCKS);
-        state.asked.insert(key, at);
         let mut random = [0; 32];
         getrandom::fill(&mut random)
             .map_err(|e| CallError::Internal(PartError::Randomness(e).into()))?;
         let ticket = hex::encode(random);
-        // A newer ticket of the same key takes the older one's place.
-        state.tickets.retain(|_, t| t.key != key);
-        let outcome = None;
-        state
-            .tickets
-            .insert(ticket.clone(), Ticket { key, outcome });
-        state.order.push_back(ticket.clone());
-        while state.order.len() > MAX_TICKETS {
-            if let Some(oldest) = state.order.pop_front() {
-                state.tickets.remove(&oldest);
-            }
-        }
+        self.desk().give(ticket.clone(), key, || state.queue.all());
+        self.moved(&state);
         Ok(ticket)
     }
 
@@ -227,26 +291,32 @@ impl Coordinator {
     /// # Errors
     /// [`CallError::Ticket`]
     pub fn standing(&self, ticket: &str, now: u64) -> Result<Standing, CallError> {
+        // In this order: else a verdict could fall between the two.
         let mut state = self.lock();
-        let (key, outcome) = state.ticket(ticket)?;
+        let (key, outcome) = self.desk().find(ticket)?;
         let place = state.queue.seen(&key, now);
         let estimate = match place {
             Place::Waiting(before) => state.queue.estimate(before),
             _ => 0,
         };
-        let transcript = state.folder.transcript();
-        let files = transcript
-            .stage()
-            .map_or(0, |s| transcript.descriptor().files_of(s));
-        let received = (0..files)
-            .map(|i| fs::metadata(state.upload(&key, i)).map_or(0, |m| m.len()))
-            .collect();
+        let transcript = &state.book.transcript;
+        let stage = transcript.stage();
+        let files = match place {
+            Place::Turn { .. } => stage.map_or(0, |s| transcript.descriptor().files_of(s)),
+            _ => 0,
+        };
+        let head = transcript.head();
+        let received = (0..files).map(|i| Incoming::received(&self.incoming.path(&head, &key, i)));
         Ok(Standing {
             place,
             estimate,
-            received,
+            closes: stage
+                .and_then(|s| transcript.descriptor().closing_of(s))
+                .map(|c| c.closes),
+            short: files > 0 && state.queue.is_short(),
+            received: received.collect(),
             outcome,
-            head: transcript.head(),
+            head,
         })
     }
 
@@ -255,16 +325,57 @@ impl Coordinator {
     /// # Errors
     /// [`CallError::Ticket`]
     pub fn leave(&self, ticket: &str, now: u64) -> Result<(), CallError> {
+        let (key, _) = self.desk().find(ticket)?;
         let mut state = self.lock();
-        let (key, _) = state.ticket(ticket)?;
         if state.queue.has_turn(&key, now) {
-            state.clear_incoming();
+            self.incoming.clear();
         }
         state.queue.leave(&key, now);
+        self.moved(&state);
         Ok(())
     }
 
-    /// Takes a piece of a file from whose turn it is; the answer is the file's length.
+    /// Where a piece of a file from whose turn it is goes, if one of this length may come now.
+    ///
+    /// # Errors
+    /// [`CallError`]
+    pub fn expects(
+        &self,
+        ticket: &str,
+        index: usize,
+        offset: u64,
+        length: u64,
+        now: u64,
+    ) -> Result<PathBuf, CallError> {
+        let (key, _) = self.desk().find(ticket)?;
+        let mut state = self.lock();
+        let stage = state.open_stage(now)?;
+        if !state.queue.has_turn(&key, now) {
+            return Err(CallError::NotYourTurn);
+        }
+        let transcript = &state.book.transcript;
+        let (d, number) = (transcript.descriptor(), transcript.count());
+        if index >= d.files_of(stage) {
+            return Err(CallError::NoFile(index));
+        }
+        let before = layout::step(d, stage, number, index);
+        let before = state.book.layout.path(&before);
+        let most = fs::metadata(before).map_or(0, |m| m.len()) + MAX_GROWTH;
+        let path = self.incoming.path(&transcript.head(), &key, index);
+        let expected = Incoming::received(&path);
+        if offset != expected {
+            let found = offset;
+            return Err(CallError::Offset { expected, found });
+        }
+        if expected.saturating_add(length) > most {
+            return Err(CallError::TooLong(most));
+        }
+        state.queue.seen(&key, now);
+        Ok(path)
+    }
+
+    /// Takes a piece of a file from whose turn it is. The answer is the file's length, and so much of it
+    /// is there from now on, whatever happens to the machine.
     ///
     /// # Errors
     /// [`CallError`]
@@ -276,68 +387,80 @@ impl Coordinator {
         piece: &[u8],
         now: u64,
     ) -> Result<u64, CallError> {
+        let _uploading = self
+            .uploading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let path = self.expects(ticket, index, offset, piece.len() as u64, now)?;
+        if piece.is_empty() {
+            return Ok(offset);
+        }
+        // Nobody else waits while the disk works.
+        let after = Incoming::append(&path, offset, piece);
+        let after = after.map_err(|error| CallError::Internal(FolderError::Io { path, error }))?;
+        let (key, _) = self.desk().find(ticket)?;
         let mut state = self.lock();
-        let (key, _) = state.ticket(ticket)?;
-        let stage = state.open_stage(now)?;
-        if !state.queue.has_turn(&key, now) {
-            return Err(CallError::NotYourTurn);
+        if state.queue.current() == Some(&key) {
+            state.queue.received();
         }
-        let transcript = state.folder.transcript();
-        let (d, number) = (transcript.descriptor(), transcript.count());
-        if index >= d.files_of(stage) {
-            return Err(CallError::NoFile(index));
-        }
-        let before = layout::step(d, stage, number, index);
-        let before = state.folder.layout().path(&before);
-        let most = fs::metadata(before).map_or(0, |m| m.len()) + MAX_GROWTH;
-        let path = state.upload(&key, index);
-        let internal = |error| {
-            let path = path.clone();
-            CallError::Internal(FolderError::Io { path, error })
-        };
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(internal)?;
-        let length = file.metadata().map_err(internal)?.len();
-        if offset != length {
-            let (expected, found) = (length, offset);
-            return Err(CallError::Offset { expected, found });
-        }
-        let after = length + piece.len() as u64;
-        if after > most {
-            return Err(CallError::TooLong(most));
-        }
-        file.write_all_at(piece, length).map_err(internal)?;
-        state.queue.received();
-        state.queue.seen(&key, now);
         Ok(after)
     }
 
     /// Takes the signed entry, when all files are there. Checking follows with [`Coordinator::check`],
-    /// which takes long: until then nothing else can be handed in.
+    /// which takes long: until then nothing else can be handed in. An entry that isn't its contributor's
+    /// over the transcript as it stands, or that names other files, is refused and costs nobody anything.
     ///
     /// # Errors
     /// [`CallError`]
     pub fn hand_in(&self, ticket: &str, entry: &[u8], now: u64) -> Result<Checking, CallError> {
-        let mut state = self.lock();
-        let (key, _) = state.ticket(ticket)?;
-        let stage = state.open_stage(now)?;
+        let _uploading = self
+            .uploading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (key, _) = self.desk().find(ticket)?;
         let signed = Signed::from_bytes(entry)
             .map_err(|e| CallError::Invalid(format!("the entry can't be read: {e}")))?;
+        let mut state = self.lock();
+        let stage = state.open_stage(now)?;
+        if !state.queue.has_turn(&key, now) {
+            return Err(CallError::NotYourTurn);
+        }
+        let transcript = state.book.transcript.clone();
+        let own = checking::own_entry(&signed, &key, &transcript).map_err(CallError::Invalid)?;
         if !state.queue.check(&key, now) {
             return Err(CallError::NotYourTurn);
         }
-        let transcript = state.folder.transcript().clone();
+        let checking = Halted {
+            coordinator: self,
+            goes_on: true,
+        };
+        let head = transcript.head();
         let count = transcript.descriptor().files_of(stage);
+        let files: Vec<_> = (0..count)
+            .map(|i| self.incoming.path(&head, &key, i))
+            .collect();
+        let layout = state.book.layout.clone();
+        drop(state);
+        for path in &files {
+            let complete = Incoming::complete(path);
+            complete.map_err(|error| {
+                let path = path.clone();
+                CallError::Internal(FolderError::Io { path, error })
+            })?;
+        }
+        if !checking::same_files(own, &files).map_err(CallError::Internal)? {
+            self.incoming.clear();
+            return Err(CallError::Invalid(
+                "what was uploaded is not what the entry says: upload it again".into(),
+            ));
+        }
+        checking.stays();
         Ok(Checking {
             ticket: ticket.to_owned(),
             key,
             signed,
-            files: (0..count).map(|i| state.upload(&key, i)).collect(),
-            layout: state.folder.layout().clone(),
+            files,
+            layout,
             transcript,
         })
     }
@@ -347,21 +470,18 @@ impl Coordinator {
         let verdict = checking.verdict();
         let mut state = self.lock();
         let outcome = match verdict {
-            Ok(()) => {
-                let signed = checking.signed.clone();
-                match state.folder.accept(signed, &checking.files) {
-                    Ok(()) => {
-                        state.queue.accepted(now());
-                        Outcome::Accepted(state.folder.transcript().count())
-                    }
-                    // The disk's trouble, and nobody's strike.
-                    Err(error) => {
-                        tracing::error!(%error, "can't accept a contribution");
-                        state.queue.abandoned(now());
-                        Outcome::Refused("the coordinator can't write it down now".into())
-                    }
+            Ok(()) => match state.accept(&checking) {
+                Ok(number) => {
+                    state.queue.accepted(now());
+                    Outcome::Accepted(number)
                 }
-            }
+                // The disk's trouble, and nobody's strike.
+                Err(error) => {
+                    tracing::error!(%error, "can't accept a contribution");
+                    state.queue.abandoned(now());
+                    Outcome::Refused("the coordinator can't write it down now".into())
+                }
+            },
             Err(rule) => {
                 let reason = Reason::refused(&rule);
                 state.miss(checking.key, reason, now());
@@ -369,10 +489,9 @@ impl Coordinator {
                 Outcome::Refused(rule)
             }
         };
-        state.clear_incoming();
-        if let Some(ticket) = state.tickets.get_mut(&checking.ticket) {
-            ticket.outcome = Some(outcome.clone());
-        }
+        self.incoming.clear();
+        self.desk().became(&checking.ticket, outcome.clone());
+        self.moved(&state);
         outcome
     }
 
@@ -381,33 +500,76 @@ impl Coordinator {
     pub fn abandon(&self, now: u64) {
         let mut state = self.lock();
         state.queue.abandoned(now);
-        state.clear_incoming();
+        self.incoming.clear();
+        self.moved(&state);
     }
 
-    /// Time has passed: turns end, and are written down.
+    /// Time has passed: turns end, and are written down. When the phase closes, they just end.
     pub fn tick(&self, now: u64) {
         let mut state = self.lock();
-        if let Some((key, reason)) = state.queue.tick(now) {
-            tracing::info!(contributor = %key, %reason, "a turn was missed");
-            state.miss(key, reason, now);
+        if state.open_stage(now).is_err() {
+            if state.queue.current().is_some() && !state.queue.is_checking() {
+                self.incoming.clear();
+            }
+            state.queue.close();
+        } else {
+            let pressed = self.pressure.within(now, queue::NO_SIGN);
+            let before = state.queue.current().copied();
+            if let Some((key, reason)) = state.queue.tick(now, pressed) {
+                tracing::info!(contributor = %key, %reason, "a turn was missed");
+                state.miss(key, reason, now);
+            }
+            if before.is_some() && before != state.queue.current().copied() {
+                self.incoming.clear();
+            }
         }
+        self.moved(&state);
     }
 
     /// What anybody may see.
-    pub fn look<T>(&self, see: impl FnOnce(&Folder, &Queue) -> T) -> T {
+    pub fn look<T>(&self, see: impl FnOnce(&Book, &Queue) -> T) -> T {
         let state = self.lock();
-        see(&state.folder, &state.queue)
+        see(&state.book, &state.queue)
+    }
+
+    /// How the ceremony stands, for programs and for people.
+    fn answers(&self, now: u64) -> Arc<Answers> {
+        let state = self.lock();
+        self.shown
+            .answers(&state.book.transcript, &state.queue, now)
+    }
+
+    /// Where a published file is.
+    fn published(&self, name: &str) -> Option<PathBuf> {
+        let state = self.lock();
+        let known = self.shown.is_published(&state.book.transcript, name);
+        known.then(|| state.book.layout.path(name))
+    }
+}
+
+/// A turn whose clock stands still. If nothing comes of that, it goes on.
+struct Halted<'a> {
+    coordinator: &'a Coordinator,
+    goes_on: bool,
+}
+
+impl Halted<'_> {
+    fn stays(mut self) {
+        self.goes_on = false;
+    }
+}
+
+impl Drop for Halted<'_> {
+    fn drop(&mut self) {
+        if self.goes_on {
+            self.coordinator.lock().queue.resume();
+        }
     }
 }
 
 impl State {
-    fn ticket(&self, ticket: &str) -> Result<(PublicKey, Option<Outcome>), CallError> {
-        let found = self.tickets.get(ticket).ok_or(CallError::Ticket)?;
-        Ok((found.key, found.outcome.clone()))
-    }
-
     fn open_stage(&self, now: u64) -> Result<Stage, CallError> {
-        let transcript = self.folder.transcript();
+        let transcript = &self.book.transcript;
         let stage = transcript
             .stage()
             .ok_or(CallError::Closed("the ceremony's last phase has ended"))?;
@@ -417,23 +579,25 @@ impl State {
                 "this phase is closed: its beacon comes next",
             ));
         }
+        if self.folder.is_none() {
+            return Err(CallError::Closed("this phase is being ended just now"));
+        }
         Ok(stage)
     }
 
-    /// Where somebody's upload is kept: another place for another base.
-    fn upload(&self, key: &PublicKey, index: usize) -> PathBuf {
-        let head = self.folder.transcript().head();
-        let mut name = head.as_bytes().to_vec();
-        name.extend(key.0);
-        let name = folder::name_of(&name);
-        self.folder
-            .layout()
-            .incoming()
-            .join(format!("{name}-{index}"))
+    fn accept(&mut self, checking: &Checking) -> Result<u32, FolderError> {
+        let folder = self
+            .folder
+            .as_mut()
+            .ok_or(FolderError::NotDue("the phase is being ended"))?;
+        let accepted = folder.accept(checking.signed.clone(), &checking.files);
+        self.book.transcript = folder.transcript().clone();
+        accepted.map(|()| self.book.transcript.count())
     }
 
     fn miss(&mut self, contributor: PublicKey, reason: Reason, at: u64) {
-        let Some(stage) = self.folder.transcript().stage() else {
+        let (Some(stage), Some(folder)) = (self.book.transcript.stage(), self.folder.as_mut())
+        else {
             return;
         };
         let missed = Missed {
@@ -442,70 +606,9 @@ impl State {
             at,
             reason,
         };
-        if let Err(error) = self.folder.missed(missed) {
+        if let Err(error) = folder.missed(missed) {
             tracing::error!(%error, "can't write a missed turn down");
         }
-        self.clear_incoming();
-    }
-
-    /// Uploads are for one turn: whatever is there when it has ended, nobody can use.
-    fn clear_incoming(&self) {
-        let incoming = self.folder.layout().incoming();
-        for entry in fs::read_dir(incoming).into_iter().flatten().flatten() {
-            if let Err(error) = fs::remove_file(entry.path()) {
-                tracing::warn!(%error, "can't remove an upload");
-            }
-        }
-    }
-}
-
-/// What was handed in and isn't checked yet.
-pub struct Checking {
-    ticket: String,
-    key: PublicKey,
-    signed: Signed,
-    files: Vec<PathBuf>,
-    layout: layout::Layout,
-    transcript: Transcript,
-}
-
-impl Checking {
-    /// The rule that it breaks, if any. Cheap ones first: the signature and its place, then the files.
-    fn verdict(&self) -> Result<(), String> {
-        let Entry::Contribution(c) = &self.signed.entry else {
-            return Err("the entry is no contribution".into());
-        };
-        if c.contributor != self.key {
-            return Err("the entry is another contributor's".into());
-        }
-        let mut with = self.transcript.clone();
-        with.push(self.signed.clone()).map_err(|e| e.to_string())?;
-        let (layout, transcript) = (&self.layout, &self.transcript);
-        let rule = Rule::Open;
-        let parts = folder::check_next(layout, transcript, &self.files, &rule, &mut Silent)
-            .map_err(|e| without_paths(&e))?;
-        if parts == c.parts {
-            Ok(())
-        } else {
-            Err("the entry does not say what the files are".into())
-        }
-    }
-}
-
-/// An error about an uploaded file, without the coordinator's own paths.
-fn without_paths(error: &FolderError) -> String {
-    use crate::files::container::FileError;
-    use crate::phase1::PowersError;
-    use crate::phase2::KeyError;
-    let file = match error {
-        FolderError::Part(PartError::File(e))
-        | FolderError::Part(PartError::Powers(PowersError::File(e)))
-        | FolderError::Part(PartError::Key(KeyError::File(e))) => e,
-        other => return other.to_string(),
-    };
-    match file {
-        FileError::Io { error, .. } => format!("the file can't be read: {error}"),
-        FileError::Magic { expected, .. } => format!("the file is not a .{expected} file"),
-        FileError::Format { fault, .. } => fault.to_string(),
+        self.book.transcript = folder.transcript().clone();
     }
 }

@@ -2,75 +2,166 @@
 
 use super::wire::{CeremonyView, EntryView};
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}h1{font-size:1.6rem}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #ddd;vertical-align:top}code,pre{font:13px/1.4 ui-monospace,monospace;overflow-wrap:anywhere;white-space:pre-wrap}.note{background:#fff4d6;padding:.6rem .8rem}@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}th,td{border-color:#333}.note{background:#3a3213}}";
+const STYLE: &str = include_str!("page.css");
 
-/// The page.
-pub fn render(view: &CeremonyView, now: u64) -> String {
+/// The page, with the rows of what happened.
+pub(super) fn render(view: &CeremonyView, rows: &str, now: u64) -> String {
     let mut page = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><meta http-equiv=\"refresh\" content=\"20\"><title>Ceremony {name}</title><style>{STYLE}</style><h1>Ceremony {name}</h1><p>id <code>{id}</code></p>",
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><meta http-equiv=\"refresh\" content=\"20\"><title>Ceremony {name}</title><style>{STYLE}</style><main><header><h1>{name}</h1><p class=\"about\">A ceremony: strangers make proving keys together, which nobody can abuse if one of them forgets what they added.</p><p class=\"id\">id <code>{id}</code></p></header>",
         name = escape(&view.name),
         id = escape(&view.ceremony),
     );
     if view.rehearsal {
         page += "<p class=\"note\">This is a rehearsal: its keys count as development keys.</p>";
     }
-    let state = match (view.finished, view.phase, view.closed) {
-        (true, ..) => "Finished: the keys are made.".to_owned(),
-        (_, None, _) => "All beacons are cast; the keys come next.".to_owned(),
-        (_, Some(phase), true) => format!("Phase {phase} is closed and awaits its beacon."),
-        (_, Some(phase), false) => {
-            let left = view.closes.unwrap_or(now).saturating_sub(now);
-            format!("Phase {phase} is open and closes in {}.", span(left))
-        }
-    };
-    page += &format!("<p>{}</p>", escape(&state));
-    if let Some(beacon) = &view.beacon {
-        page += &format!("<p>Its beacon is {}.</p>", escape(beacon));
-    }
+    let (kind, title, text) = state(view, now);
+    page += &format!("<section class=\"state {kind}\"><h2>{title}</h2><p>{text}</p>");
+    page += &steps(view);
+    page += "</section>";
     if let (Some(_), false) = (view.phase, view.closed) {
-        let turn = match &view.turn {
-            Some(key) => format!("It is the turn of <code>{}</code>.", escape(key)),
-            None => "Nobody contributes just now.".into(),
-        };
+        page += &open(view, now);
+    }
+    page += "<h2>What happened</h2>";
+    if rows.is_empty() {
+        page += "<p class=\"quiet\">Nobody has contributed yet.</p>";
+    } else {
         page += &format!(
-            "<p>{turn} Waiting: {}. A newcomer's turn comes in about {}.</p><p>Take part: <code>tacit ceremony contribute THIS-ADDRESS</code></p>",
-            view.waiting,
-            span(view.estimate)
+            "<div class=\"wide\"><table><thead><tr><th>Phase<th>No.<th>Who<th>When (UTC)<th>What</tr></thead><tbody>{rows}</tbody></table></div>"
         );
     }
-    page +=
-        "<h2>What happened</h2><table><tr><th>phase<th>number<th>who<th>when (UTC)<th>what</tr>";
-    for entry in &view.entries {
-        page += &row(entry);
-    }
     page += &format!(
-        "</table><p>Transcript <code>{}</code></p><h2>Files</h2><ul>",
-        escape(&view.transcript)
+        "<h2>Check it yourself</h2><p>Everything is published. On your own machine, <code>tacit ceremony verify THIS-ADDRESS</code> fetches and checks all of it.</p><p class=\"id\">transcript <code>{}</code></p><details><summary>{} files</summary><ul>",
+        escape(&view.transcript),
+        view.files.len(),
     );
     for file in &view.files {
         let file = escape(file);
         page += &format!("<li><a href=\"v1/files/{file}\">{file}</a>");
     }
-    page + "</ul></html>"
+    page + "</ul></details></main></html>"
+}
+
+/// What is the case: a class of the style, a title, and a sentence.
+fn state(view: &CeremonyView, now: u64) -> (&'static str, String, String) {
+    let beacon = match (&view.beacon, view.phase) {
+        (Some(beacon), Some(_)) => format!(" Its beacon is {}.", escape(beacon)),
+        _ => String::new(),
+    };
+    match (view.finished, view.phase, view.closed) {
+        (true, ..) => (
+            "done",
+            "Finished".into(),
+            "The keys are made. If you contributed, see whether you are in it with your attestation.".into(),
+        ),
+        (_, None, _) => (
+            "closed",
+            "All beacons are cast".into(),
+            "The coordinator writes the keys next.".into(),
+        ),
+        (_, Some(phase), true) if view.contributors < view.least => (
+            "closed",
+            format!("Phase {phase} is closed"),
+            format!(
+                "Phase {phase} closed with {} of at least {} contributors: it can't end, and the ceremony must start anew.",
+                view.contributors, view.least
+            ),
+        ),
+        (_, Some(phase), true) => (
+            "closed",
+            format!("Phase {phase} is closed"),
+            format!("It takes no more contributions and awaits its beacon.{beacon}"),
+        ),
+        (_, Some(phase), false) => {
+            let closes = view.closes.unwrap_or(now);
+            let left = span(closes.saturating_sub(now));
+            (
+                "open",
+                format!("Phase {phase} is open"),
+                format!("It closes in {left}, at {} UTC.{beacon}", time(closes)),
+            )
+        }
+    }
+}
+
+/// The ceremony's way, and where it is.
+fn steps(view: &CeremonyView) -> String {
+    let names = [
+        "Phase 1: powers",
+        "Beacon",
+        "Phase 2: keys",
+        "Beacon",
+        "Keys",
+    ];
+    let at = match (view.finished, view.phase, view.closed) {
+        (true, ..) => 5,
+        (_, None, _) => 4,
+        (_, Some(phase), closed) => 2 * usize::from(phase.saturating_sub(1)) + usize::from(closed),
+    };
+    let mut list = "<ol class=\"steps\">".to_owned();
+    for (i, name) in names.iter().enumerate() {
+        let class = match i.cmp(&at) {
+            std::cmp::Ordering::Less => "past",
+            std::cmp::Ordering::Equal => "now",
+            std::cmp::Ordering::Greater => "next",
+        };
+        list += &format!("<li class=\"{class}\">{name}");
+    }
+    list + "</ol>"
+}
+
+/// Whose turn it is, who waits, and how to take part.
+fn open(view: &CeremonyView, now: u64) -> String {
+    let turn = match (&view.turn, view.until) {
+        (Some(key), Some(until)) => format!(
+            "<b>{}</b><small><code>{}</code></small>",
+            match until.checked_sub(now) {
+                Some(left) if left > 0 => format!("{} left", span(left)),
+                _ => "being checked".into(),
+            },
+            escape(key)
+        ),
+        _ => "<b>nobody</b><small>come now</small>".into(),
+    };
+    let wait = match (view.turn.is_some(), view.estimate) {
+        (false, _) => "none".to_owned(),
+        (true, estimate) => format!("about {}", span(estimate)),
+    };
+    let contributors = match view.least {
+        0 => view.contributors.to_string(),
+        least => format!("{} of at least {least}", view.contributors),
+    };
+    format!(
+        "<dl class=\"facts\"><div><dt>Contributors in this phase<dd><b>{contributors}</b></div><div><dt>Turn<dd>{turn}</div><div><dt>Waiting<dd><b>{}</b></div><div><dt>A newcomer's wait<dd><b>{wait}</b></div></dl><p>Take part: <code class=\"command\">tacit ceremony contribute THIS-ADDRESS</code></p>",
+        view.waiting,
+    )
+}
+
+/// The rows of what happened.
+pub(super) fn rows(entries: &[EntryView]) -> String {
+    entries.iter().map(row).collect()
 }
 
 fn row(entry: &EntryView) -> String {
     let number = |n: Option<u32>| n.map_or(String::new(), |n| n.to_string());
+    let key = |key: &str| format!("<code>{}</code>", escape(key));
     let who = match (&entry.label, &entry.contributor) {
-        (Some(label), Some(key)) => format!("{}<br><code>{}</code>", escape(label), escape(key)),
-        (None, Some(key)) => format!("<code>{}</code>", escape(key)),
-        _ => String::new(),
+        (Some(label), Some(who)) => format!("{}<br>{}", escape(label), key(who)),
+        (None, Some(who)) => key(who),
+        _ => "the coordinator".into(),
     };
-    let what = match (&entry.attestation, &entry.reason) {
-        (Some(text), _) => format!(
-            "<details><summary>contribution</summary><pre>{}</pre></details>",
-            escape(text)
+    let (class, what) = match (&entry.attestation, &entry.reason) {
+        (Some(text), _) => (
+            "good",
+            format!(
+                "<details><summary>contribution</summary><pre>{}</pre></details>",
+                escape(text)
+            ),
         ),
-        (_, Some(reason)) => format!("missed the turn: {}", escape(reason)),
-        _ => escape(&entry.kind),
+        (_, Some(reason)) => ("missed", format!("missed the turn: {}", escape(reason))),
+        _ => ("own", escape(&entry.kind)),
     };
     format!(
-        "<tr><td>{}<td>{}<td>{who}<td>{}<td>{what}</tr>",
+        "<tr class=\"{class}\"><td>{}<td>{}<td>{who}<td>{}<td>{what}</tr>",
         number(entry.phase.map(u32::from)),
         number(entry.number),
         entry.at.map_or(String::new(), time),
@@ -137,8 +228,12 @@ mod tests {
             attestation: None,
             digest: String::new(),
         }];
-        let page = render(&view, 0);
+        let page = render(&view, &rows(&view.entries), 0);
         assert!(!page.contains("<script"), "{page}");
+        assert!(
+            !page.contains("http:") && !page.contains("https:"),
+            "{page}"
+        );
         assert!(page.contains("&lt;script&gt;alert(&#39;1&#39;)"));
         assert!(page.contains("2026-12-01 12:00"), "{page}");
         assert!(page.contains("rehearsal") && page.contains("closes in 16 minutes"));

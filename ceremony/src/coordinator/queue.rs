@@ -1,5 +1,9 @@
 //! The queue: one turn at a time, a time limit, strikes. No clock, no disk, no network: the time is an
 //! argument, and what happened is the answer.
+//!
+//! Anybody can make keys without end, so a key that nobody knows waits behind those that the rules, the
+//! transcript or the coordinator's own list name; and whoever has let a turn pass waits behind their like
+//! who haven't. Strangers among themselves have no order that numbers couldn't beat.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -14,9 +18,11 @@ pub const MAX_WAITING: usize = 1_000;
 pub const SILENCE: u64 = 60;
 /// Whose turn it is and who says nothing for so many seconds has missed it.
 pub const NO_SIGN: u64 = 120;
+/// So many times longer one may be silent while others fill the coordinator's doors.
+const PATIENCE: u64 = 4;
 
 /// The rules of the queue.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Rules {
     /// Seconds for a turn.
     pub turn: u64,
@@ -24,6 +30,10 @@ pub struct Rules {
     pub strikes: u8,
     /// Who may come, ascending; empty: anybody.
     pub listed: Vec<PublicKey>,
+    /// Who goes before strangers, beside those listed.
+    pub known: BTreeSet<PublicKey>,
+    /// When the phase closes: no turn goes on after it.
+    pub closes: Option<u64>,
 }
 
 /// Why somebody isn't let in.
@@ -38,6 +48,9 @@ pub enum Refused {
     /// The queue is full.
     #[error("{MAX_WAITING} people are waiting already")]
     Full,
+    /// Too many came just now, or this one came too often.
+    #[error("too many ask for a turn just now")]
+    TooOften,
 }
 
 /// Where somebody stands.
@@ -59,7 +72,17 @@ pub enum Place {
 #[derive(Debug, Clone)]
 struct Waiting {
     key: PublicKey,
+    rank: Rank,
     seen: u64,
+}
+
+/// Who goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Known,
+    KnownBefore,
+    Stranger,
+    StrangerBefore,
 }
 
 #[derive(Debug, Clone)]
@@ -76,6 +99,7 @@ struct Turn {
 #[derive(Debug)]
 pub struct Queue {
     rules: Rules,
+    /// By rank, then by when they came.
     waiting: VecDeque<Waiting>,
     turn: Option<Turn>,
     missed: BTreeMap<PublicKey, usize>,
@@ -86,7 +110,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Nobody waits yet; missed turns are those of the transcript.
+    /// Nobody waits yet; missed turns are those of the phase in the transcript.
     pub fn new(rules: Rules, missed: BTreeMap<PublicKey, usize>) -> Self {
         Self {
             rules,
@@ -98,7 +122,23 @@ impl Queue {
         }
     }
 
-    /// Lets somebody in, at the end. Who is in already keeps their place.
+    /// Whether the rules, the transcript or the coordinator name somebody.
+    pub fn knows(&self, key: &PublicKey) -> bool {
+        self.rules.known.contains(key) || self.rules.listed.binary_search(key).is_ok()
+    }
+
+    fn rank(&self, key: &PublicKey) -> Rank {
+        let before = self.missed.contains_key(key) || self.left.contains(key);
+        match (self.knows(key), before) {
+            (true, false) => Rank::Known,
+            (true, true) => Rank::KnownBefore,
+            (false, false) => Rank::Stranger,
+            (false, true) => Rank::StrangerBefore,
+        }
+    }
+
+    /// Lets somebody in, behind those of their rank. Who is in already keeps their place. In a full queue
+    /// somebody known takes the last stranger's place.
     ///
     /// # Errors
     /// [`Refused`]
@@ -112,10 +152,18 @@ impl Queue {
             return Err(Refused::Strikes);
         }
         if self.place(&key) == Place::Nowhere {
+            let rank = self.rank(&key);
             if self.waiting.len() >= MAX_WAITING {
-                return Err(Refused::Full);
+                let stranger = |w: &Waiting| w.rank >= Rank::Stranger;
+                let room = rank < Rank::Stranger && self.waiting.back().is_some_and(stranger);
+                if !room {
+                    return Err(Refused::Full);
+                }
+                self.waiting.pop_back();
             }
-            self.waiting.push_back(Waiting { key, seen: now });
+            let at = self.waiting.partition_point(|w| w.rank <= rank);
+            let seen = now;
+            self.waiting.insert(at, Waiting { key, rank, seen });
         }
         self.advance(now);
         Ok(self.seen(&key, now))
@@ -185,6 +233,27 @@ impl Queue {
         has
     }
 
+    /// What was handed in wasn't worth checking: the turn goes on.
+    pub fn resume(&mut self) {
+        if let Some(turn) = &mut self.turn {
+            turn.checking = false;
+        }
+    }
+
+    /// The phase has closed: nobody waits, and no turn goes on, by nobody's fault. What is being checked
+    /// came in time.
+    pub fn close(&mut self) {
+        self.waiting.clear();
+        if !self.is_checking() {
+            self.turn = None;
+        }
+    }
+
+    /// Whether something is being checked.
+    pub fn is_checking(&self) -> bool {
+        self.turn.as_ref().is_some_and(|t| t.checking)
+    }
+
     /// The turn ended well.
     pub fn accepted(&mut self, now: u64) {
         if let Some(turn) = self.turn.take() {
@@ -208,38 +277,45 @@ impl Queue {
         self.advance(now);
     }
 
-    /// Time has passed: the answer is whose turn was missed, if one was, and why.
-    pub fn tick(&mut self, now: u64) -> Option<(PublicKey, Reason)> {
+    /// Time has passed: the answer is whose turn was missed, if one was, and why. While others fill the
+    /// doors (`pressed`), silence is longer borne, and is nobody's fault.
+    pub fn tick(&mut self, now: u64, pressed: bool) -> Option<(PublicKey, Reason)> {
+        let times = if pressed { PATIENCE } else { 1 };
         self.waiting
-            .retain(|w| now < w.seen.saturating_add(SILENCE));
+            .retain(|w| now < w.seen.saturating_add(SILENCE * times));
         let over = self.turn.as_ref().filter(|turn| {
-            let silent = now >= turn.seen.saturating_add(NO_SIGN);
+            let silent = now >= turn.seen.saturating_add(NO_SIGN * times);
             !turn.checking && (now >= turn.until || silent)
         });
-        let missed = over.map(|turn| {
-            let reason = if turn.received {
-                Reason::Late
-            } else {
-                Reason::Silent
-            };
-            (turn.key, reason)
-        });
-        match missed {
-            Some(_) => self.refused(now),
-            None => self.advance(now),
+        let Some(turn) = over else {
+            self.advance(now);
+            return None;
+        };
+        if pressed && now >= turn.seen.saturating_add(NO_SIGN) {
+            self.abandoned(now);
+            return None;
         }
-        missed
+        let reason = if turn.received {
+            Reason::Late
+        } else {
+            Reason::Silent
+        };
+        let missed = (turn.key, reason);
+        self.refused(now);
+        Some(missed)
     }
 
     fn advance(&mut self, now: u64) {
-        if self.turn.is_some() {
+        if self.turn.is_some() || self.rules.closes.is_some_and(|closes| now >= closes) {
             return;
         }
+        let until = now.saturating_add(self.rules.turn);
+        let until = self.rules.closes.map_or(until, |closes| until.min(closes));
         self.turn = self.waiting.pop_front().map(|next| Turn {
             key: next.key,
             seen: now,
             since: now,
-            until: now.saturating_add(self.rules.turn),
+            until,
             received: false,
             checking: false,
         });
@@ -248,6 +324,23 @@ impl Queue {
     /// Whose turn it is.
     pub fn current(&self) -> Option<&PublicKey> {
         self.turn.as_ref().map(|t| &t.key)
+    }
+
+    /// When the turn began and when it ends.
+    pub fn times(&self) -> Option<(u64, u64)> {
+        self.turn.as_ref().map(|t| (t.since, t.until))
+    }
+
+    /// Whether the turn is shorter than others, because the phase closes.
+    pub fn is_short(&self) -> bool {
+        let turn = self.turn.as_ref();
+        turn.is_some_and(|t| t.until < t.since.saturating_add(self.rules.turn))
+    }
+
+    /// Everybody in the queue, whose turn it is too.
+    pub fn all(&self) -> BTreeSet<PublicKey> {
+        let waiting = self.waiting.iter().map(|w| w.key);
+        waiting.chain(self.current().copied()).collect()
     }
 
     /// How many wait.
@@ -277,7 +370,7 @@ mod tests {
         let rules = Rules {
             turn: 100,
             strikes: 2,
-            listed: Vec::new(),
+            ..Rules::default()
         };
         Queue::new(rules, BTreeMap::new())
     }
@@ -294,7 +387,7 @@ mod tests {
         // The clock stands still while something is checked, and nothing can be handed in twice.
         assert!(!q.check(&key(1), 51));
         q.seen(&key(2), 50);
-        assert_eq!(q.tick(101), None);
+        assert_eq!(q.tick(101, false), None);
         assert_eq!(q.place(&key(1)), Place::Checking);
         q.accepted(110);
         assert_eq!(q.place(&key(2)), Place::Turn { until: 210 });
@@ -313,7 +406,7 @@ mod tests {
             q.seen(&key(1), now + 70);
             q.received();
             q.seen(&key(2), now + 99);
-            assert_eq!(q.tick(now + 100), Some((key(1), Reason::Late)));
+            assert_eq!(q.tick(now + 100, false), Some((key(1), Reason::Late)));
             assert_eq!(q.place(&key(2)), Place::Turn { until: now + 200 });
             q.leave(&key(2), now + 101);
         }
@@ -347,9 +440,9 @@ mod tests {
         q.rules.turn = 10_000;
         q.join(key(1), 0).unwrap();
         q.join(key(2), 0).unwrap();
-        assert_eq!(q.tick(SILENCE), None);
+        assert_eq!(q.tick(SILENCE, false), None);
         assert_eq!(q.place(&key(2)), Place::Nowhere);
-        assert_eq!(q.tick(NO_SIGN), Some((key(1), Reason::Silent)));
+        assert_eq!(q.tick(NO_SIGN, false), Some((key(1), Reason::Silent)));
     }
 
     #[test]
@@ -368,5 +461,69 @@ mod tests {
         assert_eq!(q.join(key(9), 0), Err(Refused::Full));
         // Who is in keeps the place.
         assert!(q.join(key(1), 0).is_ok());
+    }
+
+    #[test]
+    fn strangers_however_many_wait_behind_whom_the_ceremony_knows() {
+        let mut q = queue();
+        q.rules.known = [key(1), key(2)].into();
+        let stranger = |n: usize| {
+            let mut seed = [0; 32];
+            seed[..8].copy_from_slice(&(n as u64).to_be_bytes());
+            seed[31] = 1;
+            SigningKey::from_seed(seed).public()
+        };
+        // One has the turn; the rest fill the queue.
+        for n in 0..=MAX_WAITING {
+            q.join(stranger(n), 0).unwrap();
+        }
+        assert_eq!(q.join(key(9), 0), Err(Refused::Full));
+        assert_eq!(q.join(key(1), 0), Ok(Place::Waiting(1)));
+        assert_eq!(q.join(key(2), 0), Ok(Place::Waiting(2)));
+        // The last ones went, and nobody's turn.
+        assert_eq!(q.place(&stranger(MAX_WAITING)), Place::Nowhere);
+        assert_eq!(q.place(&stranger(MAX_WAITING - 1)), Place::Nowhere);
+        assert_eq!(q.waiting(), MAX_WAITING);
+        assert!(q.has_turn(&stranger(0), 1));
+        // One stranger's turn is the longest that somebody known waits for strangers.
+        q.leave(&stranger(0), 1);
+        assert!(q.has_turn(&key(1), 1));
+        // Who has let a turn pass waits behind who hasn't.
+        q.leave(&key(1), 2);
+        assert!(q.has_turn(&key(2), 2));
+        q.join(key(1), 2).unwrap();
+        q.rules.known.insert(key(3));
+        assert_eq!(q.join(key(3), 2), Ok(Place::Waiting(1)));
+        assert_eq!(q.place(&key(1)), Place::Waiting(2));
+    }
+
+    #[test]
+    fn silence_while_others_fill_the_doors_is_nobodys_fault_and_does_not_last_for_ever() {
+        let mut q = queue();
+        q.rules.turn = 10_000;
+        q.join(key(1), 0).unwrap();
+        q.join(key(2), 0).unwrap();
+        assert_eq!(q.tick(NO_SIGN, true), None);
+        assert!(q.has_turn(&key(1), NO_SIGN));
+        assert_eq!(q.place(&key(2)), Place::Waiting(1));
+        assert_eq!(q.tick(NO_SIGN * PATIENCE, true), None);
+        assert_eq!(q.place(&key(1)), Place::Nowhere);
+        q.rules.strikes = 1;
+        assert!(q.join(key(1), NO_SIGN * PATIENCE).is_ok());
+    }
+
+    #[test]
+    fn no_turn_goes_on_when_the_phase_has_closed_nor_begins() {
+        let mut q = queue();
+        q.rules.closes = Some(50);
+        assert_eq!(q.join(key(1), 0), Ok(Place::Turn { until: 50 }));
+        assert!(q.is_short());
+        q.join(key(2), 0).unwrap();
+        q.close();
+        assert_eq!(q.place(&key(1)), Place::Nowhere);
+        assert_eq!(q.place(&key(2)), Place::Nowhere);
+        assert_eq!(q.join(key(2), 50), Ok(Place::Waiting(0)));
+        assert_eq!(q.tick(51, false), None);
+        assert_eq!(q.current(), None);
     }
 }

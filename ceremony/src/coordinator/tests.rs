@@ -4,7 +4,9 @@ use tacit_protocol::keys::SigningKey;
 
 use super::*;
 use crate::contributor::{self, Entropy};
+use crate::folder;
 use crate::folder::tests::start;
+use crate::progress::Silent;
 use crate::transcript::tests::key;
 
 const NOW: u64 = 500;
@@ -51,6 +53,22 @@ impl Town {
                 entry: signed.to_bytes(),
             }
         })
+    }
+
+    /// Signs for whatever bytes a file has now.
+    fn vouch(&self, who: &SigningKey, made: &mut Made) {
+        let path = self.root.path().join("vouched");
+        fs::write(&path, &made.file).unwrap();
+        let (hash, bytes) = crate::parts::file_hash(&path).unwrap();
+        let mut entry = Signed::from_bytes(&made.entry).unwrap().entry;
+        if let Entry::Contribution(c) = &mut entry {
+            (c.parts[0].file, c.parts[0].bytes) = (hash, bytes);
+        }
+        let signed = self.coordinator.look(|book, _| {
+            let transcript = book.transcript();
+            entry.sign(transcript.id(), &transcript.head(), who)
+        });
+        made.entry = signed.to_bytes();
     }
 
     fn hand_in(&self, ticket: &str, made: &Made, now: u64) -> Outcome {
@@ -132,7 +150,7 @@ fn of_two_who_race_for_one_turn_one_contributes_and_the_other_waits() {
     // Either it wasn't Bob's turn yet, or it was already, on a base that had moved on.
     match bobs {
         Err(CallError::NotYourTurn) => {}
-        Ok(Outcome::Refused(rule)) => assert!(rule.contains("next"), "{rule}"),
+        Err(CallError::Invalid(rule)) => assert!(rule.contains("entry"), "{rule}"),
         other => panic!("{other:?}"),
     }
     c.look(|f, _| assert_eq!(f.transcript().count(), 1));
@@ -172,8 +190,7 @@ fn a_hostile_contributor_costs_its_turn_and_is_named() {
         (key(2), "stale", "contribution"),
         (key(3), "garbage", "not a .ptau file"),
         (key(4), "identity", "infinity"),
-        (key(5), "other-entry", "does not say what the files are"),
-        (key(6), "somebody-else", "another contributor's"),
+        (key(5), "other-file", "does not say what the files are"),
     ];
     for (now, (who, what, rule)) in (NOW + 1..).zip(hostile) {
         let ticket = town.join(&who, now).unwrap();
@@ -185,9 +202,9 @@ fn a_hostile_contributor_costs_its_turn_and_is_named() {
                 let start = 12 + 12 + 44 + 12 + 64 * 5;
                 made.file[start..start + 64].fill(0);
             }
-            "other-entry" => made.file = town.make(&who).file,
-            _ => made.entry = town.make(&key(9)).entry,
+            _ => made.file = town.make(&who).file,
         }
+        town.vouch(&who, &mut made);
         let outcome = town.hand_in(&ticket, &made, now);
         let Outcome::Refused(told) = outcome else {
             panic!("{what}: {outcome:?}");
@@ -220,6 +237,186 @@ fn a_hostile_contributor_costs_its_turn_and_is_named() {
         town.hand_in(&ticket, &made, NOW + 300),
         Outcome::Accepted(2)
     );
+}
+
+#[test]
+fn what_somebody_did_not_sign_never_costs_them_the_turn() {
+    let town = town();
+    let (ada, bob) = (key(1), key(2));
+    let c = &town.coordinator;
+    let ticket = town.join(&ada, NOW).unwrap();
+    let made = town.make(&ada);
+    c.receive(&ticket, 0, 0, &made.file, NOW).unwrap();
+    let last = made.entry.len() - 1;
+    let mut forged = made.entry.clone();
+    forged[last] ^= 1;
+    let bobs = town.make(&bob).entry;
+    // Signed by the right one, and over another transcript.
+    let elsewhere = c.look(|f, _| {
+        let signed = Signed::from_bytes(&made.entry).unwrap();
+        let other = Digest([9; 32]);
+        signed.entry.sign(f.transcript().id(), &other, &ada)
+    });
+    let missed = c.look(|f, _| {
+        let entry = Entry::Missed(Missed {
+            contributor: ada.public(),
+            stage: Stage::Powers,
+            at: NOW,
+            reason: Reason::Silent,
+        });
+        entry.sign(f.transcript().id(), &f.transcript().head(), &ada)
+    });
+    for (entry, rule) in [
+        (forged, "not signed"),
+        (elsewhere.to_bytes(), "not signed"),
+        (bobs, "another contributor's"),
+        (missed.to_bytes(), "no contribution"),
+        (b"garbage".to_vec(), "can't be read"),
+    ] {
+        match c.hand_in(&ticket, &entry, NOW) {
+            Err(CallError::Invalid(told)) => assert!(told.contains(rule), "{told}"),
+            other => panic!("{:?}", other.map(drop)),
+        }
+        let standing = c.standing(&ticket, NOW).unwrap();
+        assert!(matches!(standing.place, Place::Turn { .. }));
+    }
+    assert_eq!(town.last(), None);
+    // Whoever has the ticket can spoil the upload, and its owner makes it again within the turn.
+    let mut thief = town.make(&ada);
+    thief.file[100] ^= 1;
+    c.leave(&town.join(&bob, NOW).unwrap(), NOW).unwrap();
+    let spoilt = c.receive(&ticket, 0, made.file.len() as u64, b"x", NOW);
+    spoilt.unwrap();
+    match c.hand_in(&ticket, &made.entry, NOW) {
+        Err(CallError::Invalid(told)) => assert!(told.contains("upload it again"), "{told}"),
+        other => panic!("{:?}", other.map(drop)),
+    }
+    assert_eq!(town.hand_in(&ticket, &made, NOW + 1), Outcome::Accepted(1));
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_a_loss_of_power_and_nothing_else() {
+    let town = town();
+    let ada = key(1);
+    let ticket = town.join(&ada, NOW).unwrap();
+    let made = town.make(&ada);
+    let c = &town.coordinator;
+    c.receive(&ticket, 0, 0, &made.file[..1000], NOW).unwrap();
+    // What a piece that wasn't acknowledged may leave: a longer file, of whatever bytes.
+    let incoming = town.root.path().join("private/incoming");
+    let upload = fs::read_dir(&incoming).unwrap().flatten();
+    let upload = upload.map(|e| e.path()).find(|p| p.extension().is_none());
+    let upload = upload.unwrap();
+    let mut junk = fs::read(&upload).unwrap();
+    junk.extend([0; 5000]);
+    fs::write(&upload, junk).unwrap();
+    let Town { root, coordinator } = town;
+    drop(coordinator);
+    let coordinator = Coordinator::new(Folder::open(root.path()).unwrap());
+    let town = Town { root, coordinator };
+    let ticket = town.join(&ada, NOW + 1).unwrap();
+    let standing = town.coordinator.standing(&ticket, NOW + 1).unwrap();
+    assert_eq!(standing.received, [1000]);
+    assert_eq!(town.hand_in(&ticket, &made, NOW + 1), Outcome::Accepted(1));
+}
+
+#[test]
+fn a_phase_that_closes_ends_turns_without_a_strike() {
+    let town = town();
+    let c = &town.coordinator;
+    // The rules close phase 1 at 1,000, and a turn has 60 seconds.
+    let ticket = town.join(&key(1), 990).unwrap();
+    let standing = c.standing(&ticket, 990).unwrap();
+    assert_eq!(standing.place, Place::Turn { until: 1_000 });
+    assert!(standing.short);
+    assert_eq!(standing.closes, Some(1_000));
+    let waiting = town.join(&key(2), 990).unwrap();
+    c.receive(&ticket, 0, 0, b"something", 990).unwrap();
+    c.tick(1_000);
+    c.tick(1_060);
+    assert_eq!(town.last(), None);
+    for ticket in [ticket, waiting] {
+        assert_eq!(c.standing(&ticket, 1_060).unwrap().place, Place::Nowhere);
+    }
+}
+
+#[test]
+fn strangers_who_ask_without_end_keep_nobody_out_whom_the_ceremony_knows() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Folder::create(root.path(), &start(), &key(100), &mut Silent).unwrap();
+    let known = [key(1).public(), key(2).public()].into();
+    let coordinator = Coordinator::preferring(folder, known);
+    let town = Town { root, coordinator };
+    let mut refused = 0;
+    let mut seed = [7; 32];
+    for n in 0..400u32 {
+        seed[..4].copy_from_slice(&n.to_be_bytes());
+        match town.join(&SigningKey::from_seed(seed), NOW) {
+            Ok(_) => {}
+            Err(CallError::Refused(Refused::TooOften)) => refused += 1,
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(refused > 0);
+    let ticket = town.join(&key(1), NOW).unwrap();
+    let standing = town.coordinator.standing(&ticket, NOW).unwrap();
+    assert_eq!(standing.place, Place::Waiting(1));
+    // One key doesn't ask all the time either.
+    let asked = (1..200).map(|n| town.join(&key(2), NOW + n));
+    let often =
+        |r: Result<String, CallError>| matches!(r, Err(CallError::Refused(Refused::TooOften)));
+    assert!(asked.map(often).any(|often| often));
+}
+
+#[test]
+fn a_phase_is_ended_while_the_coordinator_runs_and_its_strikes_end_with_it() {
+    let town = town();
+    let (ada, bob) = (key(1), key(2));
+    let c = &town.coordinator;
+    for round in 0..2 {
+        let now = NOW + 100 * round;
+        town.join(&bob, now).unwrap();
+        c.tick(now + 60);
+    }
+    let layout = c.look(|f, _| f.layout().clone());
+    let beacon = errand::Errand::Beacon(crate::transcript::Evidence::Known);
+    let run = |errand: &errand::Errand| {
+        let asked = errand::ask(&layout, errand).unwrap();
+        assert_eq!(asked.look().unwrap(), errand::Seen::Waiting);
+        let (taken, found) = errand::take(&layout).unwrap();
+        assert_eq!(found, *errand);
+        assert_eq!(asked.look().unwrap(), errand::Seen::Waiting);
+        taken.answer(&c.run_errand(found, NOW));
+        match asked.look().unwrap() {
+            errand::Seen::Answered(answer) => answer,
+            other => panic!("{other:?}"),
+        }
+    };
+    let refused = run(&beacon);
+    assert_eq!(refused.wrong.as_deref(), Some("not-due"), "{refused:?}");
+    let now = NOW + 300;
+    let ticket = town.join(&ada, now).unwrap();
+    let made = town.make(&ada);
+    assert_eq!(town.hand_in(&ticket, &made, now), Outcome::Accepted(1));
+    // What an earlier coordinator had taken, nobody does.
+    let asked = errand::ask(&layout, &beacon).unwrap();
+    drop(errand::take(&layout));
+    errand::tidy(&layout);
+    assert_eq!(asked.look().unwrap(), errand::Seen::Lost);
+    let done = run(&beacon);
+    assert_eq!(done.wrong, None, "{done:?}");
+    // Phase 2: a new queue.
+    let ticket = town.join(&bob, now + 1).unwrap();
+    let made = town.make(&bob);
+    assert_eq!(town.hand_in(&ticket, &made, now + 1), Outcome::Accepted(1));
+    assert_eq!(
+        run(&errand::Errand::Finish).wrong.as_deref(),
+        Some("not-due")
+    );
+    assert_eq!(run(&beacon).wrong, None);
+    assert_eq!(run(&errand::Errand::Finish).wrong, None);
+    c.look(|f, _| assert!(f.transcript().finished().is_some()));
+    assert!(errand::take(&layout).is_none());
 }
 
 #[test]
@@ -279,10 +476,14 @@ fn a_disk_that_fails_costs_nobody_a_strike_and_shows_nothing_half() {
     let town = town();
     let ada = key(1);
     let c = &town.coordinator;
-    c.lock().folder.watch(Box::new(|step| match step {
-        crate::folder::Step::FolderSynced => Err(std::io::Error::other("the disk is full")),
-        _ => Ok(()),
-    }));
+    c.lock()
+        .folder
+        .as_mut()
+        .unwrap()
+        .watch(Box::new(|step| match step {
+            crate::folder::Step::FolderSynced => Err(std::io::Error::other("the disk is full")),
+            _ => Ok(()),
+        }));
     let ticket = town.join(&ada, NOW).unwrap();
     let made = town.make(&ada);
     let Outcome::Refused(told) = town.hand_in(&ticket, &made, NOW) else {
@@ -290,7 +491,11 @@ fn a_disk_that_fails_costs_nobody_a_strike_and_shows_nothing_half() {
     };
     assert!(told.contains("can't write it down"), "{told}");
     assert_eq!(town.last(), None);
-    c.lock().folder.watch(Box::new(|_| Ok(())));
+    c.lock()
+        .folder
+        .as_mut()
+        .unwrap()
+        .watch(Box::new(|_| Ok(())));
     let ticket = town.join(&ada, NOW + 1).unwrap();
     assert_eq!(town.hand_in(&ticket, &made, NOW + 1), Outcome::Accepted(1));
 }
@@ -304,7 +509,7 @@ fn who_leaves_takes_the_upload_along_and_costs_nobody_room() {
         let ticket = town.join(&key(n), now).unwrap();
         c.receive(&ticket, 0, 0, &[7; 1000], now).unwrap();
         let incoming = town.root.path().join("private/incoming");
-        assert_eq!(fs::read_dir(&incoming).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(&incoming).unwrap().count(), 2);
         c.leave(&ticket, now).unwrap();
         assert_eq!(fs::read_dir(&incoming).unwrap().count(), 0);
     }

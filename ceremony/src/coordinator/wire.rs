@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, Place, Standing};
-use crate::folder::{Folder, layout};
+use crate::folder::layout;
 use crate::transcript::{Attestation, Closing, Entry, QUICKNET, Source, Stage, Transcript};
 
 use super::queue::Queue;
@@ -35,6 +35,12 @@ pub struct StandingView {
     pub before: usize,
     /// Seconds until their turn, about.
     pub estimate: u64,
+    /// When the phase closes: Unix time in seconds.
+    #[serde(default)]
+    pub closes: Option<u64>,
+    /// Whether the turn is shorter than others, because the phase closes.
+    #[serde(default)]
+    pub short: bool,
     /// When the turn ends: Unix time in seconds.
     pub until: Option<u64>,
     /// Bytes of each file that are there.
@@ -66,6 +72,8 @@ impl From<Standing> for StandingView {
             state: state.into(),
             before,
             estimate: s.estimate,
+            closes: s.closes,
+            short: s.short,
             until,
             received: s.received,
             number,
@@ -99,6 +107,10 @@ pub struct CeremonyView {
     pub beacon: Option<String>,
     /// Whether it closed, and its beacon is awaited.
     pub closed: bool,
+    /// Contributors to the open phase, the coordinator's key not counted.
+    pub contributors: u32,
+    /// How many of them each phase needs before its beacon. One that closes with fewer can't end.
+    pub least: u32,
     /// Whether the keys are made.
     pub finished: bool,
     /// The digest of the transcript.
@@ -107,6 +119,9 @@ pub struct CeremonyView {
     pub waiting: usize,
     /// Whose turn it is.
     pub turn: Option<String>,
+    /// When that turn ends: Unix time in seconds.
+    #[serde(default)]
+    pub until: Option<u64>,
     /// Seconds that a newcomer would wait, about.
     pub estimate: u64,
     /// What happened so far.
@@ -116,7 +131,7 @@ pub struct CeremonyView {
 }
 
 /// One entry of the transcript.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EntryView {
     /// `contribution`, `beacon`, `missed` or `finished`.
     pub kind: String,
@@ -222,14 +237,23 @@ pub fn entries(transcript: &Transcript) -> Vec<EntryView> {
 impl CeremonyView {
     /// How a ceremony stands; without a queue, nobody waits.
     pub fn new(transcript: &Transcript, queue: Option<&Queue>, now: u64) -> Self {
+        let mut files = vec![layout::DESCRIPTOR.to_owned(), layout::TRANSCRIPT.to_owned()];
+        files.extend(layout::published(transcript));
+        Self {
+            entries: entries(transcript),
+            files,
+            ..Self::stand(transcript, queue, now)
+        }
+    }
+
+    /// The same without entries and files.
+    pub(super) fn stand(transcript: &Transcript, queue: Option<&Queue>, now: u64) -> Self {
         let d = transcript.descriptor();
         let stage = transcript.stage();
         let closing = stage.and_then(|s| d.closing_of(s));
         let waiting = queue.map_or(0, Queue::waiting);
         let turn = queue.and_then(Queue::current).map(ToString::to_string);
         let before = waiting + usize::from(turn.is_some());
-        let mut files = vec![layout::DESCRIPTOR.to_owned(), layout::TRANSCRIPT.to_owned()];
-        files.extend(layout::published(transcript));
         Self {
             name: d.name.clone(),
             ceremony: transcript.id().to_string(),
@@ -238,17 +262,16 @@ impl CeremonyView {
             closes: closing.map(|c| c.closes),
             beacon: closing.map(describe_beacon),
             closed: closing.is_some_and(|c| now >= c.closes),
+            contributors: transcript.counted(),
+            least: d.least,
             finished: transcript.finished().is_some(),
             transcript: transcript.head().to_string(),
             waiting,
             turn,
+            until: queue.and_then(Queue::times).map(|(_, until)| until),
             estimate: queue.map_or(0, |q| q.estimate(before)),
-            entries: entries(transcript),
-            files,
+            entries: Vec::new(),
+            files: Vec::new(),
         }
-    }
-
-    pub(super) fn of(folder: &Folder, queue: &Queue, now: u64) -> Self {
-        Self::new(folder.transcript(), Some(queue), now)
     }
 }
