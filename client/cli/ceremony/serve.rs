@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use tacit_ceremony::coordinator::{Coordinator, limits, router};
+use tacit_ceremony::coordinator::{Coordinator, errand, limits, router};
 use tacit_ceremony::folder::Folder;
 use tacit_files as files;
 use tacit_node::run::told_to_stop;
+use tacit_protocol::keys::PublicKey;
 use tacit_serve::Server;
 
 use crate::clock::now_ms;
@@ -27,6 +28,10 @@ pub struct ServeArgs {
     /// Listen here; port 0 takes a free one
     #[arg(long, value_name = "IP:PORT", value_parser = parse::address, default_value = "127.0.0.1:7800")]
     listen: SocketAddr,
+    /// These keys go before strangers in a ceremony for everybody; repeat it. Whoever contributed to
+    /// phase 1 does so in phase 2 anyway
+    #[arg(long, value_name = "KEY", value_parser = parse::key)]
+    prefer: Vec<PublicKey>,
     /// Write the real address into this file
     #[arg(long, value_name = "FILE")]
     address_file: Option<PathBuf>,
@@ -46,12 +51,14 @@ struct ServeView {
 pub fn run(args: &ServeArgs, cx: &Context) -> Result<(), Failure> {
     let folder = Folder::open(&args.folder)?;
     let ceremony = folder.transcript().id().to_string();
-    let coordinator = Arc::new(Coordinator::new(folder));
+    let layout = folder.layout().clone();
+    let preferred = args.prefer.iter().copied().collect();
+    let coordinator = Arc::new(Coordinator::preferring(folder, preferred));
     start_log(&args.service)?;
     let runtime = service::runtime()?;
     let listen = args.transport.listen(args.listen);
     runtime.block_on(async {
-        let server = Server::bind(&listen).await?;
+        let server = Server::bind(&listen).await?.telling(coordinator.pressure());
         let view = ServeView {
             ceremony,
             address: server.address().to_string(),
@@ -79,10 +86,28 @@ pub fn run(args: &ServeArgs, cx: &Context) -> Result<(), Failure> {
                 }
             }
         });
+        // What takes long has a thread of its own: everybody is answered meanwhile.
+        let running = coordinator.clone();
+        let errands = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                let (c, layout) = (running.clone(), layout.clone());
+                let run = move || {
+                    if let Some((taken, errand)) = errand::take(&layout) {
+                        tracing::info!("a command's errand begins");
+                        taken.answer(&c.run_errand(errand, now_ms() / 1000));
+                    }
+                };
+                if let Err(error) = tokio::task::spawn_blocking(run).await {
+                    tracing::error!(%error, "an errand failed");
+                }
+            }
+        });
         let stop = told_to_stop(args.service.exit_with_parent);
         let app = router(coordinator, limits());
         server.run(app, limits(), stop).await;
         ticks.abort();
+        errands.abort();
         tracing::info!("stopped");
         Ok::<(), Failure>(())
     })?;
