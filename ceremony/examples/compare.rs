@@ -181,14 +181,14 @@ fn words(arguments: &[&str]) -> Vec<String> {
     arguments.iter().map(|a| (*a).to_owned()).collect()
 }
 
-fn link_powers(path: &Path) -> Result<LinkedPowers> {
+fn link_powers(path: &Path, rule: &Rule) -> Result<LinkedPowers> {
     let mut weights = Weights::from_os()?;
     let valid = phase1::validate(Ptau::open(path)?, &mut weights, &mut Silent)?;
-    Ok(phase1::link(valid, &Rule::Open, &mut weights)?)
+    Ok(phase1::link(valid, rule, &mut weights)?)
 }
 
 fn prepared_powers(path: &Path) -> Result<PreparedPowers> {
-    let linked = link_powers(path)?;
+    let linked = link_powers(path, &Rule::Any)?;
     let mut weights = Weights::from_os()?;
     Ok(phase1::verify_prepared(linked, &mut weights, &mut Silent)?)
 }
@@ -225,7 +225,7 @@ fn powers(bench: &mut Bench, power: u32) -> Result<()> {
         |b| Ok(phase1::create(&b.path("0.ptau"), power)?),
         |_| words(&["powersoftau", "new", "bn128", &size, "x.ptau"]),
     )?;
-    let fresh = link_powers(&bench.path("0.ptau"))?;
+    let fresh = link_powers(&bench.path("0.ptau"), &Rule::Open)?;
     bench.step(
         format!("powers 2^{power}: contribute"),
         |b| {
@@ -248,7 +248,7 @@ fn powers(bench: &mut Bench, power: u32) -> Result<()> {
     )?;
     bench.step(
         format!("powers 2^{power}: verify"),
-        |b| link_powers(&b.path("1.ptau")).map(drop),
+        |b| link_powers(&b.path("1.ptau"), &Rule::Open).map(drop),
         |_| words(&["powersoftau", "verify", "1.ptau"]),
     )
 }
@@ -260,11 +260,11 @@ fn by(peer: &Peer) -> (String, &'static str) {
 
 fn preparing(bench: &mut Bench, power: u32) -> Result<()> {
     phase1::create(&bench.path("small-0.ptau"), power)?;
-    let fresh = link_powers(&bench.path("small-0.ptau"))?;
+    let fresh = link_powers(&bench.path("small-0.ptau"), &Rule::Open)?;
     let (to, stream) = (bench.path("small.ptau"), Stream::from_seed([2; 32]));
     let parameters = Parameters::contribution(None);
     phase1::contribute(&fresh, &to, stream, parameters, &mut Silent)?;
-    let small = link_powers(&to)?;
+    let small = link_powers(&to, &Rule::Open)?;
     bench.step(
         format!("powers 2^{power}: prepare"),
         |b| {
@@ -281,8 +281,13 @@ fn preparing(bench: &mut Bench, power: u32) -> Result<()> {
 fn keys(bench: &mut Bench, power: u32) -> Result<()> {
     let circuit: R1cs = circuits::sealing()?;
     circuit.write(&bench.path("c.r1cs"))?;
+    // No key is made from powers without a beacon.
+    let one = link_powers(&bench.path("1.ptau"), &Rule::Open)?;
+    let (to, stream) = (bench.path("end.ptau"), beacon::stream(&end()));
+    let parameters = Parameters::beacon(end(), None);
+    phase1::contribute(&one, &to, stream, parameters, &mut Silent)?;
     let start = Instant::now();
-    let linked = link_powers(&bench.path("1.ptau"))?;
+    let linked = link_powers(&to, &Rule::Any)?;
     phase1::prepare(&linked, &bench.path("p.ptau"), &mut Silent)?;
     println!(
         "powers 2^{power}: prepare, ours alone: {:.1} s",
@@ -333,14 +338,17 @@ fn keys(bench: &mut Bench, power: u32) -> Result<()> {
     )
 }
 
-fn finish(bench: &Bench) -> Result<()> {
-    let before = link_key(&bench.path("1.zkey"), &bench.path("0.zkey"), &Rule::Open)?;
-    let beacon = Beacon {
+fn end() -> Beacon {
+    Beacon {
         value: vec![7; 32],
         exponent: 10,
-    };
-    let stream = beacon::stream(&beacon);
-    let parameters = Parameters::beacon(beacon, None);
+    }
+}
+
+fn finish(bench: &Bench) -> Result<()> {
+    let before = link_key(&bench.path("1.zkey"), &bench.path("0.zkey"), &Rule::Open)?;
+    let stream = beacon::stream(&end());
+    let parameters = Parameters::beacon(end(), None);
     phase2::contribute(
         &before,
         &bench.path("2.zkey"),

@@ -98,7 +98,7 @@ pub fn sign(
     progress: &mut dyn Progress,
 ) -> Result<(Signed, Attestation), FolderError> {
     let rule = crate::beacon::Rule::Open;
-    let parts = folder::check_next(layout, transcript, files, &rule, progress)?;
+    let parts = folder::check_next(layout, transcript, files, &rule, label.as_deref(), progress)?;
     let entry = folder::contribution_entry(transcript, key.public(), label, at, parts)
         .ok_or(FolderError::NotDue("the last phase has ended"))?;
     let before = transcript.head();

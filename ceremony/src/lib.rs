@@ -20,6 +20,8 @@ pub mod development;
 pub mod files;
 pub mod folder;
 mod lagrange;
+pub mod lengths;
+pub mod origin;
 pub mod parts;
 pub mod phase1;
 pub mod phase2;

@@ -16,7 +16,7 @@ use crate::phase1::{self, LinkedPowers, PowersError};
 use crate::phase2::{self, KeyError, LinkedKey};
 use crate::points::hashed;
 use crate::progress::Progress;
-use crate::transcript::Part;
+use crate::transcript::{Part, Prepared, Stage, Transcript};
 
 /// Why a file isn't the one that is wanted.
 #[derive(Debug, Error)]
@@ -40,6 +40,16 @@ pub enum PartError {
         number: usize,
         /// What differs.
         what: &'static str,
+    },
+    /// A name in a file that isn't the label that its contributor signed.
+    #[error(
+        "contribution {number}: the file calls it {name:?}, which is not the label that was signed"
+    )]
+    Name {
+        /// Its number, from 1.
+        number: usize,
+        /// What the file says.
+        name: String,
     },
     /// More or fewer contributions than the transcript has.
     #[error("the file has {found} contributions, the transcript {expected}")]
@@ -91,6 +101,18 @@ pub fn same_file(path: &Path, part: &Part) -> Result<(), PartError> {
     Err(PartError::OtherFile(path.display().to_string()))
 }
 
+/// Checks that a file's bytes are those of the prepared powers.
+///
+/// # Errors
+/// [`PartError::OtherFile`], or that it can't be read.
+pub fn same_prepared(path: &Path, prepared: &Prepared) -> Result<(), PartError> {
+    let (found, bytes) = file_hash(path)?;
+    if found == prepared.file && bytes == prepared.bytes {
+        return Ok(());
+    }
+    Err(PartError::OtherFile(path.display().to_string()))
+}
+
 /// Opens powers and checks everything about them.
 ///
 /// # Errors
@@ -133,6 +155,21 @@ struct Made {
     contribution: Digest64,
     points: Digest64,
     next: Digest64,
+    name: Option<String>,
+}
+
+impl Made {
+    /// A record's name is under no hash. So it is the label that was signed, or there is none; what people
+    /// are called stands in the transcript.
+    fn check_name(&self, number: usize, label: Option<&str>) -> Result<(), PartError> {
+        match &self.name {
+            Some(name) if !name.is_empty() && Some(name.as_str()) != label => {
+                let name = name.clone();
+                Err(PartError::Name { number, name })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 fn made_powers(powers: &LinkedPowers) -> Vec<Made> {
@@ -140,6 +177,7 @@ fn made_powers(powers: &LinkedPowers) -> Vec<Made> {
         contribution: p.response,
         points: head_digest(&p.head),
         next: p.next_challenge,
+        name: p.name.clone(),
     };
     powers.proofs().iter().map(made).collect()
 }
@@ -152,17 +190,20 @@ fn made_key(key: &LinkedKey) -> Vec<Made> {
             contribution: p.hash,
             points: hash(&hashed(&[p.delta])),
             next: hash(&zkey::encode_records(zkey.circuit_hash(), records)),
+            name: p.name.clone(),
         }
     };
     key.proofs().iter().map(made).collect()
 }
 
-fn part(path: &Path, made: Vec<Made>) -> Result<Part, PartError> {
+fn part(path: &Path, made: Vec<Made>, label: Option<&str>) -> Result<Part, PartError> {
     let (file, bytes) = file_hash(path)?;
+    let number = made.len();
     let last = made.into_iter().next_back().ok_or(PartError::Count {
         expected: 1,
         found: 0,
     })?;
+    last.check_name(number, label)?;
     Ok(Part {
         file,
         bytes,
@@ -172,50 +213,56 @@ fn part(path: &Path, made: Vec<Made>) -> Result<Part, PartError> {
     })
 }
 
-/// What the transcript says of the last contribution in a file of powers.
+/// What the transcript says of the last contribution in a file of powers, which bears this label or none.
 ///
 /// # Errors
 /// [`PartError`]
-pub fn part_of_powers(path: &Path, powers: &LinkedPowers) -> Result<Part, PartError> {
-    part(path, made_powers(powers))
-}
-
-/// What the transcript says of the last contribution in a key.
-///
-/// # Errors
-/// [`PartError`]
-pub fn part_of_key(path: &Path, key: &LinkedKey) -> Result<Part, PartError> {
-    part(path, made_key(key))
-}
-
-/// Checks that the contributions in powers are those of the transcript.
-///
-/// # Errors
-/// [`PartError::Differs`], [`PartError::Count`].
-pub fn match_powers<'a>(
+pub fn part_of_powers(
+    path: &Path,
     powers: &LinkedPowers,
-    parts: impl Iterator<Item = &'a Part>,
-) -> Result<(), PartError> {
-    compare(&made_powers(powers), &parts.collect::<Vec<_>>())
+    label: Option<&str>,
+) -> Result<Part, PartError> {
+    part(path, made_powers(powers), label)
 }
 
-/// Checks that the contributions in a key are those of the transcript.
+/// What the transcript says of the last contribution in a key, which bears this label or none.
 ///
 /// # Errors
-/// [`PartError::Differs`], [`PartError::Count`].
-pub fn match_key<'a>(
-    key: &LinkedKey,
-    parts: impl Iterator<Item = &'a Part>,
-) -> Result<(), PartError> {
-    compare(&made_key(key), &parts.collect::<Vec<_>>())
+/// [`PartError`]
+pub fn part_of_key(path: &Path, key: &LinkedKey, label: Option<&str>) -> Result<Part, PartError> {
+    part(path, made_key(key), label)
 }
 
-fn compare(made: &[Made], parts: &[&Part]) -> Result<(), PartError> {
+/// Checks that the contributions in powers are those of the transcript's phase 1.
+///
+/// # Errors
+/// [`PartError::Differs`], [`PartError::Name`], [`PartError::Count`].
+pub fn match_powers(powers: &LinkedPowers, transcript: &Transcript) -> Result<(), PartError> {
+    compare(&made_powers(powers), transcript, Stage::Powers, 0)
+}
+
+/// Checks that the contributions in a circuit's key are those of the transcript's phase 2.
+///
+/// # Errors
+/// [`PartError::Differs`], [`PartError::Name`], [`PartError::Count`].
+pub fn match_key(key: &LinkedKey, transcript: &Transcript, index: usize) -> Result<(), PartError> {
+    compare(&made_key(key), transcript, Stage::Keys, index)
+}
+
+fn compare(
+    made: &[Made],
+    transcript: &Transcript,
+    stage: Stage,
+    index: usize,
+) -> Result<(), PartError> {
+    let steps = transcript.steps(stage);
+    let parts: Vec<_> = steps.iter().filter_map(|(p, _)| p.get(index)).collect();
     if made.len() != parts.len() {
         let (expected, found) = (parts.len(), made.len());
         return Err(PartError::Count { expected, found });
     }
-    for ((made, part), number) in made.iter().zip(parts).zip(1..) {
+    let labels = transcript.labels(stage);
+    for (((made, part), label), number) in made.iter().zip(parts).zip(labels).zip(1..) {
         for (what, same) in [
             ("hash", made.contribution == part.contribution),
             ("points", made.points == part.points),
@@ -225,6 +272,7 @@ fn compare(made: &[Made], parts: &[&Part]) -> Result<(), PartError> {
                 return Err(PartError::Differs { number, what });
             }
         }
+        made.check_name(number, label)?;
     }
     Ok(())
 }

@@ -9,15 +9,17 @@ use tacit_protocol::hash::Digest;
 use thiserror::Error;
 
 use crate::beacon::Rule;
+use crate::coordinator::wire::describe_beacon;
 use crate::files::ptau::Ptau;
 use crate::files::zkey::Zkey;
 use crate::folder::layout::{self, Layout};
 use crate::folder::{self, FolderError, KeyBytes};
+use crate::origin::Origin;
 use crate::parts::{self, PartError};
 use crate::phase1;
 use crate::phase2;
 use crate::progress::Progress;
-use crate::transcript::{Powers, Stage, Transcript};
+use crate::transcript::{Powers, Source, Stage, Transcript};
 
 /// Something that was checked, and held.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +114,8 @@ impl Run<'_> {
             d.name,
             transcript.id()
         ));
+        self.name = "beacons";
+        self.beacons(&transcript);
         self.name = "circuits";
         let circuits = folder::circuits(&self.layout, d)?;
         for (named, circuit) in d.circuits.iter().zip(&circuits) {
@@ -151,11 +155,40 @@ impl Run<'_> {
         Ok((transcript, keys))
     }
 
+    /// The evidence was checked with the transcript. What a block's header can't show is said.
+    fn beacons(&mut self, transcript: &Transcript) {
+        for stage in [Stage::Powers, Stage::Keys] {
+            let closing = transcript.descriptor().closing_of(stage);
+            let (Some(closing), Some(beacon)) = (closing, transcript.beacon(stage)) else {
+                continue;
+            };
+            let rule = describe_beacon(closing);
+            self.held(match &closing.beacon.source {
+                Source::Bitcoin { height, .. } => format!(
+                    "{stage}: {rule}; its work is shown, its height no header shows: compare with an explorer that block {height} is {}",
+                    hex::encode(&beacon.value)
+                ),
+                Source::Drand { .. } => format!("{stage}: {rule}; the signature is the network's"),
+                Source::Known { .. } => format!("{stage}: {rule}"),
+            });
+        }
+    }
+
     fn powers(&mut self, transcript: &Transcript) -> Result<(), FolderError> {
         let d = transcript.descriptor();
-        if let Powers::Existing { power, .. } = d.powers {
+        if let (Powers::Existing { power, .. }, Some(named)) = (&d.powers, transcript.prepared()) {
+            let path = self.layout.path(&layout::prepared());
+            parts::same_prepared(&path, &named)?;
+            let origin = Origin::of(&Ptau::open(&path).map_err(PartError::from)?)?;
+            let cut = match origin.is_cut() {
+                true => format!(", cut from 2^{}", origin.ceremony_power),
+                false => String::new(),
+            };
             self.held(format!(
-                "2^{power}, from the file that the rules name; whose they are and which beacon they end with, the rules don't say"
+                "2^{power}{cut}, from the file that the rules name: {} and {} beacon; whose they are the rules don't say: compare with its own ceremony that BLAKE2b-512 is {}",
+                contributions(origin.names.len()),
+                if origin.beacon.is_some() { "a" } else { "no" },
+                hex::encode(origin.hash)
             ));
             return Ok(());
         }
@@ -186,7 +219,7 @@ impl Run<'_> {
         if linked.ptau().power() != d.powers.power() {
             return Err(FolderError::NotDue("the powers are of another size"));
         }
-        parts::match_powers(&linked, parts.into_iter())?;
+        parts::match_powers(&linked, transcript)?;
         let people = steps.len() - usize::from(ended);
         self.held(format!(
             "2^{}, {}{}: every step is proven, every file published",
@@ -218,7 +251,7 @@ impl Run<'_> {
                 let last = layout::step(d, Stage::Keys, steps.len() as u32, i);
                 let last = self.layout.path(&last);
                 let key = parts::open_key(&last, &initial, &rule, self.progress)?;
-                parts::match_key(&key, parts.into_iter())?;
+                parts::match_key(&key, transcript, i)?;
             }
             let people = steps.len() - usize::from(ended);
             self.held(format!(

@@ -5,24 +5,23 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use tacit_ceremony::development::DevelopmentKeys;
-use tacit_ceremony::folder::layout::Layout;
-use tacit_circuits::keys::key_hash;
-use tacit_circuits::{ProvingKey, VerifyingKey};
 use tacit_files as files;
 use tacit_node::home::Home;
 use tacit_protocol::codec::{Decode as _, Encode as _};
 use tacit_protocol::founding::{
-    Card, CircuitKeys, DEVELOPMENT_KEYS_WARNING, Founding, FoundingError, FoundingFile,
-    MAX_OPEN_STATEMENTS, MAX_OPERATOR_NAME, Operator, PROTOCOL_VERSION, SignedCard, Timing,
+    Card, DEVELOPMENT_KEYS_WARNING, Founding, FoundingError, FoundingFile, MAX_OPEN_STATEMENTS,
+    MAX_OPERATOR_NAME, Operator, PROTOCOL_VERSION, SignedCard, Timing,
 };
 use tacit_protocol::keys::PublicKey;
-use tacit_protocol::lean_imt::MAX_DEPTH;
 
+use crate::ceremony::LimitArgs;
 use crate::clock::now_ms;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output::{Output, printable_line};
 use crate::{ceremony, input, parse};
+
+mod keys;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -30,8 +29,10 @@ pub enum Command {
     Card(CardArgs),
     /// Founder: put the operators' cards together into a founding file for all of them to sign
     Found(FoundArgs),
+    /// Operator: compare a founding file's keys with the ceremony that it names, before you sign it
+    Check(CheckArgs),
     /// Operator: sign a founding file, after you have looked at it
-    Sign(FileArgs),
+    Sign(SignArgs),
     /// Look at a founding file: operators, keys, limits, and who has signed
     Show(FileArgs),
 }
@@ -96,11 +97,36 @@ pub struct FileArgs {
     file: PathBuf,
 }
 
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The founding file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The ceremony's folder, or its coordinator's address. All of it is verified first
+    #[arg(long, value_name = "DIR|URL")]
+    ceremony: String,
+    #[command(flatten)]
+    limit: LimitArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct SignArgs {
+    /// The founding file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Compare its keys with this ceremony first: its folder, or its coordinator's address
+    #[arg(long, value_name = "DIR|URL")]
+    ceremony: Option<String>,
+    #[command(flatten)]
+    limit: LimitArgs,
+}
+
 pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
     match command {
         Command::Card(args) => card(args, cx),
         Command::Found(args) => found(args, cx),
-        Command::Sign(args) => sign(&args.file, cx),
+        Command::Check(args) => check(&args, cx),
+        Command::Sign(args) => sign(&args, cx),
         Command::Show(args) => show(&args.file, cx),
     }
 }
@@ -251,7 +277,7 @@ fn found(args: FoundArgs, cx: &Context) -> Result<(), Failure> {
         Ok(()) => {}
     }
     let keys = match &args.ceremony {
-        Some(folder) => ceremony_keys(folder, args.development_keys, cx)?,
+        Some(folder) => keys::of_ceremony(folder, args.development_keys, cx)?,
         None => {
             let spinner = cx.out.spinner("making development keys");
             let keys = DevelopmentKeys::generate()
@@ -282,91 +308,92 @@ fn found(args: FoundArgs, cx: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The sealing circuit's keys from a finished ceremony, verified as a doubter would. A rehearsal's count
-/// as development keys: everybody in it may have been one person, and its beacons were known.
-fn ceremony_keys(
-    folder: &Path,
-    development: bool,
+#[derive(Serialize)]
+struct ComparedView {
+    ceremony: String,
+    name: String,
+    development_keys: bool,
+    transcript: Option<String>,
+    proving_key: String,
+    verifying_key: String,
+}
+
+/// Compares a founding file with a ceremony, which is verified first.
+fn compared(
+    founding: &Founding,
+    from: &str,
+    limit: LimitArgs,
     cx: &Context,
-) -> Result<DevelopmentKeys, Failure> {
-    // What shows at once shows before the long checks.
-    let transcript = tacit_ceremony::folder::read(&Layout::new(folder))?;
-    if transcript.finished().is_none() {
-        return Err(Failure::not_yet(
-            "unfinished",
-            "the ceremony is not finished",
-            "Wait for its end, or ask its coordinator for the whole folder.",
-        ));
-    }
-    let rehearsal = transcript.descriptor().rehearsal;
-    if rehearsal && !development {
-        return Err(Failure::usage(
-            "rehearsal",
-            "the ceremony was a rehearsal: its keys count as development keys",
-            format!(
-                "Take a real one's, or add --development-keys. Mind: {DEVELOPMENT_KEYS_WARNING}."
-            ),
-        ));
-    }
-    if !rehearsal && development {
-        return Err(Failure::usage(
-            "not-development",
-            "the ceremony's keys are no development keys",
-            "Leave out --development-keys.",
-        ));
-    }
-    let verified = ceremony::verify_folder(folder, cx).map_err(|e| Failure::from(e.error))?;
-    if verified.transcript.head() != transcript.head() {
-        return Err(Failure::check(
-            "changed",
-            "the ceremony's folder changed while it was verified",
-            "Run it again on a copy that nobody changes.",
-        ));
-    }
-    let descriptor = verified.transcript.descriptor();
-    let keys = verified.keys.as_deref().unwrap_or_default();
-    let wrong = |e: &dyn std::fmt::Display| {
+) -> Result<ComparedView, Failure> {
+    let (_fetched, folder) = ceremony::gather(from, limit, cx)?;
+    let verified = ceremony::verify_folder(&folder, cx).map_err(|e| Failure::from(e.error))?;
+    let made = keys::Made::of(&verified)?;
+    keys::compare(&founding.circuits, &made).map_err(|e| {
         Failure::check(
-            "keys",
-            format!("the ceremony's keys can't be used: {e}"),
-            "Take another ceremony's.",
+            "other-keys",
+            e,
+            "Don't sign it. Ask the founder where its keys are from.",
         )
-    };
-    let sealing = tacit_ceremony::circuits::sealing()
-        .map_err(|e| wrong(&e))?
-        .hash();
-    let of_sealing = descriptor
-        .circuits
-        .iter()
-        .zip(keys)
-        .find(|(c, _)| c.hash == sealing);
-    let Some((_, bytes)) = of_sealing else {
-        return Err(wrong(
-            &"none of its circuits is this version's sealing circuit",
-        ));
-    };
-    let circuit = CircuitKeys {
-        circuit: tacit_circuits::CIRCUIT_ID,
-        verifying_key: key_hash(&bytes.verifying),
-        proving_key: key_hash(&bytes.proving),
-        transcript: verified.transcript_hash(),
-    };
-    VerifyingKey::load(&bytes.verifying, &circuit.verifying_key).map_err(|e| wrong(&e))?;
-    let proving = ProvingKey::<MAX_DEPTH>::load(&bytes.proving, &circuit.proving_key);
-    proving.map_err(|e| wrong(&e))?;
-    Ok(DevelopmentKeys {
-        circuit,
-        proving: bytes.proving.clone(),
-        verifying: bytes.verifying.clone(),
+    })?;
+    Ok(ComparedView {
+        ceremony: verified.transcript.id().to_string(),
+        name: verified.transcript.descriptor().name.clone(),
+        development_keys: made.transcript.is_none(),
+        transcript: made.transcript.map(|hash| hash.to_string()),
+        proving_key: made.proving.to_string(),
+        verifying_key: made.verifying.to_string(),
     })
 }
 
-fn sign(path: &Path, cx: &Context) -> Result<(), Failure> {
-    let mut file: FoundingFile = input::encoded(path, "a founding file")?;
+fn check(args: &CheckArgs, cx: &Context) -> Result<(), Failure> {
+    let file = sound(&args.file)?;
+    let view = compared(&file.founding, &args.ceremony, args.limit, cx)?;
+    cx.out.result(&view, |out| {
+        out.line(format!(
+            "The founding file's keys are those of the ceremony \"{}\", {}, and all of it holds.",
+            view.name, view.ceremony
+        ));
+        match &view.transcript {
+            Some(hash) => out.line(format!("transcript     {hash}")),
+            None => out.line("transcript     none: it was a rehearsal"),
+        }
+        out.line(format!("proving key    {}", view.proving_key));
+        out.line(format!("verifying key  {}", view.verifying_key));
+        out.line("");
+        out.line("Look at who took part: tacit ceremony verify lists them.");
+    });
+    if view.development_keys {
+        cx.out.note(format!("warning: {DEVELOPMENT_KEYS_WARNING}"));
+    }
+    Ok(())
+}
+
+/// A founding file that can be one.
+fn sound(path: &Path) -> Result<FoundingFile, Failure> {
+    let file: FoundingFile = input::encoded(path, "a founding file")?;
     file.founding
         .check()
         .map_err(|e| Failure::check("founding", e, "Ask the founder for another one."))?;
+    Ok(file)
+}
+
+fn sign(args: &SignArgs, cx: &Context) -> Result<(), Failure> {
+    let path = &args.file;
+    let mut file = sound(path)?;
     let key = Home::new(cx.home()).key()?;
+    match &args.ceremony {
+        Some(from) => {
+            let found = compared(&file.founding, from, args.limit, cx)?;
+            cx.out.note(format!(
+                "Its keys are those of the ceremony {}.",
+                found.ceremony
+            ));
+        }
+        None if file.founding.transcripts().next().is_some() => cx.out.note(
+            "note: that its keys are from a ceremony is the founder's word until you compare: --ceremony DIR|URL",
+        ),
+        None => {}
+    }
     let before = FoundingView::of(&file);
     if !cx.out.is_json() {
         before.print(&cx.out);

@@ -26,7 +26,8 @@ const HEADER: u32 = 1;
 const RECORDS: u32 = 7;
 /// Bytes of a record without its parameters.
 const RECORD_BYTES: usize = 3 * 64 + 2 * 128 + 6 * 64 + 3 * 128 + STATE_BYTES + DIGEST_BYTES;
-const MAX_RECORD: u64 = RECORD_BYTES as u64 + 8 + 2 * 257 + 2;
+/// Bytes of a record at most.
+pub const MAX_RECORD: u64 = RECORD_BYTES as u64 + 8 + 2 * 257 + 2;
 
 /// A list of powers, and the section that it stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,6 +41,8 @@ pub const RECORDS: u32 = 10;
 const HEADER_BYTES: u64 = 660;
 /// Bytes of a record without its parameters.
 const RECORD_BYTES: usize = 3 * 64 + 128 + DIGEST_BYTES;
+/// Bytes of a record at most.
+pub const MAX_RECORD: u64 = RECORD_BYTES as u64 + 8 + 2 * 257 + 2;
 /// Most contributions in one file.
 pub const MAX_RECORDS: u32 = 10_000;
 /// Bytes of a coefficient: matrix, row, wire, value.
@@ -334,7 +336,7 @@ fn coefficients(file: &SectionFile) -> Result<u32, FileError> {
 }
 
 fn records(file: &SectionFile) -> Result<(Digest64, Vec<Record>), FileError> {
-    let limit = 68 + u64::from(MAX_RECORDS) * (RECORD_BYTES as u64 + 8 + 2 * 257 + 2);
+    let limit = 68 + u64::from(MAX_RECORDS) * MAX_RECORD;
     let bytes = file.section(RECORDS, limit)?;
     let circuit = bytes.get(..64).and_then(|b| b.try_into().ok());
     let circuit = circuit.ok_or_else(|| file.fault(Fault::Truncated))?;

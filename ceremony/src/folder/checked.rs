@@ -10,8 +10,8 @@ use crate::files::ptau::Ptau;
 use crate::files::r1cs::R1cs;
 use crate::files::zkey::Zkey;
 use crate::parts::{
-    PartError, file_hash, follows_key, follows_powers, match_key, match_powers, open_key,
-    open_powers, part_of_key, part_of_powers, same_file,
+    PartError, follows_key, follows_powers, match_key, match_powers, open_key, open_powers,
+    part_of_key, part_of_powers, same_file, same_prepared,
 };
 use crate::phase1::{self, LinkedPowers, PreparedPowers};
 use crate::phase2::{self, LinkedKey};
@@ -35,7 +35,10 @@ pub fn circuits(layout: &Layout, descriptor: &Descriptor) -> Result<Vec<R1cs>, F
     let mut circuits = Vec::new();
     for (i, expected) in descriptor.circuits.iter().enumerate() {
         let circuit = R1cs::open(&layout.path(&layout::circuit(descriptor, i)))?;
-        if circuit.hash() != expected.hash || phase2::needed_power(&circuit) != expected.power {
+        if circuit.hash() != expected.hash
+            || phase2::needed_power(&circuit) != expected.power
+            || circuit.file_bytes() != expected.bytes
+        {
             return Err(FolderError::Circuit(expected.name.clone()));
         }
         circuits.push(circuit);
@@ -58,18 +61,13 @@ pub fn prepared(
             Some(beacon) => Rule::Announced(beacon),
             None => return Err(FolderError::NotDue("phase 1 has no beacon yet")),
         },
-        Powers::Existing { hash, .. } => {
-            if file_hash(&path)?.0 != *hash {
-                let name = path.display().to_string();
-                return Err(PartError::OtherFile(name).into());
-            }
-            Rule::Any
-        }
+        Powers::Existing { .. } => Rule::Any,
     };
+    let named = (transcript.prepared()).ok_or(FolderError::NotDue("phase 1 has no beacon yet"))?;
+    same_prepared(&path, &named)?;
     let powers = open_powers(&path, &rule, progress)?;
     if let Powers::Fresh { .. } = transcript.descriptor().powers {
-        let steps = transcript.steps(Stage::Powers);
-        match_powers(&powers, steps.iter().filter_map(|(p, _)| p.first()))?;
+        match_powers(&powers, transcript)?;
     }
     let mut weights = Weights::from_os().map_err(PartError::Randomness)?;
     let prepared =
@@ -120,7 +118,7 @@ pub fn base(
             if powers.ptau().power() != d.powers.power() {
                 return Err(FolderError::NotDue("the powers are of another size"));
             }
-            match_powers(&powers, steps.iter().filter_map(|(p, _)| p.first()))?;
+            match_powers(&powers, transcript)?;
             Ok(Base::Powers(powers))
         }
         Stage::Keys => {
@@ -132,7 +130,7 @@ pub fn base(
                     same_file(&path, part)?;
                 }
                 let key = open_key(&path, &initial, &Rule::Open, progress)?;
-                match_key(&key, steps.iter().filter_map(|(p, _)| p.get(i)))?;
+                match_key(&key, transcript, i)?;
                 keys.push(key);
             }
             Ok(Base::Keys(keys))
@@ -140,7 +138,8 @@ pub fn base(
     }
 }
 
-/// Checks files that are to follow on the last ones, and says what the transcript must say of them.
+/// Checks files that are to follow on the last ones, and says what the transcript must say of them. A name
+/// in their new records must be the label.
 ///
 /// # Errors
 /// The rule that they break.
@@ -149,6 +148,7 @@ pub fn check_next(
     transcript: &Transcript,
     files: &[PathBuf],
     rule: &Rule,
+    label: Option<&str>,
     progress: &mut dyn Progress,
 ) -> Result<Vec<Part>, FolderError> {
     let d = transcript.descriptor();
@@ -163,13 +163,13 @@ pub fn check_next(
             Stage::Powers => {
                 // The cheap checks first.
                 follows_powers(&Ptau::open(&before)?, &Ptau::open(path)?)?;
-                part_of_powers(path, &open_powers(path, rule, progress)?)?
+                part_of_powers(path, &open_powers(path, rule, progress)?, label)?
             }
             Stage::Keys => {
                 let (old, new) = (Zkey::open(&before)?, Zkey::open(path)?);
                 follows_key(&old, &new)?;
                 let initial = layout.path(&layout::step(d, stage, 0, i));
-                part_of_key(path, &open_key(path, &initial, rule, progress)?)?
+                part_of_key(path, &open_key(path, &initial, rule, progress)?, label)?
             }
         });
     }

@@ -215,6 +215,7 @@ fn two_circuits() -> Start {
         name: "other".into(),
         hash: other.hash(),
         power: phase2::needed_power(&other),
+        bytes: other.file_bytes(),
     });
     start.circuits.push(other);
     start
@@ -396,6 +397,7 @@ fn with_powers() -> (TempDir, Start) {
     start.descriptor.powers = Powers::Existing {
         power: 4,
         hash: file_hash(&powers).unwrap().0,
+        bytes: file_hash(&powers).unwrap().1,
     };
     start.powers = Some(powers);
     (place, start)

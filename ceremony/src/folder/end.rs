@@ -11,11 +11,13 @@ use super::layout::{self, Layout};
 use super::{Folder, FolderError, Step};
 use crate::beacon::{self, Rule};
 use crate::files::parameters::Parameters;
-use crate::parts::{PartError, match_key, open_key, open_powers};
+use crate::parts::{PartError, file_hash, match_key, open_key, open_powers};
 use crate::phase1;
 use crate::phase2;
 use crate::progress::Progress;
-use crate::transcript::{Cast, Entry, Evidence, Finished, FinishedCircuit, Stage, Transcript};
+use crate::transcript::{
+    Cast, Entry, Evidence, Finished, FinishedCircuit, Prepared, Stage, Transcript,
+};
 
 impl Folder {
     /// Ends the open phase with its beacon, and makes what the next one starts from.
@@ -32,8 +34,10 @@ impl Folder {
             .transcript
             .stage()
             .ok_or(FolderError::NotDue("the last phase has ended"))?;
-        if self.transcript.count() == 0 {
-            return Err(FolderError::NotDue("nobody has contributed to this phase"));
+        if self.transcript.counted() < self.transcript.descriptor().least {
+            return Err(FolderError::NotDue(
+                "fewer have contributed to this phase than its rules ask for",
+            ));
         }
         let d = self.transcript.descriptor().clone();
         let closing = d
@@ -61,19 +65,26 @@ impl Folder {
         }
         self.step(Step::Made("beacon's files"))?;
         let rule = Rule::Announced(beacon);
-        let parts = check_next(&self.layout, &self.transcript, &paths, &rule, progress)?;
-        let signed = self.sign(Entry::Beacon(Cast {
-            stage,
-            evidence,
-            parts,
-        }));
-        let mut with = self.transcript.clone();
-        with.push(signed)?;
+        let (layout, transcript) = (&self.layout, &self.transcript);
+        let parts = check_next(layout, transcript, &paths, &rule, None, progress)?;
+        let mut made = None;
         if let (Stage::Powers, Some(path)) = (stage, paths.first()) {
             let powers = open_powers(path, &rule, progress)?;
             let to = self.layout.path(&layout::prepared());
             phase1::prepare(&powers, &to, progress)?;
+            let (file, bytes) = file_hash(&to)?;
+            made = Some(Prepared { file, bytes });
             self.step(Step::Made("prepared powers"))?;
+        }
+        let signed = self.sign(Entry::Beacon(Cast {
+            stage,
+            evidence,
+            parts,
+            prepared: made.clone(),
+        }));
+        let mut with = self.transcript.clone();
+        with.push(signed)?;
+        if made.is_some() {
             let powers = prepared(&self.layout, &with, progress)?;
             make_initial(&self.layout, &d, &powers, progress)?;
             self.step(Step::Made("initial keys"))?;
@@ -157,7 +168,7 @@ pub fn final_keys(
         let path = layout.path(&layout::step(d, Stage::Keys, steps.len() as u32, i));
         let initial = layout.path(&layout::step(d, Stage::Keys, 0, i));
         let key = open_key(&path, &initial, &rule, progress)?;
-        match_key(&key, steps.iter().filter_map(|(p, _)| p.get(i)))?;
+        match_key(&key, transcript, i)?;
         let keys = phase2::export(&key).map_err(PartError::from)?.proving;
         let (mut proving, mut verifying) = (Vec::new(), Vec::new());
         // Writing to a vector can't fail.

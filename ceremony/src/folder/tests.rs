@@ -16,6 +16,7 @@ pub(crate) fn start() -> Start {
     let circuit = cube();
     descriptor.circuits[0].hash = circuit.hash();
     descriptor.circuits[0].power = phase2::needed_power(&circuit);
+    descriptor.circuits[0].bytes = circuit.file_bytes();
     Start {
         descriptor,
         circuits: vec![circuit],
@@ -72,7 +73,7 @@ fn a_whole_ceremony_is_finished_verified_and_attested() {
     folder.cast(Evidence::Known, &mut Silent).unwrap();
     folder.finish(&mut Silent).unwrap();
     let verified = verify(&root, scratch.path(), &mut Silent).unwrap();
-    assert_eq!(verified.checks.len(), 7, "{:#?}", verified.checks);
+    assert_eq!(verified.checks.len(), 9, "{:#?}", verified.checks);
     assert_eq!(first.check(&verified.transcript), Ok(1));
     assert_eq!(last.check(&verified.transcript), Ok(4));
     // A rehearsal's keys are development keys.
@@ -137,6 +138,7 @@ fn what_a_hostile_contributor_hands_in_is_refused_by_name() {
             folder.transcript(),
             &files,
             &rule,
+            None,
             &mut Silent,
         )
         .unwrap_err()
@@ -174,6 +176,7 @@ fn only_a_real_ceremony_that_is_finished_has_a_hash_for_a_founding_file() {
     let (beacon, evidence) = drand();
     let mut start = start();
     start.descriptor.rehearsal = false;
+    start.descriptor.least = 2;
     start.descriptor.closing = Closing {
         closes: QUICKNET.genesis - 1_000,
         beacon,
@@ -181,6 +184,7 @@ fn only_a_real_ceremony_that_is_finished_has_a_hash_for_a_founding_file() {
     start.descriptor.powers = Powers::Existing {
         power: 4,
         hash: file_hash(&powers).unwrap().0,
+        bytes: file_hash(&powers).unwrap().1,
     };
     start.powers = Some(powers);
     let mut folder = Folder::create(root.path(), &start, &key(100), &mut Silent).unwrap();
@@ -189,6 +193,13 @@ fn only_a_real_ceremony_that_is_finished_has_a_hash_for_a_founding_file() {
         verified.transcript_hash()
     };
     contribute(&mut folder, 1);
+    // The coordinator's own key, or anybody's alone, is not enough for a real one.
+    contribute(&mut folder, 100);
+    assert!(matches!(
+        folder.cast(evidence.clone(), &mut Silent),
+        Err(FolderError::NotDue(_))
+    ));
+    contribute(&mut folder, 2);
     let Evidence::Drand(mut other) = evidence.clone() else {
         panic!("drand");
     };
@@ -225,6 +236,7 @@ fn phase_2_can_start_from_a_file_of_powers_which_the_rules_name() {
     start.descriptor.powers = Powers::Existing {
         power: 4,
         hash: file_hash(&powers).unwrap().0,
+        bytes: file_hash(&powers).unwrap().1,
     };
     start.powers = Some(powers.clone());
     let mut folder = Folder::create(&path("second"), &start, &key(100), &mut Silent).unwrap();
@@ -247,4 +259,39 @@ fn phase_2_can_start_from_a_file_of_powers_which_the_rules_name() {
     ));
     start.powers = Some(path("third/powers/prepared.ptau"));
     assert!(Folder::create(&path("fourth"), &start, &key(100), &mut Silent).is_err());
+}
+
+#[test]
+fn the_name_in_a_file_is_the_label_that_was_signed() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Folder::create(root.path(), &start(), &key(100), &mut Silent).unwrap();
+    let (layout, transcript) = (folder.layout(), folder.transcript());
+    let files = vec![layout.incoming().join("made")];
+    let named = |name: Option<&str>| {
+        let base = base(layout, transcript, &mut Silent).unwrap();
+        let entropy = Entropy::gather(b"test").unwrap();
+        contributor::contribute(&base, entropy, name, &files, &mut Silent).unwrap();
+    };
+    let sign = |label: Option<&str>| {
+        let label = label.map(str::to_owned);
+        contributor::sign(layout, transcript, &files, &key(1), label, 5, &mut Silent)
+    };
+    named(Some("mallory"));
+    for label in [Some("ada"), None] {
+        let refused = sign(label).unwrap_err();
+        assert!(
+            matches!(
+                &refused,
+                FolderError::Part(PartError::Name { number: 1, name }) if name == "mallory"
+            ),
+            "{refused}"
+        );
+    }
+    assert!(sign(Some("mallory")).is_ok());
+    // Other programs write an empty name, or none: the signed label stands in the transcript.
+    for empty in [None, Some("")] {
+        named(empty);
+        assert!(sign(Some("ada")).is_ok());
+        assert!(sign(None).is_ok());
+    }
 }

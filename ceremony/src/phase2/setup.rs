@@ -29,6 +29,9 @@ pub enum SetupError {
     /// A file can't be read or written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The powers end with no beacon: their last contributor chose them.
+    #[error("the powers have no beacon yet: no key is made from them")]
+    Unfinished,
     /// The powers are for smaller circuits.
     #[error("the circuit needs powers for 2^{needed}, these are for 2^{found}")]
     TooLarge {
@@ -48,13 +51,17 @@ pub fn needed_power(circuit: &R1cs) -> u32 {
 /// Writes a circuit's initial key, and returns its hash.
 ///
 /// # Errors
-/// [`SetupError::TooLarge`] for powers that are too small, or [`SetupError::File`].
+/// [`SetupError::Unfinished`] for powers without a beacon, [`SetupError::TooLarge`] for such as are too
+/// small, or [`SetupError::File`].
 pub fn setup(
     powers: &PreparedPowers,
     circuit: &R1cs,
     to: &Path,
     progress: &mut dyn Progress,
 ) -> Result<Digest64, SetupError> {
+    if !powers.linked().is_finished() {
+        return Err(SetupError::Unfinished);
+    }
     let ptau = powers.ptau();
     let needed = needed_power(circuit);
     if ptau.power() < needed {

@@ -33,29 +33,41 @@ pub(crate) fn cube() -> R1cs {
     }
 }
 
+/// Powers of one contribution and a beacon.
 pub(crate) fn prepared(folder: &Path, power: u32) -> phase1::PreparedPowers {
+    prepared_under(folder, power, &Rule::Announced(end()))
+}
+
+fn end() -> Beacon {
+    Beacon {
+        value: vec![6; 32],
+        exponent: 10,
+    }
+}
+
+/// With that beacon, or with none yet.
+fn prepared_under(folder: &Path, power: u32, rule: &Rule) -> phase1::PreparedPowers {
     let path = |name: &str| folder.join(name);
     let mut weights = Weights::fixed();
     phase1::create(&path("fresh.ptau"), power).unwrap();
-    let mut linked = |name: &str| {
+    let mut linked = |name: &str, rule: &Rule| {
         let ptau = Ptau::open(&path(name)).unwrap();
         let valid = phase1::validate(ptau, &mut weights, &mut Silent).unwrap();
-        phase1::link(valid, &Rule::Open, &mut weights).unwrap()
+        phase1::link(valid, rule, &mut weights).unwrap()
     };
-    let fresh = linked("fresh.ptau");
+    let fresh = linked("fresh.ptau", &Rule::Open);
+    let (to, stream) = (path("one.ptau"), Stream::from_seed([9; 32]));
     let parameters = Parameters::contribution(Some("ada"));
-    let to = path("one.ptau");
-    phase1::contribute(
-        &fresh,
-        &to,
-        Stream::from_seed([9; 32]),
-        parameters,
-        &mut Silent,
-    )
-    .unwrap();
-    let one = linked("one.ptau");
-    phase1::prepare(&one, &path("prepared.ptau"), &mut Silent).unwrap();
-    let again = linked("prepared.ptau");
+    phase1::contribute(&fresh, &to, stream, parameters, &mut Silent).unwrap();
+    let mut last = linked("one.ptau", &Rule::Open);
+    if let Rule::Announced(beacon) = rule {
+        let (to, stream) = (path("end.ptau"), beacon::stream(beacon));
+        let parameters = Parameters::beacon(beacon.clone(), None);
+        phase1::contribute(&last, &to, stream, parameters, &mut Silent).unwrap();
+        last = linked("end.ptau", rule);
+    }
+    phase1::prepare(&last, &path("prepared.ptau"), &mut Silent).unwrap();
+    let again = linked("prepared.ptau", rule);
     phase1::verify_prepared(again, &mut Weights::fixed(), &mut Silent).unwrap()
 }
 
@@ -136,4 +148,16 @@ fn a_key_of_two_contributions_and_a_beacon_proves_and_verifies() {
         |y: u64| Groth16::<Bn254>::verify_proof(&prepared, &proof, &[Fr::from(y)]).unwrap();
     assert!(verify(35));
     assert!(!verify(36));
+}
+
+#[test]
+fn powers_that_have_no_beacon_make_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let powers = prepared_under(folder.path(), 4, &Rule::Open);
+    let to = folder.path().join("0.zkey");
+    assert!(matches!(
+        setup(&powers, &cube(), &to, &mut Silent),
+        Err(SetupError::Unfinished)
+    ));
+    assert!(!to.exists());
 }

@@ -7,8 +7,9 @@ use tacit_protocol::hash::Digest;
 use thiserror::Error;
 
 use super::chain::{Link, Transcript};
-use super::descriptor::{CeremonyId, Stage};
+use super::descriptor::CeremonyId;
 use super::entry::{Contribution, Entry, Signed};
+use super::stage::Stage;
 
 /// The JSON's own name, with its version.
 const FORMAT: &str = "tacit-ceremony-attestation/1";
@@ -17,7 +18,8 @@ const FORMAT: &str = "tacit-ceremony-attestation/1";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attestation {
     ceremony: CeremonyId,
-    name: String,
+    /// What the rules call it. Not in the JSON: nobody has signed it there, and the id stands for it.
+    name: Option<String>,
     before: Digest,
     signed: Signed,
 }
@@ -58,11 +60,12 @@ pub enum Mismatch {
     Unfinished,
 }
 
+/// Nothing stands in it that the signature doesn't bind.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Json {
     format: String,
     ceremony: String,
-    name: String,
     contributor: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<String>,
@@ -76,6 +79,7 @@ struct Json {
 }
 
 #[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct FileJson {
     blake2b: String,
     bytes: u64,
@@ -89,7 +93,7 @@ impl Attestation {
     pub fn new(transcript: &Transcript, before: Digest, signed: Signed) -> Self {
         Self {
             ceremony: *transcript.id(),
-            name: transcript.descriptor().name.clone(),
+            name: Some(transcript.descriptor().name.clone()),
             before,
             signed,
         }
@@ -137,7 +141,6 @@ impl Attestation {
         Some(Json {
             format: FORMAT.into(),
             ceremony: self.ceremony.to_string(),
-            name: self.name.clone(),
             contributor: c.contributor.to_string(),
             label: c.label.clone(),
             phase: match c.stage {
@@ -169,7 +172,7 @@ impl Attestation {
         };
         let attestation = Self {
             ceremony: CeremonyId::from_hex(&json.ceremony).ok_or(E::Malformed)?,
-            name: json.name.clone(),
+            name: None,
             before: Digest::from_hex(&json.before).ok_or(E::Malformed)?,
             signed: signed.clone(),
         };
@@ -198,9 +201,11 @@ impl Attestation {
         let Some(c) = self.contribution() else {
             return String::new();
         };
+        let name =
+            (self.name.as_ref()).map_or("a ceremony".into(), |n| format!("the ceremony \"{n}\""));
         let mut text = format!(
-            "I contributed to the ceremony \"{}\".\n\nceremony      {}\n{}, contribution {}\ncontributor   {}\n",
-            self.name, self.ceremony, c.stage, c.number, c.contributor
+            "I contributed to {name}.\n\nceremony      {}\n{}, contribution {}\ncontributor   {}\n",
+            self.ceremony, c.stage, c.number, c.contributor
         );
         if let Some(label) = &c.label {
             text += &format!("label         {label}\n");

@@ -3,13 +3,12 @@
 //! drand's rounds are signed by its network, so a value that isn't the round's is refused here. A Bitcoin
 //! block shows its work, but not its height: whoever doubts asks any copy of that chain.
 
-use commonware_codec::DecodeExt as _;
-use commonware_cryptography::bls12381::primitives::ops;
-use commonware_cryptography::bls12381::primitives::variant::{MinSig, Variant};
 use sha2::{Digest as _, Sha256};
 use tacit_protocol::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use thiserror::Error;
 
+use super::bitcoin::{block_hash, block_time};
+use super::drand::QUICKNET;
 use crate::files::parameters::Beacon;
 
 /// Bytes of a value that is known beforehand, at most.
@@ -17,71 +16,9 @@ const MAX_KNOWN: usize = 64;
 /// Bytes of a block's target: below it lie more than 2^72 hashes, as since 2018. An older block's work
 /// would take one machine minutes.
 const MAX_TARGET: usize = 23;
-/// drand's signatures on G1: RFC 9380's suite, and no proof of possession.
-const DRAND_DST: &[u8] = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_";
-
-/// A network of drand's, as its `/info` gives it.
-#[derive(Debug, Clone, Copy)]
-pub struct Network {
-    /// Its name.
-    pub name: &'static str,
-    /// Seconds between rounds.
-    pub period: u32,
-    /// When round 1 was: Unix time in seconds.
-    pub genesis: u64,
-    /// Its key, a point of BLS12-381's G2, in hex.
-    pub key: &'static str,
-    /// Its group's hash, in hex.
-    pub group: &'static str,
-}
-
-/// The network that ceremonies use: a round every three seconds, each signature by itself.
-pub const QUICKNET: Network = Network {
-    name: "quicknet",
-    period: 3,
-    genesis: 1_692_803_367,
-    key: "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c8c4b450b6a0a6c3ac6a5776a2d1064510d1fec758c921cc22b0e17e63aaf4bcb5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a",
-    group: "f477d5c89f21a17c863a7f937c6a6d15859414d2be09cd448d4279af331c5d3e",
-};
-
-impl Network {
-    /// The chain's hash, which the network is known by.
-    pub fn hash(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        hash.update(self.period.to_be_bytes());
-        hash.update(self.genesis.to_be_bytes());
-        // Constants that a test decodes.
-        hash.update(hex::decode(self.key).unwrap_or_default());
-        hash.update(hex::decode(self.group).unwrap_or_default());
-        hash.update(self.name.as_bytes());
-        hash.finalize().into()
-    }
-
-    /// When a round comes.
-    pub fn time(&self, round: u64) -> Option<u64> {
-        let rounds = round.checked_sub(1)?;
-        (self.genesis).checked_add(rounds.checked_mul(self.period.into())?)
-    }
-
-    /// The first round from a time on.
-    pub fn round_from(&self, time: u64) -> u64 {
-        let since = time.saturating_sub(self.genesis);
-        since.div_ceil(self.period.into()) + 1
-    }
-
-    /// Whether a signature is the network's for a round.
-    fn signed(&self, round: u64, signature: &[u8]) -> bool {
-        type Key = <MinSig as Variant>::Public;
-        type Signed = <MinSig as Variant>::Signature;
-        let key = hex::decode(self.key).unwrap_or_default();
-        let (Ok(key), Ok(signature)) = (Key::decode(key), Signed::decode(signature.to_vec()))
-        else {
-            return false;
-        };
-        let message = Sha256::digest(round.to_be_bytes());
-        ops::verify::<MinSig>(&key, DRAND_DST, &message, &signature).is_ok()
-    }
-}
+/// The smallest exponent for a block's hash in a real ceremony: a miner who would try blocks until one
+/// suits spends so many hashes, one after the other, on each. Whoever verifies spends a second or two.
+pub const MIN_BITCOIN_EXPONENT: u8 = 22;
 
 /// Where a beacon's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,34 +122,6 @@ impl BeaconRule {
     }
 }
 
-/// When a block was made, as its miner says: Unix time in seconds.
-fn block_time(header: &[u8; 80]) -> u64 {
-    let time = header.get(68..72).and_then(|b| b.try_into().ok());
-    time.map_or(0, u32::from_le_bytes).into()
-}
-
-/// A block's hash as people write it, highest byte first.
-fn block_hash(header: &[u8; 80], max_size: usize) -> Result<Vec<u8>, EvidenceError> {
-    let mut hash = Sha256::digest(Sha256::digest(header)).to_vec();
-    hash.reverse();
-    // bits: a byte of exponent and three of mantissa, little-endian at offset 72.
-    let bits = header.get(72..76).and_then(|b| b.try_into().ok());
-    let bits = bits.map_or(0, u32::from_le_bytes);
-    let (size, mantissa) = ((bits >> 24) as usize, bits & 0x007f_ffff);
-    if !(3..=max_size).contains(&size) || bits & 0x0080_0000 != 0 {
-        return Err(EvidenceError::Work);
-    }
-    let mut target = [0; 32];
-    let start = 32 - size;
-    if let Some(place) = target.get_mut(start..start + 3) {
-        place.copy_from_slice(mantissa.to_be_bytes().get(1..).unwrap_or_default());
-    }
-    if hash.as_slice() > target.as_slice() {
-        return Err(EvidenceError::Work);
-    }
-    Ok(hash)
-}
-
 impl Encode for BeaconRule {
     fn encode(&self, w: &mut Writer) {
         match &self.source {
@@ -286,15 +195,6 @@ impl Decode for Evidence {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-
-    #[test]
-    fn quicknet_is_the_network_that_its_hash_says() {
-        let known = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971";
-        assert_eq!(hex::encode(QUICKNET.hash()), known);
-        assert_eq!(QUICKNET.time(1), Some(QUICKNET.genesis));
-        assert_eq!(QUICKNET.round_from(QUICKNET.genesis + 4), 3);
-        assert_eq!(QUICKNET.time(3), Some(QUICKNET.genesis + 6));
-    }
 
     /// Round 1000 as the network published it.
     pub const ROUND: u64 = 1000;

@@ -8,8 +8,12 @@ use tacit_protocol::keys::PublicKey;
 use thiserror::Error;
 
 use super::beacon::EvidenceError;
-use super::descriptor::{CeremonyId, Descriptor, DescriptorError, Stage, valid_label};
-use super::entry::{Contribution, Entry, Finished, Part, Signed};
+use super::descriptor::{CeremonyId, Descriptor};
+use super::entry::{Cast, Contribution, Entry, Finished, Part, Prepared, Reason, Signed};
+use super::names::{shows, valid_label};
+use super::rules::DescriptorError;
+use super::stage::Stage;
+use crate::lengths;
 
 /// Entries at most.
 const MAX_ENTRIES: usize = 50_000;
@@ -88,12 +92,37 @@ pub enum EntryFault {
     /// A second contribution to a phase.
     #[error("its contributor has contributed to this phase before")]
     Twice,
+    /// A missed turn of somebody who has contributed to the phase, and so had no other.
+    #[error("it says that somebody missed a turn who has contributed to this phase")]
+    NotMissed,
     /// A label that isn't fit to be shown.
     #[error("its label is not fit to be shown")]
     Label,
-    /// A beacon with nothing before it.
-    #[error("nobody has contributed before the beacon")]
-    Nobody,
+    /// Words that aren't fit to be shown.
+    #[error("its reason is not fit to be shown")]
+    Reason,
+    /// A file longer than any of this ceremony's at this place.
+    #[error("its file {file} has {bytes} bytes, and at most {most} can be")]
+    Bytes {
+        /// Which of its files, from 1.
+        file: usize,
+        /// As it says.
+        bytes: u64,
+        /// What the rules leave room for.
+        most: u64,
+    },
+    /// A beacon of phase 1 without the prepared powers, one of phase 2 with them, or a length that they
+    /// can't have.
+    #[error("it does not name the prepared powers as the rules ask")]
+    Prepared,
+    /// A beacon before as many have contributed as the rules ask for.
+    #[error("{found} contributed before the beacon, and the rules ask for {least} or more")]
+    TooFew {
+        /// How many did, the coordinator's key not counted.
+        found: u32,
+        /// The rules' number.
+        least: u32,
+    },
     /// A value that isn't the rule's.
     #[error("the beacon is not the announced one: {0}")]
     Evidence(#[from] EvidenceError),
@@ -211,6 +240,38 @@ impl Transcript {
         self.count
     }
 
+    /// Contributors to the open phase who count towards the rules' least number.
+    pub fn counted(&self) -> u32 {
+        let counted = |key: &&PublicKey| self.descriptor.counts(key);
+        self.contributed.iter().filter(counted).count() as u32
+    }
+
+    /// The prepared powers that phase 2 starts from, as the rules or the entry of phase 1's beacon name
+    /// them.
+    pub fn prepared(&self) -> Option<Prepared> {
+        if let super::descriptor::Powers::Existing { hash, bytes, .. } = &self.descriptor.powers {
+            let (file, bytes) = (*hash, *bytes);
+            return Some(Prepared { file, bytes });
+        }
+        self.links.iter().find_map(|link| match &link.signed.entry {
+            Entry::Beacon(cast) => cast.prepared.clone(),
+            _ => None,
+        })
+    }
+
+    /// The labels of a phase's files, in the order of [`Transcript::steps`]: what the last record in each
+    /// may be called.
+    pub fn labels(&self, stage: Stage) -> Vec<Option<&str>> {
+        self.links
+            .iter()
+            .filter_map(|link| match &link.signed.entry {
+                Entry::Contribution(c) if c.stage == stage => Some(c.label.as_deref()),
+                Entry::Beacon(b) if b.stage == stage => Some(None),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Whether somebody has contributed to the open phase.
     pub fn has_contributed(&self, key: &PublicKey) -> bool {
         self.contributed.contains(key)
@@ -316,7 +377,7 @@ impl Transcript {
                     let found = c.number;
                     return Err(EntryFault::Number { expected, found });
                 }
-                self.same_parts(c.stage, &c.parts)?;
+                self.same_parts(c.stage, expected, &c.parts)?;
                 // Later the beacon may be known already, and what is multiplied in can be chosen after it.
                 let closes = self.descriptor.closing_of(c.stage).map(|c| c.closes);
                 if !self.descriptor.rehearsal && closes.is_some_and(|closes| c.at >= closes) {
@@ -335,10 +396,12 @@ impl Transcript {
             }
             Entry::Beacon(cast) => {
                 self.same_phase(cast.stage)?;
-                if self.count == 0 {
-                    return Err(EntryFault::Nobody);
+                let (found, least) = (self.counted(), self.descriptor.least);
+                if found < least {
+                    return Err(EntryFault::TooFew { found, least });
                 }
-                self.same_parts(cast.stage, &cast.parts)?;
+                self.same_parts(cast.stage, self.count + 1, &cast.parts)?;
+                self.right_prepared(cast)?;
                 if let Some(closing) = self.descriptor.closing_of(cast.stage) {
                     closing.beacon.resolve(&cast.evidence)?;
                 }
@@ -347,6 +410,12 @@ impl Transcript {
                 self.same_phase(missed.stage)?;
                 if self.missed >= MAX_MISSED {
                     return Err(EntryFault::Full);
+                }
+                if self.contributed.contains(&missed.contributor) {
+                    return Err(EntryFault::NotMissed);
+                }
+                if matches!(&missed.reason, Reason::Refused(words) if !shows(words)) {
+                    return Err(EntryFault::Reason);
                 }
             }
             Entry::Finished(finished) => {
@@ -372,12 +441,36 @@ impl Transcript {
         }
     }
 
-    fn same_parts(&self, stage: Stage, parts: &[Part]) -> Result<(), EntryFault> {
+    fn same_parts(&self, stage: Stage, number: u32, parts: &[Part]) -> Result<(), EntryFault> {
         let (expected, found) = (self.descriptor.files_of(stage), parts.len());
-        if expected == found {
+        if expected != found {
+            return Err(EntryFault::Parts { expected, found });
+        }
+        for (i, part) in parts.iter().enumerate() {
+            // Whoever fetches the ceremony believes this length.
+            let (bytes, most) = (
+                part.bytes,
+                lengths::step(&self.descriptor, stage, number, i),
+            );
+            if bytes > most {
+                let file = i + 1;
+                return Err(EntryFault::Bytes { file, bytes, most });
+            }
+        }
+        Ok(())
+    }
+
+    fn right_prepared(&self, cast: &Cast) -> Result<(), EntryFault> {
+        let power = self.descriptor.powers.power();
+        let right = match (cast.stage, &cast.prepared) {
+            (Stage::Powers, Some(p)) => lengths::prepared_powers(power).contains(&p.bytes),
+            (Stage::Keys, None) => true,
+            _ => false,
+        };
+        if right {
             Ok(())
         } else {
-            Err(EntryFault::Parts { expected, found })
+            Err(EntryFault::Prepared)
         }
     }
 }

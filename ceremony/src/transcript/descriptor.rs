@@ -1,16 +1,14 @@
 //! What a ceremony is, fixed before it begins: its id is the hash of this.
 
-use std::fmt;
-
 use tacit_protocol::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use tacit_protocol::digest_newtype;
 use tacit_protocol::hash::{Hasher, domain};
 use tacit_protocol::keys::PublicKey;
-use thiserror::Error;
 
-use super::beacon::{BeaconRule, Source};
+use super::beacon::BeaconRule;
+use super::names::MAX_NAME;
+use super::stage::Stage;
 use crate::blake2b::Digest64;
-use crate::files::ptau::MAX_POWER;
 
 /// The only version.
 const VERSION: u16 = 1;
@@ -18,63 +16,12 @@ const VERSION: u16 = 1;
 pub const MAX_CIRCUITS: usize = 16;
 /// Listed contributors at most.
 const MAX_CONTRIBUTORS: usize = 5_000;
-/// Bytes of a ceremony's or circuit's name at most.
-const MAX_NAME: usize = 64;
-/// Bytes of a contributor's label at most.
-pub const MAX_LABEL: usize = 64;
-/// A beacon lies at least so long after its phase's closing, in seconds.
-const MARGIN: u64 = 3600;
+/// The largest number of contributors that a phase can ask for.
+pub const MAX_LEAST: u32 = 1_000;
 
 digest_newtype! {
     /// Id of a ceremony: hash of its descriptor.
     CeremonyId
-}
-
-/// Which part of a ceremony.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
-    /// Phase 1: the powers of tau.
-    Powers,
-    /// Phase 2: the circuits' keys.
-    Keys,
-}
-
-impl Stage {
-    /// Its folder's name, and its name in JSON.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Powers => "powers",
-            Self::Keys => "keys",
-        }
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Powers => "phase 1",
-            Self::Keys => "phase 2",
-        })
-    }
-}
-
-impl Encode for Stage {
-    fn encode(&self, w: &mut Writer) {
-        w.u8(match self {
-            Self::Powers => 1,
-            Self::Keys => 2,
-        });
-    }
-}
-
-impl Decode for Stage {
-    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        match r.u8()? {
-            1 => Ok(Self::Powers),
-            2 => Ok(Self::Keys),
-            _ => Err(DecodeError::Invalid("a phase")),
-        }
-    }
 }
 
 /// Where the powers of tau come from.
@@ -93,6 +40,8 @@ pub enum Powers {
         power: u32,
         /// BLAKE2b-512 of the file.
         hash: Digest64,
+        /// Its bytes.
+        bytes: u64,
     },
 }
 
@@ -139,6 +88,8 @@ pub struct Circuit {
     pub hash: Digest64,
     /// The powers that it needs.
     pub power: u32,
+    /// Bytes of its file.
+    pub bytes: u64,
 }
 
 impl Encode for Circuit {
@@ -146,6 +97,7 @@ impl Encode for Circuit {
         w.text(&self.name);
         w.raw(&self.hash);
         w.u32(self.power);
+        w.u64(self.bytes);
     }
 }
 
@@ -155,6 +107,7 @@ impl Decode for Circuit {
             name: r.text("a circuit's name", MAX_NAME)?,
             hash: r.array()?,
             power: r.u32()?,
+            bytes: r.u64()?,
         })
     }
 }
@@ -172,6 +125,9 @@ pub struct Descriptor {
     pub circuits: Vec<Circuit>,
     /// Who may contribute, ascending; empty: anybody.
     pub contributors: Vec<PublicKey>,
+    /// Contributors that each phase needs before its beacon, the coordinator's key not counted. Keys are
+    /// counted: no program can count people.
+    pub least: u32,
     /// Seconds that a contributor has for a turn.
     pub turn: u32,
     /// Missed turns after which a contributor isn't let in again.
@@ -182,57 +138,6 @@ pub struct Descriptor {
     pub coordinator: PublicKey,
     /// Makes two ceremonies with the same rules different.
     pub nonce: [u8; 16],
-}
-
-/// Why rules can't be a ceremony's.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum DescriptorError {
-    /// A name that isn't fit for files and tables.
-    #[error("\"{0}\" is no name: use 1 to 64 letters a-z, digits and hyphens")]
-    Name(String),
-    /// No circuit, or too many.
-    #[error("a ceremony is for 1 to {MAX_CIRCUITS} circuits, not for {0}")]
-    Circuits(usize),
-    /// Two circuits of one name.
-    #[error("two circuits are called {0}")]
-    SameName(String),
-    /// Powers that no file can have.
-    #[error("powers are from 2^1 to 2^{MAX_POWER}, not 2^{0}")]
-    Power(u32),
-    /// A circuit that needs more.
-    #[error("the circuit {name} needs powers for 2^{needed}, the ceremony has 2^{found}")]
-    TooLarge {
-        /// The circuit.
-        name: String,
-        /// What it needs.
-        needed: u32,
-        /// What there is.
-        found: u32,
-    },
-    /// Contributors must be ascending and distinct.
-    #[error("the contributors' keys are not sorted and distinct")]
-    Unsorted,
-    /// A turn that nobody could take, or that blocks everybody.
-    #[error("a turn has 10 to 604800 seconds (7 days), not {0}")]
-    Turn(u32),
-    /// No strikes.
-    #[error("at least one missed turn must be allowed")]
-    Strikes,
-    /// An exponent that is out of range.
-    #[error("a beacon's exponent is from 10 to 24, not {0}")]
-    Exponent(u8),
-    /// The beacon could be known before the last contribution.
-    #[error("the beacon of {0} lies less than an hour after its closing")]
-    BeaconTooEarly(Stage),
-    /// A value that everybody knows beforehand, in a real ceremony.
-    #[error("the beacon of {0} is a value that is known beforehand: only a rehearsal may use one")]
-    KnownBeacon(Stage),
-    /// drand's numbers don't belong to the chain's hash.
-    #[error("the beacon of {0} names a drand network that is not known here")]
-    UnknownChain(Stage),
-    /// Phase 2 can't end before it has begun.
-    #[error("phase 2 closes less than an hour after the beacon of phase 1")]
-    Order,
 }
 
 impl Descriptor {
@@ -262,6 +167,11 @@ impl Descriptor {
         }
     }
 
+    /// Whether a contribution of this key counts towards the least number of contributors.
+    pub fn counts(&self, key: &PublicKey) -> bool {
+        *key != self.coordinator
+    }
+
     /// Files that a contribution to this phase consists of.
     pub fn files_of(&self, stage: Stage) -> usize {
         match stage {
@@ -269,112 +179,6 @@ impl Descriptor {
             Stage::Keys => self.circuits.len(),
         }
     }
-
-    /// Checks the rules.
-    ///
-    /// # Errors
-    /// The first that doesn't fit.
-    pub fn check(&self) -> Result<(), DescriptorError> {
-        use DescriptorError as E;
-        if !valid_name(&self.name) {
-            return Err(E::Name(self.name.clone()));
-        }
-        if !(1..=MAX_CIRCUITS).contains(&self.circuits.len()) {
-            return Err(E::Circuits(self.circuits.len()));
-        }
-        let found = self.powers.power();
-        if !(1..=MAX_POWER).contains(&found) {
-            return Err(E::Power(found));
-        }
-        for (i, circuit) in self.circuits.iter().enumerate() {
-            let name = || circuit.name.clone();
-            if !valid_name(&circuit.name) {
-                return Err(E::Name(name()));
-            }
-            if self.circuits.iter().take(i).any(|c| c.name == circuit.name) {
-                return Err(E::SameName(name()));
-            }
-            if circuit.power > found {
-                return Err(E::TooLarge {
-                    name: name(),
-                    needed: circuit.power,
-                    found,
-                });
-            }
-        }
-        if !self
-            .contributors
-            .windows(2)
-            .all(|w| matches!(w, [a, b] if a < b))
-        {
-            return Err(E::Unsorted);
-        }
-        if !(10..=7 * 86_400).contains(&self.turn) {
-            return Err(E::Turn(self.turn));
-        }
-        if self.strikes == 0 {
-            return Err(E::Strikes);
-        }
-        for stage in [Stage::Powers, Stage::Keys] {
-            if let Some(closing) = self.closing_of(stage) {
-                self.check_closing(stage, closing)?;
-            }
-        }
-        if let Powers::Fresh { closing, .. } = &self.powers {
-            // Phase 2 begins after the beacon of phase 1, and its own beacon may not be known by then.
-            let begins = match closing.beacon.source.time() {
-                Some(time) if !self.rehearsal => time.saturating_add(MARGIN),
-                _ => closing.closes,
-            };
-            if self.closing.closes < begins {
-                return Err(E::Order);
-            }
-        }
-        Ok(())
-    }
-
-    fn check_closing(&self, stage: Stage, closing: &Closing) -> Result<(), DescriptorError> {
-        use DescriptorError as E;
-        let rule = &closing.beacon;
-        let range = crate::beacon::MIN_EXPONENT..=crate::beacon::MAX_EXPONENT;
-        if !range.contains(&rule.exponent) {
-            return Err(E::Exponent(rule.exponent));
-        }
-        match &rule.source {
-            // Made on one machine, in an afternoon: no margin either.
-            Source::Known { .. } if self.rehearsal => return Ok(()),
-            Source::Known { .. } => return Err(E::KnownBeacon(stage)),
-            Source::Drand { .. } if rule.source.time().is_none() => {
-                return Err(E::UnknownChain(stage));
-            }
-            Source::Drand { .. } | Source::Bitcoin { .. } => {}
-        }
-        // A block's time is announced with its height: nobody can compute it.
-        let early =
-            (rule.source.time()).is_none_or(|at| at < closing.closes.saturating_add(MARGIN));
-        if early && !self.rehearsal {
-            return Err(E::BeaconTooEarly(stage));
-        }
-        Ok(())
-    }
-}
-
-/// Fit for a file's name, a table and a URL.
-pub fn valid_name(name: &str) -> bool {
-    (1..=MAX_NAME).contains(&name.len())
-        && !name.starts_with('-')
-        && (name.bytes()).all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-}
-
-/// Fit to stand in the transcript for ever, and in a terminal.
-pub fn valid_label(label: &str) -> bool {
-    label.len() <= MAX_LABEL
-        && label.trim() == label
-        && !label.is_empty()
-        && !label.chars().any(|c| {
-            c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        })
 }
 
 impl Encode for Descriptor {
@@ -388,14 +192,16 @@ impl Encode for Descriptor {
                 w.u32(*power);
                 closing.encode(w);
             }
-            Powers::Existing { power, hash } => {
+            Powers::Existing { power, hash, bytes } => {
                 w.u8(2);
                 w.u32(*power);
                 w.raw(hash);
+                w.u64(*bytes);
             }
         }
         w.list(&self.circuits);
         w.list(&self.contributors);
+        w.u32(self.least);
         w.u32(self.turn);
         w.u8(self.strikes);
         self.closing.encode(w);
@@ -420,11 +226,13 @@ impl Decode for Descriptor {
                 2 => Powers::Existing {
                     power: r.u32()?,
                     hash: r.array()?,
+                    bytes: r.u64()?,
                 },
                 _ => return Err(DecodeError::Invalid("the powers' origin")),
             },
             circuits: r.list("circuits", MAX_CIRCUITS)?,
             contributors: r.list("contributors", MAX_CONTRIBUTORS)?,
+            least: r.u32()?,
             turn: r.u32()?,
             strikes: r.u8()?,
             closing: Decode::decode(r)?,

@@ -5,7 +5,9 @@ use tacit_protocol::hash::{Digest, domain};
 use tacit_protocol::keys::{BadSignature, PublicKey, Signature, SigningKey};
 
 use super::beacon::Evidence;
-use super::descriptor::{CeremonyId, MAX_CIRCUITS, MAX_LABEL, Stage};
+use super::descriptor::{CeremonyId, MAX_CIRCUITS};
+use super::names::{MAX_LABEL, hides};
+use super::stage::Stage;
 use crate::blake2b::{DIGEST_BYTES, Digest64};
 
 /// Bytes of a reason's words at most.
@@ -65,6 +67,15 @@ pub struct Contribution {
     pub parts: Vec<Part>,
 }
 
+/// The prepared powers: phase 1's last points in the form that phase 2 starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    /// BLAKE2b-512 of the file.
+    pub file: Digest64,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
 /// A phase's last step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cast {
@@ -74,6 +85,8 @@ pub struct Cast {
     pub evidence: Evidence,
     /// One per file of the phase.
     pub parts: Vec<Part>,
+    /// At the end of phase 1, what phase 2 starts from.
+    pub prepared: Option<Prepared>,
 }
 
 /// Why a turn was missed.
@@ -222,6 +235,11 @@ impl Encode for Entry {
                 c.stage.encode(w);
                 c.evidence.encode(w);
                 w.list(&c.parts);
+                w.bool(c.prepared.is_some());
+                if let Some(prepared) = &c.prepared {
+                    w.raw(&prepared.file);
+                    w.u64(prepared.bytes);
+                }
             }
             Self::Missed(m) => {
                 w.u8(3);
@@ -268,6 +286,14 @@ impl Decode for Entry {
                 stage: Decode::decode(r)?,
                 evidence: Decode::decode(r)?,
                 parts: r.list("parts", MAX_CIRCUITS)?,
+                prepared: if r.bool()? {
+                    Some(Prepared {
+                        file: r.array()?,
+                        bytes: r.u64()?,
+                    })
+                } else {
+                    None
+                },
             }),
             3 => Self::Missed(Missed {
                 contributor: Decode::decode(r)?,
@@ -297,8 +323,13 @@ impl Decode for Entry {
 }
 
 impl Reason {
-    /// A refusal in at most as many words as an entry takes.
+    /// A refusal in at most as many words as an entry takes, and without anything that hides in them:
+    /// some come from the contributor's file.
     pub fn refused(words: &str) -> Self {
+        let words: String = words
+            .chars()
+            .map(|c| if hides(c) { '?' } else { c })
+            .collect();
         let mut end = words.len().min(MAX_WORDS);
         while !words.is_char_boundary(end) {
             end -= 1;

@@ -10,20 +10,26 @@
 
 mod attestation;
 mod beacon;
+mod bitcoin;
 mod chain;
 mod descriptor;
+mod drand;
 mod entry;
+mod names;
+mod rules;
+mod stage;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use attestation::{Attestation, AttestationError, Mismatch};
-pub use beacon::{BeaconRule, Evidence, EvidenceError, QUICKNET, Source};
+pub use beacon::{BeaconRule, Evidence, EvidenceError, MIN_BITCOIN_EXPONENT, Source};
 pub use chain::{EntryFault, Link, Transcript, TranscriptError};
-pub use descriptor::{
-    CeremonyId, Circuit, Closing, Descriptor, DescriptorError, MAX_CIRCUITS, MAX_LABEL, Powers,
-    Stage, valid_label, valid_name,
-};
+pub use descriptor::{CeremonyId, Circuit, Closing, Descriptor, MAX_CIRCUITS, MAX_LEAST, Powers};
+pub use drand::QUICKNET;
 pub use entry::{
-    Cast, Contribution, Entry, Finished, FinishedCircuit, Missed, Part, Reason, Signed,
+    Cast, Contribution, Entry, Finished, FinishedCircuit, Missed, Part, Prepared, Reason, Signed,
 };
+pub use names::{MAX_LABEL, valid_label, valid_name};
+pub use rules::DescriptorError;
+pub use stage::Stage;

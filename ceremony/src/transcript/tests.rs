@@ -6,6 +6,7 @@ use tacit_protocol::keys::SigningKey;
 
 use super::beacon::tests::{ROUND, SIGNATURE};
 use super::*;
+use crate::lengths;
 
 pub(crate) fn key(n: u8) -> SigningKey {
     SigningKey::from_seed([n; 32])
@@ -35,8 +36,10 @@ pub(crate) fn rules() -> Descriptor {
             name: "cube".into(),
             hash: [7; 64],
             power: 3,
+            bytes: 700,
         }],
         contributors: Vec::new(),
+        least: 1,
         turn: 60,
         strikes: 2,
         closing: Closing {
@@ -81,11 +84,18 @@ fn contribution(who: u8, stage: Stage, number: u32) -> Entry {
     })
 }
 
+/// What the beacon of a phase names beside its files.
+fn prepared(stage: Stage) -> Option<Prepared> {
+    let (file, bytes) = ([9; 64], *lengths::prepared_powers(4).start());
+    (stage == Stage::Powers).then_some(Prepared { file, bytes })
+}
+
 fn beacon(stage: Stage) -> Entry {
     Entry::Beacon(Cast {
         stage,
         evidence: Evidence::Known,
         parts: vec![part(200)],
+        prepared: prepared(stage),
     })
 }
 
@@ -157,7 +167,37 @@ fn each_rule_of_an_entry_is_refused_by_name_when_it_alone_is_broken() {
         stage: powers,
         evidence: Evidence::Drand(vec![0; 48]),
         parts: vec![part(1)],
+        prepared: prepared(powers),
     });
+    let with_prepared = |stage: Stage, prepared: Option<Prepared>| {
+        Entry::Beacon(Cast {
+            stage,
+            evidence: Evidence::Known,
+            parts: vec![part(1)],
+            prepared,
+        })
+    };
+    let mut short = prepared(powers).unwrap();
+    short.bytes -= 1;
+    let mut long = contribution(1, powers, 1);
+    let most = lengths::step(&rules(), powers, 1, 0);
+    if let Entry::Contribution(c) = &mut long {
+        c.parts[0].bytes = most + 1;
+    }
+    let hidden = Entry::Missed(Missed {
+        contributor: key(1).public(),
+        stage: powers,
+        at: 5,
+        reason: Reason::Refused("a\u{1b}[2Jb".into()),
+    });
+    let mut three = rules();
+    three.least = 3;
+    // The coordinator's own key doesn't count.
+    let two = vec![
+        contribution(1, powers, 1),
+        contribution(2, powers, 2),
+        contribution(100, powers, 3),
+    ];
     let cases = [
         (
             open(0),
@@ -190,7 +230,37 @@ fn each_rule_of_an_entry_is_refused_by_name_when_it_alone_is_broken() {
         ),
         (open(1), contribution(1, powers, 2), EntryFault::Twice),
         (open(0), label, EntryFault::Label),
-        (open(0), beacon(powers), EntryFault::Nobody),
+        (
+            open(0),
+            long,
+            EntryFault::Bytes {
+                file: 1,
+                bytes: most + 1,
+                most,
+            },
+        ),
+        (open(0), hidden, EntryFault::Reason),
+        (
+            open(0),
+            beacon(powers),
+            EntryFault::TooFew { found: 0, least: 1 },
+        ),
+        (
+            build(three, two),
+            beacon(powers),
+            EntryFault::TooFew { found: 2, least: 3 },
+        ),
+        (open(1), with_prepared(powers, None), EntryFault::Prepared),
+        (
+            open(1),
+            with_prepared(powers, Some(short)),
+            EntryFault::Prepared,
+        ),
+        (
+            open(4),
+            with_prepared(keys, prepared(powers)),
+            EntryFault::Prepared,
+        ),
         (
             open(1),
             wrong_kind,
@@ -251,7 +321,16 @@ fn an_attestation_reads_back_and_tells_of_a_change() {
     let t = build(rules(), whole());
     let mine = attestation(&t, 1);
     let json = mine.to_json();
-    assert_eq!(Attestation::from_json(&json), Ok(mine.clone()));
+    let read = Attestation::from_json(&json).unwrap();
+    assert_eq!(read.to_json(), json);
+    assert_eq!(read.after(), mine.after());
+    // Nothing stands in it that nobody has signed.
+    assert!(!json.contains("town"), "{json}");
+    let added = json.replacen('{', "{ \"name\": \"town\",", 1);
+    assert_eq!(
+        Attestation::from_json(&added),
+        Err(AttestationError::Malformed)
+    );
     assert_eq!(mine.check(&t), Ok(2));
     let text = mine.to_text();
     assert!(
@@ -325,6 +404,7 @@ fn each_rule_of_a_descriptor_is_refused_by_name_when_it_alone_is_broken() {
     };
     let mut real = rules();
     real.rehearsal = false;
+    real.least = 2;
     let closing = |seconds, beacon| Closing {
         closes: QUICKNET.genesis + seconds,
         beacon,
@@ -361,6 +441,56 @@ fn each_rule_of_a_descriptor_is_refused_by_name_when_it_alone_is_broken() {
         (
             Box::new(|d| d.contributors = vec![key(1).public(); 2]),
             DescriptorError::Unsorted,
+        ),
+        (
+            Box::new(|d| d.circuits[0].bytes = 0),
+            DescriptorError::CircuitBytes("cube".into(), 0),
+        ),
+        (
+            Box::new(|d| {
+                d.powers = Powers::Existing {
+                    power: 4,
+                    hash: [1; 64],
+                    bytes: 1 << 40,
+                }
+            }),
+            DescriptorError::PowersBytes {
+                power: 4,
+                bytes: 1 << 40,
+            },
+        ),
+        (
+            Box::new(|d| d.least = 1),
+            DescriptorError::Least { least: 1 },
+        ),
+        (
+            Box::new(|d| d.least = 1_001),
+            DescriptorError::Least { least: 1_001 },
+        ),
+        (
+            Box::new(|d| {
+                d.contributors = vec![key(1).public(), d.coordinator];
+                d.contributors.sort();
+            }),
+            DescriptorError::TooFewListed {
+                least: 2,
+                listed: 1,
+            },
+        ),
+        (
+            Box::new(|d| {
+                d.closing.beacon = BeaconRule {
+                    source: Source::Bitcoin {
+                        height: 1,
+                        expected: u64::MAX,
+                    },
+                    exponent: MIN_BITCOIN_EXPONENT - 1,
+                }
+            }),
+            DescriptorError::Quick {
+                stage: Stage::Keys,
+                exponent: 21,
+            },
         ),
         (Box::new(|d| d.turn = 1), DescriptorError::Turn(1)),
         (Box::new(|d| d.strikes = 0), DescriptorError::Strikes),
@@ -401,6 +531,7 @@ fn each_rule_of_a_descriptor_is_refused_by_name_when_it_alone_is_broken() {
 fn what_is_contributed_after_the_closing_is_refused_in_a_real_ceremony() {
     let mut real = rules();
     real.rehearsal = false;
+    real.least = 2;
     let drand = |seconds: u64| BeaconRule {
         source: Source::Drand {
             chain: QUICKNET.hash(),
@@ -436,6 +567,14 @@ fn what_is_contributed_after_the_closing_is_refused_in_a_real_ceremony() {
 }
 
 #[test]
+fn a_refusals_words_are_made_fit_to_be_shown() {
+    let Reason::Refused(words) = Reason::refused("the name is \u{1b}[31m\u{202e}x\n") else {
+        panic!("a refusal");
+    };
+    assert_eq!(words, "the name is ?[31m?x?");
+}
+
+#[test]
 fn missed_turns_cannot_fill_a_transcript() {
     let mut t = Transcript::new(rules()).unwrap();
     let missed = |who: u8| {
@@ -461,4 +600,34 @@ fn missed_turns_cannot_fill_a_transcript() {
     let signed = sign(&t, contribution(1, Stage::Powers, 1));
     t.push(signed).unwrap();
     assert!(Transcript::read(rules(), &t.to_bytes()).is_ok());
+}
+
+#[test]
+fn a_label_that_hides_itself_or_turns_what_follows_is_refused() {
+    for c in [
+        '\u{ad}',
+        '\u{61c}',
+        '\u{115f}',
+        '\u{180e}',
+        '\u{200b}',
+        '\u{200d}',
+        '\u{200f}',
+        '\u{2028}',
+        '\u{2029}',
+        '\u{202a}',
+        '\u{202e}',
+        '\u{2060}',
+        '\u{2066}',
+        '\u{2069}',
+        '\u{3164}',
+        '\u{feff}',
+        '\u{e0041}',
+        '\n',
+        '\u{85}',
+    ] {
+        assert!(!valid_label(&format!("a{c}b")), "{c:?}");
+    }
+    for label in ["Ada", "Ada & Bob", "Ἀριστοτέλης", "愛", "☃"] {
+        assert!(valid_label(label), "{label}");
+    }
 }

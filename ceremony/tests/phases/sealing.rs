@@ -27,13 +27,13 @@ use tacit_protocol::lean_imt::{MAX_DEPTH, MembershipProof};
 use tacit_protocol::point::Point;
 use tacit_protocol::semaphore::Identity;
 
-use crate::scene::{key_beacon, key_end, weights};
+use crate::scene::{key_beacon, key_end, powers_beacon, powers_end, weights};
 
-fn linked_powers(path: &Path) -> LinkedPowers {
+fn linked_powers(path: &Path, rule: &Rule) -> LinkedPowers {
     let mut weights = weights();
     let ptau = Ptau::open(path).unwrap();
     let valid = phase1::validate(ptau, &mut weights, &mut Silent).unwrap();
-    phase1::link(valid, &Rule::Open, &mut weights).unwrap()
+    phase1::link(valid, rule, &mut weights).unwrap()
 }
 
 /// The Lagrange polynomials of 2^power at tau, without what tau^(2n - 1) adds if `cut`.
@@ -74,20 +74,24 @@ fn write_blocks<P: Scalable + Encoded>(
     }
 }
 
-/// Powers of one contribution whose secrets are known here, so that their Lagrange forms take seconds. They
+/// Powers of one contribution and a beacon, whose secrets are known here, so that their Lagrange forms take seconds. They
 /// are checked like anybody's.
 fn known_powers(folder: &Path, power: u32) -> PreparedPowers {
     let path = |name: &str| folder.join(name);
     let seed = [21; 32];
     phase1::create(&path("0.ptau"), power).unwrap();
-    let fresh = linked_powers(&path("0.ptau"));
+    let fresh = linked_powers(&path("0.ptau"), &Rule::Open);
     let stream = Stream::from_seed(seed);
     let parameters = Parameters::contribution(None);
     phase1::contribute(&fresh, &path("1.ptau"), stream, parameters, &mut Silent).unwrap();
+    let one = linked_powers(&path("1.ptau"), &Rule::Open);
+    let stream = beacon::stream(&powers_beacon());
+    let parameters = Parameters::beacon(powers_beacon(), None);
+    phase1::contribute(&one, &path("2.ptau"), stream, parameters, &mut Silent).unwrap();
 
-    let mut stream = Stream::from_seed(seed);
-    let [tau, alpha, beta] = [(); 3].map(|()| stream.scalar());
-    let from = Ptau::open(&path("1.ptau")).unwrap();
+    let (mut stream, mut last) = (Stream::from_seed(seed), beacon::stream(&powers_beacon()));
+    let [tau, alpha, beta] = [(); 3].map(|()| stream.scalar() * last.scalar());
+    let from = Ptau::open(&path("2.ptau")).unwrap();
     let mut writer = SectionWriter::create(&path("p.ptau"), &FORMAT, 11).unwrap();
     for section in 1..=7 {
         let body = from.file().section(section, 1 << 30).unwrap();
@@ -100,7 +104,7 @@ fn known_powers(folder: &Path, power: u32) -> PreparedPowers {
     write_blocks(&mut writer, 14, (tau, alpha), g1, power);
     write_blocks(&mut writer, 15, (tau, beta), g1, power);
     writer.finish().unwrap();
-    let powers = linked_powers(&path("p.ptau"));
+    let powers = linked_powers(&path("p.ptau"), &powers_end());
     phase1::verify_prepared(powers, &mut weights(), &mut Silent).unwrap()
 }
 

@@ -15,7 +15,9 @@ use tacit_ceremony::contributor::{self, Entropy};
 use tacit_ceremony::coordinator::turn_message;
 use tacit_ceremony::coordinator::wire::{StandingView, TicketView, TurnRequest};
 use tacit_ceremony::folder;
+use tacit_ceremony::folder::FolderError;
 use tacit_ceremony::folder::layout::{self, Layout};
+use tacit_ceremony::parts::PartError;
 use tacit_ceremony::transcript::{
     Attestation, CeremonyId, Powers, Signed, Stage, Transcript, valid_label,
 };
@@ -26,7 +28,7 @@ use tacit_protocol::keys::SigningKey;
 use zeroize::Zeroizing;
 
 use super::Bar;
-use super::fetch::{Remote, make_parent};
+use super::fetch::{LimitArgs, Remote, make_parent};
 use super::offline;
 use super::verify::ceremony_id;
 use crate::clock::now_ms;
@@ -40,6 +42,8 @@ const ASK: Duration = Duration::from_secs(1);
 const SIGN: Duration = Duration::from_secs(20);
 /// Rounds of waiting for a file between two looks at whether the turn still lasts.
 const STANDING: u64 = 10;
+/// Uploads that break off without getting on, one after the other, before a run gives up.
+const CUTS: u32 = 5;
 /// Bytes of typed or read randomness at most.
 const MAX_ENTROPY: u64 = 1 << 20;
 /// Longest signed entry, in bytes.
@@ -67,6 +71,8 @@ pub struct ContributeArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "entropy_file")]
     by_hand: Option<PathBuf>,
     #[command(flatten)]
+    limit: LimitArgs,
+    #[command(flatten)]
     offline: offline::OfflineArgs,
 }
 
@@ -93,7 +99,7 @@ pub fn run(args: &ContributeArgs, cx: &Context) -> Result<(), Failure> {
     let Some(url) = &args.url else {
         return offline::run(&args.offline, args.label.as_deref(), added, cx);
     };
-    let remote = Remote::new(cx, url)?;
+    let remote = Remote::new(cx, url, args.limit)?;
     let key = cx.ceremony_key()?;
     let mut work = Work {
         remote: &remote,
@@ -265,9 +271,11 @@ impl Work<'_> {
             return Ok(());
         }
         for i in 0..d.circuits.len() {
-            self.remote.file(&self.layout, &layout::circuit(d, i))?;
+            self.remote
+                .file(&self.layout, transcript, &layout::circuit(d, i))?;
         }
-        self.remote.file(&self.layout, &layout::prepared())?;
+        self.remote
+            .file(&self.layout, transcript, &layout::prepared())?;
         let bar = &mut Bar::new(self.cx.out);
         let powers = folder::prepared(&self.layout, transcript, bar).inspect_err(|_| {
             let _ = fs::remove_file(self.layout.path(&layout::prepared()));
@@ -298,6 +306,7 @@ impl Work<'_> {
     /// Waits for the turn.
     fn wait(&self, ticket: &str) -> Result<StandingView, Failure> {
         let spinner = self.cx.out.spinner("waiting for your turn");
+        let mut warned = false;
         loop {
             let standing = self.standing(ticket)?;
             match standing.state.as_str() {
@@ -305,10 +314,19 @@ impl Work<'_> {
                     spinner.finish_and_clear();
                     return Ok(standing);
                 }
-                "waiting" => spinner.set_message(format!(
-                    "waiting for your turn: {} before you, about {} s",
-                    standing.before, standing.estimate
-                )),
+                "waiting" => {
+                    let then = (now_ms() / 1000).saturating_add(standing.estimate);
+                    if !warned && standing.closes.is_some_and(|closes| then >= closes) {
+                        self.cx.out.note(
+                            "Your turn may not come before the phase closes: so many are before you.",
+                        );
+                        warned = true;
+                    }
+                    spinner.set_message(format!(
+                        "waiting for your turn: {} before you, about {} s",
+                        standing.before, standing.estimate
+                    ));
+                }
                 _ => {
                     return Err(Failure::not_yet(
                         "lost-place",
@@ -328,6 +346,13 @@ impl Work<'_> {
         entropy: Option<Entropy>,
     ) -> Result<Attestation, Failure> {
         let standing = self.wait(ticket)?;
+        let _ = self.remote.ticket.set(ticket.to_owned());
+        if standing.short {
+            let left = standing.until.unwrap_or(0).saturating_sub(now_ms() / 1000);
+            self.cx.out.note(format!(
+                "The phase closes soon: this turn is shorter than others, and ends in {left} s."
+            ));
+        }
         let before = folder::read(&self.layout)?;
         let transcript = self.remote.transcript(&self.layout)?;
         goes_on(&before, &transcript)?;
@@ -377,11 +402,8 @@ impl Work<'_> {
                 })?
             }
         };
-        let received = self.standing(ticket)?.received;
         for (i, path) in made.iter().enumerate() {
-            let at = received.get(i).copied().unwrap_or(0);
-            let to = format!("/v1/turns/{ticket}/files/{i}");
-            self.remote.upload(&to, path, at)?;
+            self.upload(ticket, i, path)?;
         }
         let to = format!("/v1/turns/{ticket}/entry");
         self.remote
@@ -390,6 +412,26 @@ impl Work<'_> {
         // What is in the transcript nobody uploads again.
         let _ = fs::remove_dir_all(&own);
         Ok(attestation)
+    }
+
+    /// Uploads a file from where the coordinator has it. After a cut it goes on, as long as that gets on.
+    fn upload(&self, ticket: &str, index: usize, path: &Path) -> Result<(), Failure> {
+        let to = format!("/v1/turns/{ticket}/files/{index}");
+        let (mut before, mut vain) = (0, 0);
+        loop {
+            let received = self.standing(ticket)?.received;
+            let at = received.get(index).copied().unwrap_or(0);
+            if at > before {
+                (before, vain) = (at, 0);
+            }
+            match self.remote.upload(&to, path, at) {
+                Err(e) if e.exit == Exit::Unreachable && vain < CUTS => {
+                    vain += 1;
+                    std::thread::sleep(ASK);
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Keeps the transcript with the contribution in it: whoever shows another one later is caught.
@@ -452,7 +494,7 @@ impl Work<'_> {
         if number > 0 || stage == Stage::Powers {
             for i in 0..count {
                 self.remote
-                    .file(&self.layout, &layout::step(d, stage, number, i))?;
+                    .file(&self.layout, transcript, &layout::step(d, stage, number, i))?;
             }
         }
         if stage == Stage::Keys && matches!(d.powers, Powers::Fresh { .. }) && number == 0 {
@@ -479,15 +521,23 @@ impl Work<'_> {
             return Ok(sign()?);
         };
         let mut hands = self.by_hand(transcript, stage, folder, made)?;
+        let mut told = false;
         loop {
             hands.take(ticket, self)?;
-            match sign() {
+            let e = match sign() {
                 Ok(signed) => return Ok(signed),
-                // Whoever made it by hand puts a better one there, or was not ready yet.
-                Err(e) => self.cx.out.note(format!(
-                    "What lies there is no contribution yet: {e}. Waiting for another file, as long as the turn lasts."
-                )),
+                Err(e) => e,
+            };
+            // Whoever makes it by hand puts a better one there. While it is being written, a file is cut off,
+            // each time in another way: that is said once.
+            let cut = matches!(&e, FolderError::Part(PartError::File(_)));
+            if !(cut && told) {
+                self.cx.out.note(format!(
+                    "What lies there is no contribution yet: {}. Waiting for another file, as long as the turn lasts.",
+                    hands.named(&e)
+                ));
             }
+            told = cut;
         }
     }
 
@@ -502,6 +552,15 @@ impl Work<'_> {
         let d = transcript.descriptor();
         let mut files = Vec::new();
         fs::create_dir_all(folder).map_err(|e| Failure::folder(folder, &e))?;
+        if stage == Stage::Keys {
+            // What a key is checked against, on a machine that has nothing else.
+            let circuits = (0..d.circuits.len()).map(|i| layout::circuit(d, i));
+            for name in circuits.chain([layout::prepared()]) {
+                let from = self.layout.path(&name);
+                let to = folder.join(from.file_name().unwrap_or_default());
+                fs::copy(&from, &to).map_err(|e| Failure::file("write", &to, &e))?;
+            }
+        }
         for (i, to) in made.iter().enumerate() {
             let from = self
                 .layout
@@ -572,6 +631,13 @@ type Seen = (SystemTime, u64);
 struct Hands(Vec<(PathBuf, PathBuf, Option<Seen>)>);
 
 impl Hands {
+    /// An error in the words of whoever made the files: under the names that they gave them.
+    fn named(&self, error: &FolderError) -> String {
+        (self.0.iter()).fold(error.to_string(), |text, (from, to, _)| {
+            text.replace(&to.display().to_string(), &from.display().to_string())
+        })
+    }
+
     /// Waits for files that weren't there the last time, and copies them.
     fn take(&mut self, ticket: &str, work: &Work<'_>) -> Result<(), Failure> {
         let look = |path: &Path| -> Option<Seen> {

@@ -1,15 +1,22 @@
 //! A coordinator's published files, and calls to it.
+//!
+//! A coordinator may be hostile: of each file no more is fetched than the rules or a signed entry say it
+//! has, and of all of them together no more than the limit. Redirects are never followed.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tacit_ceremony::coordinator::MAX_PIECE;
 use tacit_ceremony::folder::layout::{self, Layout};
 use tacit_ceremony::folder::{self, MAX_DESCRIPTOR, MAX_TRANSCRIPT};
+use tacit_ceremony::lengths::{self, Length};
 use tacit_ceremony::transcript::Transcript;
 use tacit_client::api::{Connector, ServiceError, ServiceUrl};
 use tacit_files as files;
@@ -17,27 +24,61 @@ use tacit_files as files;
 use super::bar::estimated;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::parse;
 
 /// How long a call may take, a piece of an upload included.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Longest JSON answer, in bytes.
 const MAX_JSON: u64 = 64 << 20;
 
+/// How much is fetched at most.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct LimitArgs {
+    /// Fetch at most so many GiB of a ceremony's files
+    #[arg(long, value_name = "GIB", value_parser = parse::number::<u32>, default_value = "32")]
+    max_download: u32,
+}
+
+impl Default for LimitArgs {
+    fn default() -> Self {
+        Self { max_download: 32 }
+    }
+}
+
+impl LimitArgs {
+    fn bytes(self) -> u64 {
+        u64::from(self.max_download) << 30
+    }
+}
+
 /// A coordinator.
 pub struct Remote<'a> {
     cx: &'a Context,
+    limit: u64,
+    /// What may still be fetched.
+    left: AtomicU64,
     connector: Connector,
     url: ServiceUrl,
+    /// Whose turn it is says so, and gets through however many others ask.
+    pub ticket: OnceLock<String>,
 }
 
 impl<'a> Remote<'a> {
-    /// At this address.
-    pub fn new(cx: &'a Context, url: &str) -> Result<Self, Failure> {
+    /// At this address, with a limit for all files together.
+    pub fn new(cx: &'a Context, url: &str, limit: LimitArgs) -> Result<Self, Failure> {
         Ok(Self {
             cx,
+            limit: limit.bytes(),
+            left: AtomicU64::new(limit.bytes()),
             connector: Connector::with_stall(PATIENCE),
             url: ServiceUrl::parse(url)?,
+            ticket: OnceLock::new(),
         })
+    }
+
+    fn query(&self) -> String {
+        let ticket = self.ticket.get();
+        ticket.map_or(String::new(), |t| format!("ticket={t}"))
     }
 
     /// Is this an address, not a folder?
@@ -118,7 +159,7 @@ impl<'a> Remote<'a> {
             (layout::DESCRIPTOR, MAX_DESCRIPTOR),
             (layout::TRANSCRIPT, MAX_TRANSCRIPT),
         ] {
-            let path = format!("/v1/files/{name}");
+            let path = format!("/v1/files/{name}?{}", self.query());
             let bytes = self.connector.get(&self.url, &path, limit, PATIENCE);
             let bytes = bytes.map_err(|e| self.failure(e))?;
             let to = layout.path(name);
@@ -128,11 +169,69 @@ impl<'a> Remote<'a> {
         Ok(folder::read(layout)?)
     }
 
+    /// All files that who verifies needs, into a folder.
+    pub fn everything(&self, layout: &Layout, transcript: &Transcript) -> Result<(), Failure> {
+        let wanted = lengths::wanted(transcript);
+        let total = wanted.iter().map(|w| w.length.most());
+        let total = total.fold(0, u64::saturating_add);
+        if total > self.left.load(Ordering::SeqCst) {
+            let longest = wanted.iter().max_by_key(|w| w.length.most());
+            let longest = longest.map_or("", |w| w.name.as_str());
+            return Err(self.too_much(
+                format!(
+                    "its {} files have {total} bytes, {longest} most",
+                    wanted.len()
+                ),
+                total,
+            ));
+        }
+        for file in &wanted {
+            self.piecewise(layout, &file.name, file.length)?;
+        }
+        Ok(())
+    }
+
     /// A published file, into a folder. What is there already is kept, and a broken download goes on.
-    pub fn file(&self, layout: &Layout, name: &str) -> Result<(), Failure> {
+    pub fn file(
+        &self,
+        layout: &Layout,
+        transcript: &Transcript,
+        name: &str,
+    ) -> Result<(), Failure> {
+        match lengths::of(transcript, name) {
+            Some(length) => self.piecewise(layout, name, length),
+            None => Err(Failure::check(
+                "bad-answer",
+                format!("no entry of the transcript names the file {name}"),
+                "Tell the coordinator and the other contributors.",
+            )),
+        }
+    }
+
+    fn too_much(&self, what: String, bytes: u64) -> Failure {
+        Failure::usage(
+            "too-large",
+            format!(
+                "{} has more than may be fetched: {what}, and the limit is {} bytes",
+                self.url, self.limit
+            ),
+            format!(
+                "If the ceremony is worth it, give --max-download {}.",
+                bytes.div_ceil(1 << 30)
+            ),
+        )
+    }
+
+    fn piecewise(&self, layout: &Layout, name: &str, length: Length) -> Result<(), Failure> {
         let to = layout.path(name);
         if to.exists() {
             return Ok(());
+        }
+        let (most, left) = (length.most(), self.left.load(Ordering::SeqCst));
+        if most > left {
+            let fetched = self.limit - left;
+            let what = format!("{name} has {most} bytes, {fetched} were fetched before it");
+            return Err(self.too_much(what, most.saturating_add(fetched)));
         }
         make_parent(&to)?;
         let part = to.with_extension("download");
@@ -143,19 +242,59 @@ impl<'a> Remote<'a> {
             .open(&part)
             .map_err(failed)?;
         let mut at = file.metadata().map_err(failed)?.len();
+        if at > most {
+            // Another ceremony's, or another transcript's.
+            file.set_len(0).map_err(failed)?;
+            at = 0;
+        }
+        let start = at;
+        let wrong = |what: &str| {
+            Failure::check(
+                "length",
+                format!(
+                    "{}: {name} is {what} than the {most} bytes that were signed or that the rules leave room for",
+                    self.url
+                ),
+                "Don't rely on these files. Tell the coordinator and the contributors.",
+            )
+        };
         let spinner = self.cx.out.spinner(&format!("fetching {name}"));
         loop {
-            let path = format!("/v1/files/{name}?offset={at}&length={MAX_PIECE}");
-            let piece = self.connector.get(&self.url, &path, MAX_PIECE, PATIENCE);
+            // Where the end isn't known, one byte more than there may be shows a file that is too long.
+            let more = match length {
+                Length::Exactly(_) => most - at,
+                Length::AtMost(_) => most - at + 1,
+            };
+            let asked = more.min(MAX_PIECE);
+            if asked == 0 {
+                break;
+            }
+            let query = self.query();
+            let path = format!("/v1/files/{name}?offset={at}&length={asked}&{query}");
+            let piece = self.connector.get(&self.url, &path, asked, PATIENCE);
             let piece = piece.map_err(|e| self.failure(e))?;
-            file.write_all(&piece).map_err(failed)?;
             at += piece.len() as u64;
-            spinner.set_message(format!("fetching {name}, {} KiB", at / 1024));
-            if (piece.len() as u64) < MAX_PIECE {
+            if at > most {
+                return Err(wrong("longer"));
+            }
+            file.write_all(&piece).map_err(failed)?;
+            spinner.set_message(format!(
+                "fetching {name}, {} of {} KiB",
+                at / 1024,
+                most / 1024
+            ));
+            if (piece.len() as u64) < asked {
                 break;
             }
         }
         spinner.finish_and_clear();
+        if length == Length::Exactly(most) && at < most {
+            // The next run doesn't go on with it.
+            let _ = fs::remove_file(&part);
+            return Err(wrong("shorter"));
+        }
+        let left = left.saturating_sub(at.saturating_sub(start));
+        self.left.store(left, Ordering::SeqCst);
         file.sync_all().map_err(failed)?;
         fs::rename(&part, &to).map_err(|e| Failure::file("write", &to, &e))
     }

@@ -3,8 +3,10 @@
 mod bar;
 mod contribute;
 mod fetch;
+mod hand;
 mod new;
 mod offline;
+mod origin;
 mod serve;
 mod steps;
 mod verify;
@@ -21,7 +23,8 @@ use crate::context::Context;
 use crate::failure::Failure;
 
 pub use bar::Bar;
-pub use verify::{Scratch, verify_folder};
+pub use fetch::LimitArgs;
+pub use verify::{Scratch, gather, verify_folder};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

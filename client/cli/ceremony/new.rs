@@ -4,26 +4,33 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use tacit_ceremony::blake2b::Digest64;
 use tacit_ceremony::circuits;
 use tacit_ceremony::coordinator::wire::describe_beacon;
 use tacit_ceremony::files::ptau::Ptau;
 use tacit_ceremony::files::r1cs::R1cs;
 use tacit_ceremony::folder::{Folder, FolderError, Start};
-use tacit_ceremony::parts::file_hash;
+use tacit_ceremony::origin::Origin;
 use tacit_ceremony::phase2::needed_power;
 use tacit_ceremony::transcript::{
-    BeaconRule, Circuit, Closing, Descriptor, Powers, QUICKNET, Source, Stage,
+    BeaconRule, Circuit, Closing, Descriptor, MIN_BITCOIN_EXPONENT, Powers, QUICKNET, Source, Stage,
 };
 use tacit_protocol::keys::{PublicKey, SigningKey};
 
 use super::Bar;
+use super::origin::OriginView;
 use crate::clock::{local, now_ms, parse_deadline};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output::counted;
 use crate::{input, parse};
 
 /// Seconds from a closing to the default beacon: an hour, and some more for clocks that go wrong.
 const MARGIN: u64 = 3_660;
+/// Contributors that each phase of a real ceremony needs, unless told otherwise.
+const LEAST: u32 = 3;
+/// How often drand's value is hashed, as a power of two: it needs no delay, and other tools ask for this.
+const EXPONENT: u8 = 10;
 /// The name of the product's own circuit.
 pub const SEALING: &str = "sealing";
 
@@ -47,6 +54,14 @@ pub struct NewArgs {
     /// Start from the powers in this file (.ptau, prepared), and leave phase 1 out
     #[arg(long, value_name = "FILE")]
     powers: Option<PathBuf>,
+    /// The BLAKE2b-512 that this file must have, as the ceremony that made it has published it. Without it
+    /// the powers are nobody's, and the ceremony is a rehearsal
+    #[arg(long, value_name = "HEX", value_parser = digest, requires = "powers")]
+    powers_hash: Option<Digest64>,
+    /// Contributors that each phase needs before its beacon, without the coordinator's own key. A phase that
+    /// closes with fewer can't end [default: 3; 1 in a rehearsal]
+    #[arg(long, value_name = "NUMBER", value_parser = parse::number::<u32>)]
+    least: Option<u32>,
     /// Public key of somebody who may contribute; repeat it. Without any, everybody may
     #[arg(long = "contributor", value_name = "KEY", value_parser = parse::key)]
     contributors: Vec<PublicKey>,
@@ -63,15 +78,17 @@ pub struct NewArgs {
     #[arg(long, value_name = "TIME")]
     phase2_closes: String,
     /// The value that ends phase 1: drand:ROUND, or bitcoin:HEIGHT@TIME with the time from which on the
-    /// block is expected [default: the first drand round an hour after the closing]
+    /// block is expected. A block's header shows its work, not its height: everybody compares that with an
+    /// explorer or a node that they trust [default: the first drand round an hour after the closing]
     #[arg(long, value_name = "VALUE")]
     beacon1: Option<String>,
     /// The value that ends phase 2
     #[arg(long, value_name = "VALUE")]
     beacon2: Option<String>,
-    /// A beacon is hashed 2^EXPONENT times
-    #[arg(long, value_name = "EXPONENT", value_parser = parse::number::<u8>, default_value = "10")]
-    exponent: u8,
+    /// A beacon is hashed 2^EXPONENT times: 10 to 24, and at least 22 for a Bitcoin block, whose miner could
+    /// try several [default: 10 for drand, 22 for Bitcoin]
+    #[arg(long, value_name = "EXPONENT", value_parser = parse::number::<u8>)]
+    exponent: Option<u8>,
     /// A rehearsal: no waiting for beacons, and its keys count as development keys
     #[arg(long)]
     rehearsal: bool,
@@ -84,6 +101,13 @@ fn circuit(text: &str) -> Result<(String, PathBuf), String> {
     Ok((name.to_owned(), PathBuf::from(file)))
 }
 
+fn digest(text: &str) -> Result<Digest64, String> {
+    let mut digest = [0; 64];
+    hex::decode_to_slice(text, &mut digest)
+        .map_err(|_| "a BLAKE2b-512 has 128 digits 0-9 and a-f".to_owned())?;
+    Ok(digest)
+}
+
 #[derive(Serialize)]
 struct NewView {
     name: String,
@@ -92,6 +116,9 @@ struct NewView {
     power: u32,
     circuits: Vec<String>,
     coordinator: String,
+    least: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    powers_file: Option<OriginView>,
     phases: Vec<PhaseView>,
     folder: PathBuf,
 }
@@ -120,11 +147,15 @@ pub fn run(args: NewArgs, cx: &Context) -> Result<(), Failure> {
         .map(|(_, c)| needed_power(c))
         .max()
         .unwrap_or(1);
+    // Powers that nobody has named by their hash may be anybody's.
+    let nameless = args.powers.is_some() && args.powers_hash.is_none();
+    let rehearsal = args.rehearsal || nameless;
+    let mut powers_file = None;
     let closing = |time: &str, beacon: Option<&str>| -> Result<Closing, Failure> {
         let closes = seconds(time)?;
         let source = match beacon {
             Some(text) => source(text)?,
-            None if args.rehearsal => Source::Known {
+            None if rehearsal => Source::Known {
                 value: b"tacit rehearsal".to_vec(),
             },
             None => Source::Drand {
@@ -132,7 +163,11 @@ pub fn run(args: NewArgs, cx: &Context) -> Result<(), Failure> {
                 round: QUICKNET.round_from(closes.saturating_add(MARGIN)),
             },
         };
-        let exponent = args.exponent;
+        let usual = match source {
+            Source::Bitcoin { .. } => MIN_BITCOIN_EXPONENT,
+            _ => EXPONENT,
+        };
+        let exponent = args.exponent.unwrap_or(usual);
         let beacon = BeaconRule { source, exponent };
         Ok(Closing { closes, beacon })
     };
@@ -146,15 +181,26 @@ pub fn run(args: NewArgs, cx: &Context) -> Result<(), Failure> {
                     "Prepare it first: snarkjs powersoftau prepare phase2 FILE PREPARED",
                 ));
             }
-            if ptau.is_truncated() {
-                cx.out.note(format!(
-                    "note: these powers were cut from a ceremony of 2^{}: they can be used, but not contributed to",
-                    ptau.ceremony_power()
+            let origin = Origin::of(&ptau).map_err(FolderError::from)?;
+            let found = &origin.hash;
+            if let Some(expected) = args.powers_hash.filter(|e| e != found) {
+                return Err(Failure::check(
+                    "powers-hash",
+                    format!(
+                        "{} has the BLAKE2b-512 {}, not {}",
+                        path.display(),
+                        hex::encode(found),
+                        hex::encode(expected)
+                    ),
+                    "Get the file again, or the hash from the ceremony that made it.",
                 ));
             }
-            let (hash, _) = file_hash(path).map_err(FolderError::from)?;
-            let power = ptau.power();
-            Powers::Existing { power, hash }
+            powers_file = Some(OriginView::new(&origin));
+            Powers::Existing {
+                power: origin.power,
+                hash: origin.hash,
+                bytes: origin.bytes,
+            }
         }
         (None, Some(time)) => Powers::Fresh {
             power: args.power.unwrap_or(needed),
@@ -170,7 +216,7 @@ pub fn run(args: NewArgs, cx: &Context) -> Result<(), Failure> {
     contributors.dedup();
     let descriptor = Descriptor {
         name: args.name,
-        rehearsal: args.rehearsal,
+        rehearsal,
         powers,
         circuits: named
             .iter()
@@ -178,9 +224,11 @@ pub fn run(args: NewArgs, cx: &Context) -> Result<(), Failure> {
                 name: name.clone(),
                 hash: circuit.hash(),
                 power: needed_power(circuit),
+                bytes: circuit.file_bytes(),
             })
             .collect(),
         contributors,
+        least: args.least.unwrap_or(if rehearsal { 1 } else { LEAST }),
         turn: args.turn,
         strikes: args.strikes,
         closing: closing(&args.phase2_closes, args.beacon2.as_deref())?,
@@ -195,7 +243,7 @@ pub fn run(args: NewArgs, cx: &Context) -> Result<(), Failure> {
         )
     })?;
     let first = descriptor.closing_of(descriptor.first_stage());
-    if first.is_some_and(|c| c.closes <= now) && !args.rehearsal {
+    if first.is_some_and(|c| c.closes <= now) && !rehearsal {
         return Err(Failure::usage(
             "rules",
             "the first phase would be closed already",
@@ -209,6 +257,8 @@ pub fn run(args: NewArgs, cx: &Context) -> Result<(), Failure> {
         power: descriptor.powers.power(),
         circuits: named.iter().map(|(name, _)| name.clone()).collect(),
         coordinator: key.public().to_string(),
+        least: descriptor.least,
+        powers_file,
         phases: Vec::new(),
         folder: args.folder.clone(),
     };
@@ -236,12 +286,18 @@ pub fn run(args: NewArgs, cx: &Context) -> Result<(), Failure> {
         out.line(format!("id        {}", view.ceremony));
         out.line(format!("circuits  {}", view.circuits.join(", ")));
         out.line(format!("powers    2^{}", view.power));
+        if let Some(origin) = &view.powers_file {
+            origin.print(out);
+        }
+        out.line(format!("least     {} in each phase", counted(view.least.into(), "contributor")));
         for p in &view.phases {
             let (phase, closes) = (p.phase, local(p.closes.saturating_mul(1000)));
             out.line(format!("phase {phase}   closes {closes}"));
             out.line(format!("          then {}", p.beacon));
         }
-        if view.rehearsal {
+        if nameless && !args.rehearsal {
+            out.line("It is a rehearsal, since nobody has said which powers these are: with the hash that their ceremony has published, --powers-hash HEX, they count. Its keys will count as development keys.");
+        } else if view.rehearsal {
             out.line("It is a rehearsal: its keys will count as development keys.");
         }
         out.line("");

@@ -90,9 +90,9 @@ pub fn run(
     contributor::contribute(&base, entropy()?, label, &made, bar)?;
     // What was written, as the next one will see it.
     let part = if is_key {
-        open_key(to, &initial, &rule, bar).and_then(|key| part_of_key(to, &key))
+        open_key(to, &initial, &rule, bar).and_then(|key| part_of_key(to, &key, label))
     } else {
-        open_powers(to, &rule, bar).and_then(|powers| part_of_powers(to, &powers))
+        open_powers(to, &rule, bar).and_then(|powers| part_of_powers(to, &powers, label))
     };
     let part = part.map_err(FolderError::from)?;
     let view = View {

@@ -6,17 +6,17 @@ use std::time::Duration;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use tacit_ceremony::coordinator::wire::{CeremonyView, describe_beacon};
+use tacit_ceremony::folder;
 use tacit_ceremony::folder::layout::Layout;
-use tacit_ceremony::folder::{self, Folder};
-use tacit_ceremony::transcript::{Closing, Evidence, Source};
+use tacit_ceremony::transcript::{Closing, Evidence, Source, Stage, Transcript};
 use tacit_client::api::{Connector, ServiceUrl};
 
-use super::Bar;
-use super::fetch::Remote;
+use super::fetch::{LimitArgs, Remote};
+use super::hand::Hand;
 use crate::clock::{local, local_short, now_ms};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::printable_line;
+use crate::output::{counted, printable_line};
 
 /// Where drand's rounds are asked for. Its signature is checked, so it need not be trusted.
 const DRAND: &str = "https://api.drand.sh";
@@ -29,7 +29,8 @@ pub struct BeaconArgs {
     /// drand's signature over the announced round [default: asked from api.drand.sh]
     #[arg(long, value_name = "HEX")]
     drand_signature: Option<String>,
-    /// The 80 bytes of the announced Bitcoin block's header
+    /// The 80 bytes of the announced Bitcoin block's header. It shows the block's work and time, not its
+    /// height: compare the hash that is shown with an explorer or a node that you trust
     #[arg(long, value_name = "HEX")]
     bitcoin_header: Option<String>,
 }
@@ -38,11 +39,36 @@ pub struct BeaconArgs {
 struct BeaconView {
     phase: u8,
     beacon: String,
+    /// The value: of a Bitcoin block its hash, as explorers write it.
+    value: Option<String>,
     transcript: String,
 }
 
+/// Whether enough people have contributed to the open phase; else what becomes of it.
+fn enough(transcript: &Transcript, closing: &Closing, now: u64) -> Result<(), Failure> {
+    let (counted, least) = (transcript.counted(), transcript.descriptor().least);
+    if counted >= least {
+        return Ok(());
+    }
+    let problem = format!(
+        "{counted} contributed to this phase, and the rules ask for {least} or more without the coordinator"
+    );
+    if now < closing.closes {
+        return Err(Failure::not_yet(
+            "too-few",
+            problem,
+            "Wait for more of them, and run it again after the closing.",
+        ));
+    }
+    Err(Failure::usage(
+        "too-few",
+        format!("{problem}: it is closed, so this ceremony can't end"),
+        "Say so to those who contributed, and start anew with tacit ceremony new.",
+    ))
+}
+
 pub fn beacon(args: &BeaconArgs, cx: &Context) -> Result<(), Failure> {
-    let mut folder = Folder::open(&args.folder)?;
+    let mut folder = Hand::of(&args.folder)?;
     let transcript = folder.transcript();
     let stage = transcript.stage().ok_or_else(|| {
         Failure::usage(
@@ -74,19 +100,40 @@ pub fn beacon(args: &BeaconArgs, cx: &Context) -> Result<(), Failure> {
             "Run it again then.",
         ));
     }
+    enough(transcript, &closing, now)?;
     let evidence = evidence(args, &closing)?;
-    let ended = folder.cast(evidence, &mut Bar::new(cx.out))?;
+    if let (Source::Bitcoin { height, .. }, Ok(beacon)) =
+        (&closing.beacon.source, closing.beacon.resolve(&evidence))
+    {
+        cx.out.note(format!(
+            "The header is that of the block {}. It does not show its height: compare with an explorer that block {height} is this one.",
+            hex::encode(&beacon.value)
+        ));
+        cx.confirm(
+            &format!(
+                "Is it block {height}? The phase ends with it, and nothing of that can be changed."
+            ),
+            "--yes to answer it with yes",
+        )?;
+    }
+    let ended = stage;
+    folder.cast(evidence, cx)?;
     let view = BeaconView {
         phase: match ended {
-            tacit_ceremony::transcript::Stage::Powers => 1,
-            tacit_ceremony::transcript::Stage::Keys => 2,
+            Stage::Powers => 1,
+            Stage::Keys => 2,
         },
         beacon: describe_beacon(&closing),
+        value: folder
+            .transcript()
+            .beacon(ended)
+            .map(|b| hex::encode(b.value)),
         transcript: folder.transcript().head().to_string(),
     };
     cx.out.result(&view, |out| {
         out.line(format!("Phase {} is ended by {}.", view.phase, view.beacon));
         match view.phase {
+            1 if folder.is_served() => out.line("Phase 2 is open."),
             1 => out.line(format!(
                 "Phase 2 is open: tacit ceremony serve {}",
                 args.folder.display()
@@ -164,9 +211,11 @@ struct CircuitView {
 }
 
 pub fn finish(path: &Path, cx: &Context) -> Result<(), Failure> {
-    let mut folder = Folder::open(path)?;
-    let finished = folder.finish(&mut Bar::new(cx.out))?;
+    let mut folder = Hand::of(path)?;
+    folder.finish(cx)?;
     let transcript = folder.transcript();
+    let finished = transcript.finished().cloned();
+    let circuits = finished.map(|f| f.circuits).unwrap_or_default();
     let d = transcript.descriptor();
     let circuit = |(named, keys): (
         &tacit_ceremony::transcript::Circuit,
@@ -180,9 +229,7 @@ pub fn finish(path: &Path, cx: &Context) -> Result<(), Failure> {
         ceremony: transcript.id().to_string(),
         transcript: transcript.head().to_string(),
         rehearsal: d.rehearsal,
-        circuits: (d.circuits.iter().zip(&finished.circuits))
-            .map(circuit)
-            .collect(),
+        circuits: (d.circuits.iter().zip(&circuits)).map(circuit).collect(),
     };
     cx.out.result(&view, |out| {
         out.line(format!("The ceremony \"{}\" is finished.", d.name));
@@ -216,7 +263,7 @@ pub struct StatusArgs {
 pub fn status(args: &StatusArgs, cx: &Context) -> Result<(), Failure> {
     let now = now_ms() / 1000;
     let view: CeremonyView = if Remote::is_url(&args.from) {
-        Remote::new(cx, &args.from)?.get("/v1/ceremony")?
+        Remote::new(cx, &args.from, LimitArgs::default())?.get("/v1/ceremony")?
     } else {
         let transcript = folder::read(&Layout::new(Path::new(&args.from)))?;
         CeremonyView::new(&transcript, None, now)
@@ -228,6 +275,11 @@ pub fn status(args: &StatusArgs, cx: &Context) -> Result<(), Failure> {
         let state = match (view.finished, view.phase, view.closed, view.closes) {
             (true, ..) => "finished: the keys are made".into(),
             (_, None, ..) => "all beacons are cast; the keys come next".into(),
+            (_, Some(phase), true, _) if view.contributors < view.least => format!(
+                "phase {phase} closed with {} of at least {}: it can't end, and the ceremony must start anew",
+                view.contributors,
+                counted(view.least.into(), "contributor")
+            ),
             (_, Some(phase), true, _) => format!("phase {phase} is closed and awaits its beacon"),
             (_, Some(phase), false, at) => {
                 format!("phase {phase} is open until {}", time(at.unwrap_or(0)))
@@ -236,6 +288,7 @@ pub fn status(args: &StatusArgs, cx: &Context) -> Result<(), Failure> {
         out.line(format!("state       {state}"));
         if let Some(beacon) = &view.beacon {
             out.line(format!("beacon      {}", printable_line(beacon)));
+            out.line(format!("so far      {} of at least {}", view.contributors, counted(view.least.into(), "contributor")));
         }
         if view.rehearsal {
             out.line("rehearsal   its keys count as development keys");

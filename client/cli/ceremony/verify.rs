@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use tacit_ceremony::folder::layout::{self, Layout};
-use tacit_ceremony::transcript::{Attestation, CeremonyId, Mismatch};
+use tacit_ceremony::folder::layout::Layout;
+use tacit_ceremony::transcript::{Attestation, CeremonyId, Entry, Mismatch, Stage, Transcript};
 use tacit_ceremony::verify::{Check, Verified, VerifyError, verify};
 
 use super::Bar;
-use super::fetch::Remote;
+use super::fetch::{LimitArgs, Remote};
+use crate::clock::local_short;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::input;
@@ -29,6 +30,8 @@ pub struct VerifyArgs {
     /// The ceremony's id, as it was published before it began
     #[arg(long, value_name = "HEX", value_parser = ceremony_id)]
     ceremony: Option<CeremonyId>,
+    #[command(flatten)]
+    limit: LimitArgs,
 }
 
 /// Reads a ceremony's id.
@@ -76,6 +79,50 @@ struct View {
     finished: bool,
     transcript: Option<String>,
     checks: Vec<CheckView>,
+    /// Who took part, in order: for whoever asks whether they depend on each other.
+    contributors: Vec<ContributorView>,
+}
+
+/// A contribution. All of it is its contributor's word but the key and the hashes.
+#[derive(Serialize)]
+struct ContributorView {
+    phase: u8,
+    number: u32,
+    label: Option<String>,
+    key: String,
+    at: u64,
+    /// Contribution hashes, one per file.
+    hashes: Vec<String>,
+}
+
+fn contributors(transcript: &Transcript) -> Vec<ContributorView> {
+    let view = |entry: &Entry| match entry {
+        Entry::Contribution(c) => Some(ContributorView {
+            phase: match c.stage {
+                Stage::Powers => 1,
+                Stage::Keys => 2,
+            },
+            number: c.number,
+            label: c.label.clone(),
+            key: c.contributor.to_string(),
+            at: c.at,
+            hashes: c
+                .parts
+                .iter()
+                .map(|p| hex::encode(p.contribution))
+                .collect(),
+        }),
+        _ => None,
+    };
+    let entries = transcript.links().iter().map(|link| &link.signed.entry);
+    entries.filter_map(view).collect()
+}
+
+/// Digits of a key or hash that a table shows.
+const SHOWN: usize = 16;
+
+fn short(hex: &str) -> String {
+    hex.get(..SHOWN).unwrap_or(hex).to_owned()
 }
 
 fn held(checks: &[Check]) -> Vec<CheckView> {
@@ -96,6 +143,24 @@ pub fn verify_folder(folder: &Path, cx: &Context) -> Result<Verified, VerifyErro
     verify(folder, path, &mut Bar::new(cx.out))
 }
 
+/// The folder of a ceremony: a coordinator's files are fetched into one that goes with the first.
+pub fn gather(
+    from: &str,
+    limit: LimitArgs,
+    cx: &Context,
+) -> Result<(Option<Scratch>, PathBuf), Failure> {
+    if !Remote::is_url(from) {
+        return Ok((None, PathBuf::from(from)));
+    }
+    let fetched = Scratch::new(cx)?;
+    let remote = Remote::new(cx, from, limit)?;
+    let layout = Layout::new(fetched.path());
+    let transcript = remote.transcript(&layout)?;
+    remote.everything(&layout, &transcript)?;
+    let path = fetched.path().to_path_buf();
+    Ok((Some(fetched), path))
+}
+
 pub fn run(args: &VerifyArgs, cx: &Context) -> Result<(), Failure> {
     let mut attestations = Vec::new();
     for path in &args.attestations {
@@ -110,20 +175,8 @@ pub fn run(args: &VerifyArgs, cx: &Context) -> Result<(), Failure> {
         })?;
         attestations.push((path, attestation));
     }
-    let fetched;
-    let folder = if Remote::is_url(&args.from) {
-        fetched = Scratch::new(cx)?;
-        let remote = Remote::new(cx, &args.from)?;
-        let layout = Layout::new(fetched.path());
-        let transcript = remote.transcript(&layout)?;
-        for name in layout::published(&transcript) {
-            remote.file(&layout, &name)?;
-        }
-        fetched.path()
-    } else {
-        Path::new(&args.from)
-    };
-    let (mut checks, problem, verified) = match verify_folder(folder, cx) {
+    let (_fetched, folder) = gather(&args.from, args.limit, cx)?;
+    let (mut checks, problem, verified) = match verify_folder(&folder, cx) {
         Ok(verified) => (held(&verified.checks), None, Some(verified)),
         Err(e) => {
             let mut checks = held(&e.held);
@@ -172,11 +225,27 @@ pub fn run(args: &VerifyArgs, cx: &Context) -> Result<(), Failure> {
         finished: verified.as_ref().is_some_and(|v| v.keys.is_some()),
         transcript: verified.as_ref().map(|v| v.transcript.head().to_string()),
         checks,
+        contributors: (verified.as_ref()).map_or(Vec::new(), |v| contributors(&v.transcript)),
     };
     cx.out.result(&view, |out| {
         for check in &view.checks {
             let mark = if check.ok { "ok   " } else { "WRONG" };
             out.line(format!("{mark}  {:<16}  {}", check.name, check.detail));
+        }
+        if !view.contributors.is_empty() {
+            out.line("");
+            let row = |c: &ContributorView| {
+                vec![
+                    c.phase.to_string(),
+                    c.number.to_string(),
+                    c.label.clone().unwrap_or_default(),
+                    short(&c.key),
+                    local_short(c.at.saturating_mul(1000)),
+                    c.hashes.iter().map(|h| short(h)).collect::<Vec<_>>().join(" "),
+                ]
+            };
+            let rows: Vec<_> = view.contributors.iter().map(row).collect();
+            out.table(&["phase", "number", "label", "key", "when", "contribution"], &rows);
         }
         if !view.ok {
             return;

@@ -1,0 +1,52 @@
+//! The two phases.
+
+use std::fmt;
+
+use tacit_protocol::codec::{Decode, DecodeError, Encode, Reader, Writer};
+
+/// Which part of a ceremony.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// Phase 1: the powers of tau.
+    Powers,
+    /// Phase 2: the circuits' keys.
+    Keys,
+}
+
+impl Stage {
+    /// Its folder's name, and its name in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Powers => "powers",
+            Self::Keys => "keys",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Powers => "phase 1",
+            Self::Keys => "phase 2",
+        })
+    }
+}
+
+impl Encode for Stage {
+    fn encode(&self, w: &mut Writer) {
+        w.u8(match self {
+            Self::Powers => 1,
+            Self::Keys => 2,
+        });
+    }
+}
+
+impl Decode for Stage {
+    fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match r.u8()? {
+            1 => Ok(Self::Powers),
+            2 => Ok(Self::Keys),
+            _ => Err(DecodeError::Invalid("a phase")),
+        }
+    }
+}
