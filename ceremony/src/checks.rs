@@ -1,9 +1,12 @@
 //! Checks of many equations at once, by random weights.
 //!
-//! A sum with weights of 128 bits is wrong with a chance of 2^-128 if any of its parts is, provided that
-//! all points lie in the prime subgroup: of a point that doesn't, a weight can make the wrong part vanish.
-//! In G1 all points of the curve do. In G2 the cofactor has the factor 10069, so there the subgroup is
-//! checked first, by sums of its own.
+//! A sum with weights of 128 bits is right with a chance of 2^-128 if any of its parts is wrong, provided
+//! that all points lie in the prime subgroup: of a point that doesn't, a weight can make the wrong part
+//! vanish. In G1 all points of the curve do. In G2 the cofactor's least factor is 10069; so there sums with
+//! small weights are taken, twelve with 11 bits each. In each of them a point off the subgroup leads off it
+//! but for one weight of 2048 at most, since no two weights differ by a multiple of its part's order; all
+//! twelve miss it with a chance of 2^-132. Those sums are the windows of [`crate::sums`], so the sum that an
+//! equation is about comes with the check.
 //!
 //! Weights come from the operating system after the file is fixed. Who could foresee them could pass.
 
@@ -11,17 +14,17 @@ use std::collections::HashMap;
 
 use ark_bn254::{Bn254, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::pairing::Pairing as _;
-use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM};
-use ark_ff::{PrimeField as _, Zero as _};
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::Zero as _;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng as _, SeedableRng as _};
-use rayon::prelude::*;
 use zeroize::Zeroize as _;
 
 use crate::points::{Encoded, stored};
+use crate::sums::{Buckets, Digits, WINDOWS};
 
-/// Rounds of the subgroup check. In each, a wrong point passes with a chance below 2^-13.
-const ROUNDS: usize = 10;
+/// Up to so many points are checked to lie in the subgroup one by one.
+const FEW: usize = 64;
 
 /// A source of weights that nobody foresees.
 pub struct Weights(ChaCha20Rng);
@@ -55,59 +58,54 @@ impl Weights {
         }
     }
 
-    /// So many weights.
-    pub fn weights(&mut self, count: usize) -> Vec<u128> {
-        (0..count).map(|_| self.weight()).collect()
-    }
-
-    fn small(&mut self, count: usize) -> Vec<u16> {
-        // The upper half of a word: all of its bits are as good.
-        (0..count)
-            .map(|_| (self.0.next_u32() >> 16) as u16)
-            .collect()
+    /// Weights for sums that share them.
+    pub(crate) fn shared(&mut self) -> Shared {
+        let mut seed = [0; 32];
+        self.0.fill_bytes(&mut seed);
+        Shared(ChaCha20Rng::from_seed(seed))
     }
 }
 
-/// The sum of the points, each times its weight.
-pub fn combine<G>(points: &[G::MulBase], weights: &[u128]) -> G
-where
-    G: VariableBaseMSM,
-{
-    let low: Vec<u64> = weights.iter().map(|w| *w as u64).collect();
-    let high: Vec<u64> = weights.iter().map(|w| (*w >> 64) as u64).collect();
-    let mut sum = on_all_cores(points, &high, G::msm_u64);
-    for _ in 0..64 {
-        sum.double_in_place();
-    }
-    sum + on_all_cores(points, &low, G::msm_u64)
-}
+/// Weights of 132 bits that can be had again: by their places.
+pub(crate) struct Shared(ChaCha20Rng);
 
-/// A sum of many parts, some on each core.
-fn on_all_cores<G: VariableBaseMSM, S: Sync>(
-    points: &[G::MulBase],
-    scalars: &[S],
-    sum: impl Fn(&[G::MulBase], &[S]) -> G + Sync,
-) -> G {
-    let share = points.len().div_ceil(rayon::current_num_threads()).max(64);
-    points
-        .par_chunks(share)
-        .zip(scalars.par_chunks(share))
-        .map(|(points, scalars)| sum(points, scalars))
-        .reduce(G::zero, |a, b| a + b)
+impl Shared {
+    /// The weights of so many places.
+    pub fn digits(&mut self, from: u64, count: usize) -> Digits {
+        // Two digits to a word.
+        self.0
+            .set_word_pos(u128::from(from) * (WINDOWS as u128 / 2));
+        let mut word = 0;
+        let mut second = true;
+        Digits::random(count, || {
+            second = !second;
+            if !second {
+                word = self.0.next_u32();
+            } else {
+                word >>= 16;
+            }
+            word as u16
+        })
+    }
 }
 
 /// Whether all points of the curve lie in the prime subgroup. Infinity does.
 pub fn in_subgroup(points: &[G2Affine], weights: &mut Weights) -> bool {
-    if points.len() <= ROUNDS {
+    if points.len() <= FEW {
         return points
             .iter()
             .all(|p| p.is_in_correct_subgroup_assuming_on_curve());
     }
-    (0..ROUNDS).all(|_| {
-        let weights = weights.small(points.len());
-        let sum = on_all_cores(points, &weights, G2Projective::msm_u16);
-        sum.into_affine().is_in_correct_subgroup_assuming_on_curve()
-    })
+    let mut sums = Buckets::new();
+    sums.add(points, &weights.shared().digits(0, points.len()));
+    all_in_subgroup(&sums.windows())
+}
+
+/// Whether the windows of a sum with random weights, and so all of its points, lie in the prime subgroup.
+pub(crate) fn all_in_subgroup(windows: &[G2Projective]) -> bool {
+    G2Projective::normalize_batch(windows)
+        .iter()
+        .all(|sum| sum.is_in_correct_subgroup_assuming_on_curve())
 }
 
 /// Equations between ratios, checked all at once.
@@ -193,23 +191,12 @@ pub fn any_infinity<P: Encoded + AffineRepr>(points: &[P]) -> bool {
     points.iter().any(AffineRepr::is_zero)
 }
 
-/// A weight as a scalar of the curves.
-pub fn scalar(weight: u128) -> ark_bn254::Fr {
-    ark_bn254::Fr::from(weight)
-}
-
-/// The scalars' integers, for sums that need all their bits.
-pub fn wide<G: VariableBaseMSM>(points: &[G::MulBase], scalars: &[G::ScalarField]) -> G {
-    let integers: Vec<_> = scalars.iter().map(|s| s.into_bigint()).collect();
-    on_all_cores(points, &integers, G::msm_bigint)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use ark_bn254::Fr;
     use ark_ec::short_weierstrass::SWCurveConfig as _;
-    use ark_ff::UniformRand as _;
+    use ark_ff::{PrimeField as _, UniformRand as _};
 
     use crate::stream::Stream;
 
@@ -243,29 +230,27 @@ mod tests {
     }
 
     #[test]
-    fn sums_are_arkworks() {
-        let mut rng = ark_std::test_rng();
-        let mut weights = Weights::fixed();
-        let mut points: Vec<G1Affine> = (0..300)
-            .map(|_| (G1Affine::generator() * Fr::rand(&mut rng)).into_affine())
-            .collect();
-        points[7] = G1Affine::zero();
-        let w = weights.weights(300);
-        let plain: G1Projective = points.iter().zip(&w).map(|(p, w)| *p * scalar(*w)).sum();
-        assert_eq!(combine::<G1Projective>(&points, &w), plain);
+    fn shared_weights_are_the_same_wherever_one_begins() {
+        let mut shared = Weights::fixed().shared();
+        let all = shared.digits(0, 40);
+        let some = shared.digits(17, 5);
+        for i in 0..5 {
+            assert_eq!(some.scalar(i), all.scalar(17 + i));
+            assert_ne!(some.scalar(i), all.scalar(16 + i));
+        }
     }
 
     #[test]
     fn one_point_off_the_subgroup_is_found_though_its_error_has_a_small_order() {
         let mut rng = ark_std::test_rng();
         let mut weights = Weights::fixed();
-        let good: Vec<G2Affine> = (0..40)
+        let good: Vec<G2Affine> = (0..100)
             .map(|_| (G2Affine::generator() * Fr::rand(&mut rng)).into_affine())
             .collect();
         assert!(in_subgroup(&good, &mut weights));
         let error = small_order(&mut rng);
         assert!((error * Fr::from(10069u64)).is_zero());
-        for at in [0, 17, 39] {
+        for at in [0, 17, 99] {
             let mut bad = good.clone();
             bad[at] = (bad[at] + error).into_affine();
             assert!(bad[at].is_on_curve());

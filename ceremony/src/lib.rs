@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod affine;
 pub mod beacon;
 pub mod blake2b;
 pub mod checks;
@@ -28,6 +29,8 @@ pub mod phase2;
 pub mod points;
 pub mod progress;
 pub mod scale;
+mod sparse;
 pub mod stream;
+mod sums;
 pub mod transcript;
 pub mod verify;

@@ -16,24 +16,28 @@ use ark_bn254::{Fq2, Fr, g1, g2};
 use ark_ec::AffineRepr;
 use ark_ec::scalar_mul::glv::GLVConfig as _;
 use ark_ec::short_weierstrass::{Affine, SWCurveConfig};
-use ark_ff::{Field as _, MontFp, PrimeField as _, Zero as _, batch_inversion};
+use ark_ff::{MontFp, PrimeField as _};
 use num_bigint::{BigInt, Sign};
 use rayon::prelude::*;
-use zeroize::Zeroize as _;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::affine::{Work, add, double};
 
 /// Points that share inversions. Their tables fit a core's second cache.
 const BATCH: usize = 1 << 11;
 /// Digits are odd and below 2^(WINDOW - 1).
 const WINDOW: u32 = 5;
-/// Odd multiples in a point's table.
-const TABLE: usize = 1 << (WINDOW - 2);
 
 /// A part of a scalar: a magnitude, and whether it is subtracted.
-#[derive(Clone, Copy, Default)]
+#[derive(Default, Zeroize, ZeroizeOnDrop)]
 struct Part {
     negative: bool,
     magnitude: u128,
 }
+
+/// A scalar's parts: of a secret, as good as the secret.
+#[doc(hidden)]
+pub struct Parts([Part; 4]);
 
 /// A group whose scalars split.
 pub trait Scalable: AffineRepr<ScalarField = Fr> + crate::points::Encoded {
@@ -41,78 +45,88 @@ pub trait Scalable: AffineRepr<ScalarField = Fr> + crate::points::Encoded {
     type Curve: SWCurveConfig<ScalarField = Fr>;
     /// Parts of a scalar.
     const PARTS: usize;
+    /// Digits of a part at most.
+    #[doc(hidden)]
+    const PLACES: usize;
     /// As the arkworks type.
     fn as_affine(&self) -> Affine<Self::Curve>;
     /// From the arkworks type.
     fn from_affine(point: Affine<Self::Curve>) -> Self;
     #[doc(hidden)]
-    fn split(scalar: &Fr) -> Digits;
+    fn split(scalar: &Fr) -> Parts;
     #[doc(hidden)]
     fn twist(point: Affine<Self::Curve>, power: usize) -> Affine<Self::Curve>;
 }
 
-/// A scalar's parts, recoded: for each part, digits from the lowest.
-#[doc(hidden)]
-#[derive(Clone, Default)]
-pub struct Digits {
-    parts: [Vec<i8>; 4],
-}
-
-/// The digits of a secret are as good as the secret.
-impl Drop for Digits {
-    fn drop(&mut self) {
-        self.parts.zeroize();
-    }
+/// Scalars, recoded to few signed digits. Wiped when dropped.
+pub(crate) struct Digits {
+    /// By place, then by part, then by scalar.
+    digits: Zeroizing<Vec<i8>>,
+    count: usize,
+    parts: usize,
+    /// Places up to the highest digit.
+    top: usize,
 }
 
 impl Digits {
-    fn of(parts: &[Part]) -> Self {
-        let mut digits = Self::default();
-        for (to, part) in digits.parts.iter_mut().zip(parts) {
-            *to = recode(*part);
+    /// Digits that are zero, or odd and below 2^(window - 1).
+    pub fn of<P: Scalable>(scalars: &[Fr], window: u32) -> Self {
+        let (count, parts) = (scalars.len(), P::PARTS);
+        let mut digits = Zeroizing::new(vec![0i8; P::PLACES * parts * count]);
+        let mut top = 0;
+        for (i, scalar) in scalars.iter().enumerate() {
+            let split = P::split(scalar);
+            for (number, part) in split.0.iter().take(parts).enumerate() {
+                recode(part, window, |place, digit| {
+                    top = top.max(place + 1);
+                    if let Some(to) = digits.get_mut((place * parts + number) * count + i) {
+                        *to = digit;
+                    }
+                });
+            }
         }
-        digits
+        Self {
+            digits,
+            count,
+            parts,
+            top,
+        }
     }
 
-    fn len(&self) -> usize {
-        self.parts.iter().map(Vec::len).max().unwrap_or(0)
+    /// Places up to the highest digit.
+    pub fn places(&self) -> usize {
+        self.top
     }
 
-    fn get(&self, part: usize, place: usize) -> i8 {
-        let part = self.parts.get(part);
-        part.and_then(|p| p.get(place)).copied().unwrap_or(0)
+    /// The digits of all scalars' part at a place.
+    pub fn at(&self, place: usize, part: usize) -> &[i8] {
+        let start = (place * self.parts + part) * self.count;
+        self.digits
+            .get(start..start + self.count)
+            .unwrap_or_default()
     }
 }
 
-/// Signed digits, zero or odd, of width [`WINDOW`] (Solinas 2000).
-fn recode(part: Part) -> Vec<i8> {
-    let mut digits = Vec::with_capacity(130);
-    let mut rest = part.magnitude;
+/// Signed digits, zero or odd, of some width (wNAF: Solinas 2000), from the lowest.
+fn recode(part: &Part, window: u32, mut digit: impl FnMut(usize, i8)) {
+    let mut rest = Zeroizing::new(part.magnitude);
     // The last carry can make the number one bit longer than 128.
     let mut carry = false;
-    while rest != 0 || carry {
-        let odd = (rest & 1 == 1) != carry;
+    let mut place = 0;
+    while *rest != 0 || carry {
+        let odd = (*rest & 1 == 1) != carry;
         if odd {
-            let low = (rest & ((1 << WINDOW) - 1)) as i16 + i16::from(carry);
-            let digit = if low >= 1 << (WINDOW - 1) {
-                low - (1 << WINDOW)
-            } else {
-                low
-            };
-            carry = digit < 0;
-            digits.push(if part.negative {
-                -digit as i8
-            } else {
-                digit as i8
-            });
-            rest >>= WINDOW;
-            digits.extend([0; WINDOW as usize - 1]);
+            let low = (*rest & ((1 << window) - 1)) as i16 + i16::from(carry);
+            carry = low >= 1 << (window - 1);
+            let signed = low - (i16::from(carry) << window);
+            digit(place, if part.negative { -signed } else { signed } as i8);
+            *rest >>= window;
+            place += window as usize;
         } else {
-            digits.push(0);
-            rest >>= 1;
+            *rest >>= 1;
+            place += 1;
         }
     }
-    digits
 }
 
 /// `points[i] * scalars[i]` for all i; of the longer list, the rest is left out.
@@ -120,19 +134,16 @@ pub fn each<P: Scalable>(points: &[P], scalars: &[Fr]) -> Vec<P> {
     points
         .par_chunks(BATCH)
         .zip(scalars.par_chunks(BATCH))
-        .flat_map_iter(|(points, scalars)| {
-            let digits: Vec<Digits> = scalars.iter().map(P::split).collect();
-            batch(points, |i| &digits[i])
-        })
+        .flat_map_iter(|(points, scalars)| batch(points, &Digits::of::<P>(scalars, WINDOW)))
         .collect()
 }
 
 /// `points[i] * scalar` for all i.
 pub fn all<P: Scalable>(points: &[P], scalar: &Fr) -> Vec<P> {
-    let digits = P::split(scalar);
+    let digits = Digits::of::<P>(std::slice::from_ref(scalar), WINDOW);
     points
         .par_chunks(BATCH)
-        .flat_map_iter(|points| batch(points, |_| &digits))
+        .flat_map_iter(|points| batch(points, &digits))
         .collect()
 }
 
@@ -154,37 +165,50 @@ pub fn butterflies<P: Scalable>(left: &mut [P], right: &mut [P]) {
         });
 }
 
-fn batch<'a, P: Scalable>(points: &[P], digits: impl Fn(usize) -> &'a Digits) -> Vec<P> {
+/// Each point times its scalar, or times the only one.
+fn batch<P: Scalable>(points: &[P], digits: &Digits) -> Vec<P> {
     let bases: Vec<_> = points.iter().map(P::as_affine).collect();
     let mut work = Work::default();
-    let table = odd_multiples(&bases, &mut work);
+    let table = odd_multiples(&bases, WINDOW, &mut work);
     let mut sums = vec![Affine::<P::Curve>::identity(); bases.len()];
-    let top = (0..bases.len()).map(|i| digits(i).len()).max().unwrap_or(0);
-    for place in (0..top).rev() {
+    for place in (0..digits.places()).rev() {
         double(&mut sums, &mut work);
         for part in 0..P::PARTS {
             work.terms.clear();
-            work.terms.extend((0..sums.len()).filter_map(|i| {
-                let digit = digits(i).get(part, place);
+            let multiple = |(i, digit): (usize, i8)| {
                 if digit == 0 {
                     return None;
                 }
                 let multiples = table.get(usize::from(digit.unsigned_abs()) / 2)?;
                 let multiple = P::twist(*multiples.get(i)?, part);
                 Some((i, if digit < 0 { -multiple } else { multiple }))
-            }));
+            };
+            match digits.at(place, part) {
+                [0] => continue,
+                [same] => work
+                    .terms
+                    .extend((0..sums.len()).filter_map(|i| multiple((i, *same)))),
+                all => {
+                    let all = all.iter().copied().enumerate();
+                    work.terms.extend(all.filter_map(multiple));
+                }
+            }
             add(&mut sums, &mut work);
         }
     }
     sums.into_iter().map(P::from_affine).collect()
 }
 
-/// P, 3P, 5P, … for each of the points.
-fn odd_multiples<C: SWCurveConfig>(bases: &[Affine<C>], work: &mut Work<C>) -> Vec<Vec<Affine<C>>> {
+/// P, 3P, 5P, … for each of the points, as far as digits of the window go.
+pub(crate) fn odd_multiples<C: SWCurveConfig>(
+    bases: &[Affine<C>],
+    window: u32,
+    work: &mut Work<C>,
+) -> Vec<Vec<Affine<C>>> {
     let mut twice = bases.to_vec();
     double(&mut twice, work);
     let mut table = vec![bases.to_vec()];
-    for k in 1..TABLE {
+    for k in 1..1 << (window - 2) {
         let mut next = table[k - 1].clone();
         work.terms.clear();
         work.terms.extend(twice.iter().copied().enumerate());
@@ -194,85 +218,117 @@ fn odd_multiples<C: SWCurveConfig>(bases: &[Affine<C>], work: &mut Work<C>) -> V
     table
 }
 
-/// Buffers that a batch uses again and again.
-struct Work<C: SWCurveConfig> {
-    terms: Vec<(usize, Affine<C>)>,
-    inverses: Vec<C::BaseField>,
+/// A lattice of scalars' parts: rows c with c0 + c1 z + c2 z^2 + … = 0 modulo r, z being the endomorphism's
+/// eigenvalue. The nearest point of the lattice is taken off a scalar; what is left are its parts.
+struct Lattice<const N: usize> {
+    rows: [[i128; N]; N],
+    /// The first row of the inverse, times 2^256, rounded: signs and limbs from the lowest.
+    rounding: [(bool, [u64; 4]); N],
 }
 
-impl<C: SWCurveConfig> Default for Work<C> {
-    fn default() -> Self {
-        Self {
-            terms: Vec::new(),
-            inverses: Vec::new(),
+impl<const N: usize> Lattice<N> {
+    fn new(rows: [[i128; N]; N]) -> Self {
+        let numbers = rows.map(|row| row.map(BigInt::from));
+        let all: Vec<Vec<&BigInt>> = numbers.iter().map(|row| row.iter().collect()).collect();
+        let determinant = determinant(&all);
+        let mut rounding = [(false, [0; 4]); N];
+        for (row, to) in rounding.iter_mut().enumerate() {
+            // The cofactor of the row's first entry.
+            let others = all.iter().enumerate().filter(|(other, _)| *other != row);
+            let rest: Vec<Vec<&BigInt>> = others.map(|(_, r)| r[1..].to_vec()).collect();
+            let minor = self::determinant(&rest);
+            let minor = if row % 2 == 0 { minor } else { -minor };
+            let entry = (minor << 256u32) / &determinant;
+            to.0 = entry.sign() == Sign::Minus;
+            for (limb, digit) in to.1.iter_mut().zip(entry.iter_u64_digits()) {
+                *limb = digit;
+            }
         }
+        Self { rows, rounding }
+    }
+
+    /// Numbers of fixed size, so that nothing is left behind on the heap. The parts are far below 2^127, so
+    /// all arithmetic but the rounding is modulo 2^128.
+    fn split(&self, scalar: &Fr) -> Parts {
+        let limbs = Zeroizing::new(scalar.into_bigint().0);
+        let mut rest = Zeroizing::new([0u128; N]);
+        rest[0] = u128::from(limbs[0]) | u128::from(limbs[1]) << 64;
+        for (row, (negative, rounding)) in self.rows.iter().zip(&self.rounding) {
+            let mut times = rounded(&limbs, rounding);
+            if *negative {
+                times = times.wrapping_neg();
+            }
+            for (rest, entry) in rest.iter_mut().zip(row) {
+                *rest = rest.wrapping_sub(times.wrapping_mul(*entry as u128));
+            }
+            times.zeroize();
+        }
+        let mut parts = Parts(Default::default());
+        for (part, rest) in parts.0.iter_mut().zip(rest.iter()) {
+            let signed = *rest as i128;
+            part.negative = signed < 0;
+            part.magnitude = signed.unsigned_abs();
+        }
+        parts
     }
 }
 
-/// Doubles all points. The formula is for curves with a = 0.
-fn double<C: SWCurveConfig>(points: &mut [Affine<C>], work: &mut Work<C>) {
-    work.inverses.clear();
-    // Infinity is (0, 0) here, so its y is zero, which the inversion passes over.
-    work.inverses.extend(points.iter().map(|p| p.y + p.y));
-    batch_inversion(&mut work.inverses);
-    for (p, inverse) in points.iter_mut().zip(&work.inverses) {
-        if inverse.is_zero() {
-            *p = Affine::identity();
-            continue;
+/// The lowest 128 bits of a * b / 2^256, rounded.
+fn rounded(a: &[u64; 4], b: &[u64; 4]) -> u128 {
+    let mut product = Zeroizing::new([0u64; 8]);
+    for (i, a) in a.iter().enumerate() {
+        let mut carry = 0;
+        for (j, b) in b.iter().enumerate() {
+            let sum = u128::from(*a) * u128::from(*b) + u128::from(product[i + j]) + carry;
+            product[i + j] = sum as u64;
+            carry = sum >> 64;
         }
-        let square = p.x.square();
-        let slope = (square + square + square) * inverse;
-        let x = slope.square() - p.x - p.x;
-        p.y = slope * (p.x - x) - p.y;
-        p.x = x;
+        product[i + 4] = carry as u64;
     }
+    let whole = u128::from(product[4]) | u128::from(product[5]) << 64;
+    whole.wrapping_add(u128::from(product[3] >> 63))
 }
 
-/// Adds each of the work's terms to its sum. No sum may have two terms.
-fn add<C: SWCurveConfig>(sums: &mut [Affine<C>], work: &mut Work<C>) {
-    if work.terms.is_empty() {
-        return;
-    }
-    work.inverses.clear();
-    work.inverses.extend(work.terms.iter().map(|(i, term)| {
-        let sum = &sums[*i];
-        let run = term.x - sum.x;
-        // Equal points are doubled; of opposite ones the sum is infinity, and nothing is inverted.
-        if run.is_zero() && sum.y == term.y {
-            sum.y + sum.y
-        } else {
-            run
-        }
-    }));
-    batch_inversion(&mut work.inverses);
-    for ((i, term), inverse) in work.terms.iter().zip(&work.inverses) {
-        let sum = &mut sums[*i];
-        if term.is_zero() {
-            continue;
-        }
-        if sum.is_zero() {
-            *sum = *term;
-            continue;
-        }
-        if inverse.is_zero() {
-            *sum = Affine::identity();
-            continue;
-        }
-        let slope = if sum.x == term.x {
-            let square = sum.x.square();
-            (square + square + square) * inverse
-        } else {
-            (term.y - sum.y) * inverse
-        };
-        let x = slope.square() - sum.x - term.x;
-        sum.y = slope * (sum.x - x) - sum.y;
-        sum.x = x;
-    }
+/// By the first row.
+fn determinant(rows: &[Vec<&BigInt>]) -> BigInt {
+    let Some((first, others)) = rows.split_first() else {
+        return BigInt::from(1);
+    };
+    let terms = first.iter().enumerate().map(|(column, entry)| {
+        let rest = others.iter();
+        let rest = rest.map(|row| [&row[..column], &row[column + 1..]].concat());
+        let minor = determinant(&rest.collect::<Vec<_>>());
+        let term = *entry * minor;
+        if column % 2 == 0 { term } else { -term }
+    });
+    terms.sum()
 }
+
+/// The curve's parameter: q = 36x^4 + 36x^3 + 24x^2 + 6x + 1.
+const X: i128 = 4_965_661_367_192_848_881;
+
+/// For the cube root of unity that arkworks uses in G1.
+static HALVES: LazyLock<Lattice<2>> = LazyLock::new(|| {
+    Lattice::new([
+        [6 * X * X + 2 * X, -(2 * X + 1)],
+        [2 * X + 1, 6 * X * X + 4 * X + 1],
+    ])
+});
+
+/// For the twisted Frobenius map in G2.
+static QUARTERS: LazyLock<Lattice<4>> = LazyLock::new(|| {
+    Lattice::new([
+        [X + 1, X, X, -2 * X],
+        [2 * X + 1, -X, -(X + 1), -X],
+        [2 * X, 2 * X + 1, 2 * X + 1, 2 * X + 1],
+        [X - 1, 4 * X + 2, 1 - 2 * X, X - 1],
+    ])
+});
 
 impl Scalable for Affine<g1::Config> {
     type Curve = g1::Config;
     const PARTS: usize = 2;
+    const PLACES: usize = 133;
 
     fn as_affine(&self) -> Affine<g1::Config> {
         *self
@@ -282,17 +338,8 @@ impl Scalable for Affine<g1::Config> {
         point
     }
 
-    fn split(scalar: &Fr) -> Digits {
-        let halves =
-            <g1::Config as ark_ec::scalar_mul::glv::GLVConfig>::scalar_decomposition(*scalar);
-        let part = |(positive, value): (bool, Fr)| {
-            let limbs = value.into_bigint().0;
-            Part {
-                negative: !positive,
-                magnitude: u128::from(limbs[0]) | u128::from(limbs[1]) << 64,
-            }
-        };
-        Digits::of(&[part(halves.0), part(halves.1)])
+    fn split(scalar: &Fr) -> Parts {
+        HALVES.split(scalar)
     }
 
     fn twist(point: Affine<g1::Config>, power: usize) -> Affine<g1::Config> {
@@ -304,46 +351,10 @@ impl Scalable for Affine<g1::Config> {
     }
 }
 
-/// The curve's parameter: q = 36x^4 + 36x^3 + 24x^2 + 6x + 1.
-const X: i128 = 4_965_661_367_192_848_881;
-
-/// Rows c with c0 + c1 z + c2 z^2 + c3 z^3 = 0 modulo r, z being the endomorphism's eigenvalue.
-const LATTICE: [[i128; 4]; 4] = [
-    [X + 1, X, X, -2 * X],
-    [2 * X + 1, -X, -(X + 1), -X],
-    [2 * X, 2 * X + 1, 2 * X + 1, 2 * X + 1],
-    [X - 1, 4 * X + 2, 1 - 2 * X, X - 1],
-];
-
-/// The first row of the lattice's inverse, times 2^256, rounded.
-static ROUNDING: LazyLock<[BigInt; 4]> = LazyLock::new(|| {
-    let entry = |row: usize, column: usize| BigInt::from(LATTICE[row][column]);
-    // The cofactor of the entry (row, 0), by the rule of Sarrus on what is left.
-    let minor = |row: usize| {
-        let rest: Vec<usize> = (0..4).filter(|r| *r != row).collect();
-        let mut sum = BigInt::from(0);
-        for shift in 0..3 {
-            let at = |i: usize, up: bool| {
-                let column = if up {
-                    (shift + i) % 3
-                } else {
-                    (shift + 3 - i) % 3
-                };
-                entry(rest[i], column + 1)
-            };
-            sum += at(0, true) * at(1, true) * at(2, true);
-            sum -= at(0, false) * at(1, false) * at(2, false);
-        }
-        if row.is_multiple_of(2) { sum } else { -sum }
-    };
-    let minors = [minor(0), minor(1), minor(2), minor(3)];
-    let determinant: BigInt = (0..4).map(|row| entry(row, 0) * &minors[row]).sum();
-    minors.map(|m| (m << 256u32) / &determinant)
-});
-
 impl Scalable for Affine<g2::Config> {
     type Curve = g2::Config;
     const PARTS: usize = 4;
+    const PLACES: usize = 76;
 
     fn as_affine(&self) -> Affine<g2::Config> {
         *self
@@ -353,38 +364,39 @@ impl Scalable for Affine<g2::Config> {
         point
     }
 
-    fn split(scalar: &Fr) -> Digits {
-        let scalar = BigInt::from(num_bigint::BigUint::from(scalar.into_bigint()));
-        let half = BigInt::from(1) << 255u32;
-        let mut rest = [
-            scalar.clone(),
-            BigInt::from(0),
-            BigInt::from(0),
-            BigInt::from(0),
-        ];
-        for (row, rounding) in LATTICE.iter().zip(ROUNDING.iter()) {
-            let times = (&scalar * rounding + &half) >> 256u32;
-            for (rest, entry) in rest.iter_mut().zip(row) {
-                *rest -= &times * BigInt::from(*entry);
-            }
-        }
-        let parts = rest.map(|part| Part {
-            negative: part.sign() == Sign::Minus,
-            magnitude: u128::try_from(part.magnitude()).unwrap_or_default(),
-        });
-        Digits::of(&parts)
+    fn split(scalar: &Fr) -> Parts {
+        QUARTERS.split(scalar)
     }
 
     fn twist(mut point: Affine<g2::Config>, power: usize) -> Affine<g2::Config> {
-        for _ in 0..power {
-            point.x.conjugate_in_place();
-            point.y.conjugate_in_place();
-            point.x *= PSI_X;
-            point.y *= PSI_Y;
+        let Some((x, y)) = power.checked_sub(1).and_then(|i| PSI.get(i)) else {
+            return point;
+        };
+        if power == 2 {
+            // Twice the Frobenius map is none, and the factors are of the base field.
+            point.x.mul_assign_by_fp(&x.c0);
+            point.y = -point.y;
+            return point;
         }
+        point.x.conjugate_in_place();
+        point.y.conjugate_in_place();
+        point.x *= x;
+        point.y *= y;
         point
     }
 }
+
+/// The factors of x and y in the first three powers of the endomorphism; the first are (u + 9)^((q - 1) / 3)
+/// and (u + 9)^((q - 1) / 2).
+static PSI: LazyLock<[(Fq2, Fq2); 3]> = LazyLock::new(|| {
+    let conjugate = |mut a: Fq2| *a.conjugate_in_place();
+    let twice = (PSI_X * conjugate(PSI_X), PSI_Y * conjugate(PSI_Y));
+    [
+        (PSI_X, PSI_Y),
+        twice,
+        (PSI_X * conjugate(twice.0), PSI_Y * conjugate(twice.1)),
+    ]
+});
 
 /// (u + 9)^((q - 1) / 3).
 const PSI_X: Fq2 = Fq2::new(
@@ -398,19 +410,12 @@ const PSI_Y: Fq2 = Fq2::new(
     MontFp!("3505843767911556378687030309984248845540243509899259641013678093033130930403"),
 );
 
-const _: fn() = || {
-    // The formulas need a = 0, and infinity as (0, 0).
-    fn flagless<C: SWCurveConfig<ZeroFlag = ()>>() {}
-    flagless::<g1::Config>();
-    flagless::<g2::Config>();
-};
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use ark_bn254::{G1Affine, G2Affine};
-    use ark_ec::{AdditiveGroup as _, CurveGroup as _};
-    use ark_ff::{One as _, UniformRand as _};
+    use ark_ec::CurveGroup as _;
+    use ark_ff::{Field as _, One as _, UniformRand as _, Zero as _};
 
     fn scalars() -> Vec<Fr> {
         let mut rng = ark_std::test_rng();
@@ -460,48 +465,56 @@ mod tests {
         agrees_with_arkworks::<G2Affine>();
     }
 
-    #[test]
-    fn equal_and_opposite_points_in_one_sum_are_added_rightly() {
-        let p = G1Affine::generator();
-        let q = (p.into_group().double()).into_affine();
-        let mut sums = vec![p, p, q, G1Affine::zero(), G1Affine::zero()];
-        let mut work = Work {
-            terms: vec![(0, p), (1, -p), (2, p), (3, p), (4, G1Affine::zero())],
-            inverses: Vec::new(),
-        };
-        add(&mut sums, &mut work);
-        let three = (q.into_group() + p).into_affine();
-        assert_eq!(sums, [q, G1Affine::zero(), three, p, G1Affine::zero()]);
+    fn signed(n: i128) -> Fr {
+        let size = Fr::from(n.unsigned_abs());
+        if n < 0 { -size } else { size }
     }
 
-    #[test]
-    fn each_row_of_the_lattice_is_zero_at_the_eigenvalue() {
-        let x = Fr::from(X as u128);
-        let z = Fr::from(6u64) * x.square();
-        let p = G2Affine::generator();
-        assert_eq!(G2Affine::twist(p, 1), (p * z).into_affine());
-        for row in LATTICE {
-            let sum: Fr = row.iter().rev().fold(Fr::zero(), |sum, c| {
-                let c = if *c < 0 {
-                    -Fr::from(c.unsigned_abs())
-                } else {
-                    Fr::from(c.unsigned_abs())
-                };
-                sum * z + c
-            });
-            assert!(sum.is_zero());
+    fn splits_well<P: Scalable>(z: Fr, bits: u32) {
+        let p = P::generator();
+        for power in 0..P::PARTS {
+            let twisted = P::from_affine(P::twist(p.as_affine(), power));
+            assert!(twisted == (p * z.pow([power as u64])).into_affine());
         }
-    }
-
-    #[test]
-    fn parts_are_as_short_as_they_should_be() {
         for scalar in scalars() {
-            assert!(G1Affine::split(&scalar).len() <= 133);
-            assert!(
-                G2Affine::split(&scalar).len() <= 74,
-                "{}",
-                G2Affine::split(&scalar).len()
-            );
+            let parts = P::split(&scalar);
+            let sum = parts.0.iter().rev().fold(Fr::zero(), |sum, part| {
+                let size = Fr::from(part.magnitude);
+                sum * z + if part.negative { -size } else { size }
+            });
+            assert_eq!(sum, scalar);
+            for part in &parts.0 {
+                assert!(u128::BITS - part.magnitude.leading_zeros() <= bits);
+            }
+            for window in 2..8 {
+                let digits = Digits::of::<P>(&[scalar], window);
+                assert!(digits.places() <= P::PLACES);
+                let sum = (0..digits.places()).rev().fold(Fr::zero(), |sum, place| {
+                    (0..P::PARTS).fold(sum + sum, |sum, part| {
+                        let digit = digits.at(place, part)[0];
+                        assert!(digit == 0 || digit & 1 == 1);
+                        assert!(digit.unsigned_abs() < 1 << (window - 1));
+                        sum + signed(digit.into()) * z.pow([part as u64])
+                    })
+                });
+                assert_eq!(sum, scalar);
+            }
         }
+    }
+
+    #[test]
+    fn scalars_are_the_sum_of_their_short_parts() {
+        let lambda = <g1::Config as ark_ec::scalar_mul::glv::GLVConfig>::LAMBDA;
+        splits_well::<G1Affine>(lambda, 127);
+        splits_well::<G2Affine>(Fr::from(6u64) * Fr::from(X as u128).square(), 68);
+    }
+
+    #[test]
+    fn each_row_of_the_lattices_is_zero_at_the_eigenvalue() {
+        let lambda = <g1::Config as ark_ec::scalar_mul::glv::GLVConfig>::LAMBDA;
+        let psi = Fr::from(6u64) * Fr::from(X as u128).square();
+        let at = |row: &[i128], z: Fr| row.iter().rev().fold(Fr::zero(), |s, c| s * z + signed(*c));
+        assert!(HALVES.rows.iter().all(|row| at(row, lambda).is_zero()));
+        assert!(QUARTERS.rows.iter().all(|row| at(row, psi).is_zero()));
     }
 }

@@ -3,22 +3,25 @@
 //! No secret is needed: anyone can do it again, and [`verify`] checks what somebody else has prepared, by
 //! random sums, far faster.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
-use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
-use ark_ec::{AffineRepr, CurveGroup as _, VariableBaseMSM};
+use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine};
+use ark_ec::short_weierstrass::Projective;
+use ark_ec::{AffineRepr as _, CurveGroup as _};
 use ark_ff::Zero as _;
 use ark_poly::{EvaluationDomain as _, Radix2EvaluationDomain};
 
-use super::verify::{Checked, LinkedPowers, List, PowersError, PowersFault};
+use super::verify::{LinkedPowers, List, PowersError, PowersFault};
 use super::{BLOCK, lists};
-use crate::checks::{Ratios, Weights, combine, scalar, wide};
+use crate::checks::{Ratios, Weights, all_in_subgroup};
 use crate::files::container::{FileError, SectionWriter};
 use crate::files::ptau::{self, Powers, Ptau};
 use crate::lagrange::transform;
-use crate::points::{Encoded, stored};
-use crate::progress::Progress;
+use crate::points::stored;
+use crate::progress::{Progress, Silent};
 use crate::scale::Scalable;
+use crate::sums::{Buckets, Digits, total};
 
 /// Powers whose Lagrange forms are right: what phase 2 starts from.
 #[derive(Debug)]
@@ -126,72 +129,119 @@ pub fn verify(
         .map(|p| 1u64 << p);
     progress.start("checking the prepared forms", steps.sum());
     for list in LISTS {
-        for block in blocks(list, power) {
-            let missing = scalar(weights.weight());
-            let right = if list.in_g2() {
-                let off = difference::<G2Projective>(ptau, list, block, missing, weights)?;
-                off.is_some_and(|off| off.is_zero())
+        let all = blocks(list, power);
+        let right = |blocks, weights: &mut Weights, progress: &mut dyn Progress| {
+            if list.in_g2() {
+                Sums::<G2Affine>::of(ptau, list, blocks, weights, progress)?.are_of_g2()
             } else {
-                match difference::<G1Projective>(ptau, list, block, missing, weights)? {
-                    None => false,
-                    Some(off) if off.is_zero() => true,
-                    Some(off) => block > power && is_next_power(ptau, off, missing, weights)?,
-                }
-            };
-            if !right {
-                return Err(PowersFault::Lagrange {
-                    list: List(list),
-                    size: 1 << block,
-                }
-                .into());
+                Sums::<G1Affine>::of(ptau, list, blocks, weights, progress)?
+                    .are_of_g1(ptau, weights)
             }
-            progress.advance(1 << block);
+        };
+        if !right(all.clone(), weights, progress)? {
+            // Which one is it?
+            let mut wrong = power;
+            for block in all {
+                if !right(block..=block, weights, &mut Silent)? {
+                    wrong = block;
+                    break;
+                }
+            }
+            return Err(PowersFault::Lagrange {
+                list: List(list),
+                size: 1 << wrong,
+            }
+            .into());
         }
     }
     progress.done();
     Ok(PreparedPowers(powers))
 }
 
-/// By how much the random sums of a block differ from those of the powers, since tau^j = sum over i of
-/// w^(ij) L_i. Nothing, if a point isn't in the prime subgroup.
-///
-/// The block of 2n points knows one power more than the file, tau^(2n - 1), which gets the weight
-/// `missing`. It must not be left out: H is made from that block, and whoever could add a point of their
-/// choice in its direction would find that point over delta in the finished key, and could forge with it.
-fn difference<G>(
-    ptau: &Ptau,
-    list: Powers,
-    block: u32,
-    missing: Fr,
-    weights: &mut Weights,
-) -> Result<Option<G>, FileError>
-where
-    G: VariableBaseMSM<ScalarField = Fr>,
-    G::MulBase: Encoded + AffineRepr + Checked,
-{
-    let count = 1usize << block;
-    let there = list.count(ptau.power()).min(count as u64) as usize;
-    let small = weights.weights(there);
-    let mut rho: Vec<Fr> = small.iter().map(|w| scalar(*w)).collect();
-    rho.resize(count, missing);
-    if let Some(domain) = Radix2EvaluationDomain::<Fr>::new(count) {
-        domain.fft_in_place(&mut rho);
-    }
-    let mut difference = G::zero();
-    let mut at = 0;
-    while at < count {
-        let now = (count - at).min(BLOCK);
-        let points: Vec<G::MulBase> = ptau.lagrange(list, block, at as u64, now)?;
-        if !G::MulBase::in_subgroup(&points, weights) {
-            return Ok(None);
+/// Random sums of some blocks of a list's Lagrange forms, and of the powers that should give them, since
+/// L_i = 1/m * sum over j of w^(-ij) tau^j.
+struct Sums<P: Scalable> {
+    /// The windows of the sum of the Lagrange forms.
+    windows: Vec<Projective<P::Curve>>,
+    /// By how much that differs from the sum of the powers.
+    difference: Projective<P::Curve>,
+    /// What the power counts that the block of 2n points knows and the file doesn't, tau^(2n - 1). It must
+    /// not be left out: H is made from that block, and whoever could add a point of their choice in its
+    /// direction would find that point over delta in the finished key, and could forge with it.
+    missing: Option<Fr>,
+}
+
+impl<P: Scalable> Sums<P> {
+    fn of(
+        ptau: &Ptau,
+        list: Powers,
+        blocks: RangeInclusive<u32>,
+        weights: &mut Weights,
+        progress: &mut dyn Progress,
+    ) -> Result<Self, FileError> {
+        let mut shared = weights.shared();
+        let largest = 1usize << *blocks.end();
+        let there = list.count(ptau.power()).min(largest as u64) as usize;
+        let mut factors = vec![Fr::zero(); largest];
+        let mut sum = Buckets::new();
+        for block in blocks {
+            let count = 1usize << block;
+            let mut part = Vec::with_capacity(count);
+            let mut at = 0;
+            while at < count {
+                let now = (count - at).min(BLOCK);
+                let points: Vec<P> = ptau.lagrange(list, block, at as u64, now)?;
+                let points: Vec<_> = points.iter().map(P::as_affine).collect();
+                // Each point has weights of its own: by its place in the section.
+                let digits = shared.digits((count + at) as u64, now);
+                sum.add(&points, &digits);
+                part.extend((0..now).map(|i| digits.scalar(i)));
+                at += now;
+            }
+            if let Some(domain) = Radix2EvaluationDomain::<Fr>::new(count) {
+                domain.ifft_in_place(&mut part);
+            }
+            factors
+                .iter_mut()
+                .zip(part)
+                .for_each(|(to, factor)| *to += factor);
+            progress.advance(count as u64);
         }
-        difference += wide::<G>(&points, rho.get(at..at + now).unwrap_or_default());
-        let now = now.min(there.saturating_sub(at));
-        let points: Vec<G::MulBase> = ptau.points(list, at as u64, now)?;
-        difference -= combine::<G>(&points, small.get(at..at + now).unwrap_or_default());
-        at += BLOCK;
+        let mut powers = Buckets::wide();
+        let mut at = 0;
+        while at < there {
+            let now = (there - at).min(BLOCK);
+            let points: Vec<P> = ptau.points(list, at as u64, now)?;
+            let points: Vec<_> = points.iter().map(P::as_affine).collect();
+            powers.add(
+                &points,
+                &Digits::of(factors.get(at..at + now).unwrap_or_default()),
+            );
+            at += now;
+        }
+        let windows = sum.windows();
+        Ok(Self {
+            difference: total(&windows) - powers.total(),
+            windows,
+            missing: factors.get(there).copied(),
+        })
     }
-    Ok(Some(difference))
+}
+
+impl Sums<G2Affine> {
+    fn are_of_g2(self) -> Result<bool, FileError> {
+        Ok(all_in_subgroup(&self.windows) && self.difference.is_zero())
+    }
+}
+
+impl Sums<G1Affine> {
+    fn are_of_g1(self, ptau: &Ptau, weights: &mut Weights) -> Result<bool, FileError> {
+        match self.missing {
+            _ if self.difference.is_zero() => Ok(true),
+            None => Ok(false),
+            Some(missing) => is_next_power(ptau, self.difference, missing, weights),
+        }
+    }
 }
 
 /// Whether what is left over is `missing` times the true tau^(2n - 1), as in a file that was cut from a

@@ -6,10 +6,10 @@
 //! to, prepared, or made into keys.
 
 use std::fmt;
+use std::ops::Range;
 
-use ark_bn254::{G1Affine, G1Projective, G2Affine, G2Projective, g1, g2};
-use ark_ec::short_weierstrass::Affine;
-use ark_ec::{AffineRepr, VariableBaseMSM};
+use ark_bn254::{G1Affine, G2Affine};
+use ark_ec::{AffineRepr, CurveGroup as _};
 use rayon::prelude::*;
 use thiserror::Error;
 
@@ -17,12 +17,14 @@ use super::key::{Secret, Secrets, hashed_point};
 use super::{BLOCK, first_challenge};
 use crate::beacon::{self, Rule};
 use crate::blake2b::{Blake2b, Digest64};
-use crate::checks::{Named, Weights, all_hold, combine, in_subgroup};
+use crate::checks::{Named, Shared, Weights, all_hold, all_in_subgroup, in_subgroup};
 use crate::files::container::FileError;
 use crate::files::parameters::Kind;
 use crate::files::ptau::{Head, KeyPart, Powers, Ptau, Record};
-use crate::points::{Encoded, compressed, hashed};
+use crate::points::{compressed, hashed};
 use crate::progress::Progress;
+use crate::scale::Scalable;
+use crate::sums::{Buckets, total};
 
 /// Why powers are refused.
 #[derive(Debug, Error)]
@@ -257,15 +259,25 @@ pub fn validate(
         });
     let mut scan = Scan {
         ptau: &ptau,
-        weights,
+        weights: weights.shared(),
         hash: hash.as_mut(),
         progress,
     };
-    let tau_g1 = scan.list::<G1Projective>(Powers::TauG1)?;
-    let tau_g2 = scan.list::<G2Projective>(Powers::TauG2)?;
-    let alpha_g1 = scan.list::<G1Projective>(Powers::AlphaG1)?;
-    let beta_g1 = scan.list::<G1Projective>(Powers::BetaG1)?;
-    let beta_g2 = scan.list::<G2Projective>(Powers::BetaG2)?;
+    let n = Powers::TauG2.count(power);
+    // The first n powers, the same but for the first, and those from the last of them on.
+    let stretches = [0..n, 1..n, n - 1..2 * n - 1];
+    let (tau_g1, [low, shifted, high]) = scan.list::<G1Affine, 3>(Powers::TauG1, stretches)?;
+    let (tau_g2, [tau_g2_sum]) = scan.list::<G2Affine, 1>(Powers::TauG2, [0..n])?;
+    let windows = tau_g2_sum.windows();
+    if !all_in_subgroup(&windows) {
+        return Err(PowersFault::Subgroup(List(Powers::TauG2)).into());
+    }
+    let (alpha_g1, [alpha_sum]) = scan.list::<G1Affine, 1>(Powers::AlphaG1, [0..n])?;
+    let (beta_g1, [beta_sum]) = scan.list::<G1Affine, 1>(Powers::BetaG1, [0..n])?;
+    let (beta_g2, []) = scan.list::<G2Affine, 0>(Powers::BetaG2, [])?;
+    if !in_subgroup(&[beta_g2.first], weights) {
+        return Err(PowersFault::Subgroup(List(Powers::BetaG2)).into());
+    }
     let head = Head {
         tau_g1: tau_g1.second,
         tau_g2: tau_g2.second,
@@ -281,6 +293,14 @@ pub fn validate(
         return Err(PowersFault::Generator(List(Powers::TauG2)).into());
     }
     let tau = (g2, head.tau_g2);
+    let low = low.total();
+    // All of them but the last, which the shifted sum has no successor of.
+    let before: Vec<G1Affine> = ptau.points(Powers::TauG1, n - 1, 1)?;
+    let last_weight = scan.weights.digits(n - 1, 1).scalar(0);
+    let before = low - before.first().copied().unwrap_or_default() * last_weight;
+    let low = low.into_affine();
+    let tau_g2_sum = total(&windows).into_affine();
+    // The first n powers of tau in G1 are successive; so the others follow from sums with the same weights.
     let equations = [
         (PowersFault::Groups("tau"), (g1, head.tau_g1), tau),
         (
@@ -290,27 +310,32 @@ pub fn validate(
         ),
         (
             PowersFault::NotPowers(List(Powers::TauG1)),
-            tau_g1.shifted(),
-            tau,
-        ),
-        (
-            PowersFault::NotPowers(List(Powers::AlphaG1)),
-            alpha_g1.shifted(),
-            tau,
-        ),
-        (
-            PowersFault::NotPowers(List(Powers::BetaG1)),
-            beta_g1.shifted(),
+            (before.into_affine(), shifted.total().into_affine()),
             tau,
         ),
         (
             PowersFault::NotPowers(List(Powers::TauG2)),
-            (g1, head.tau_g1),
-            tau_g2.shifted(),
+            (g1, low),
+            (g2, tau_g2_sum),
+        ),
+        (
+            PowersFault::NotPowers(List(Powers::TauG1)),
+            (low, high.total().into_affine()),
+            (g2, tau_g2.last),
+        ),
+        (
+            PowersFault::NotPowers(List(Powers::AlphaG1)),
+            (alpha_g1.first, alpha_sum.total().into_affine()),
+            (g2, tau_g2_sum),
+        ),
+        (
+            PowersFault::NotPowers(List(Powers::BetaG1)),
+            (beta_g1.first, beta_sum.total().into_affine()),
+            (g2, tau_g2_sum),
         ),
     ];
-    all_hold(&equations, scan.weights)?;
-    scan.progress.done();
+    all_hold(&equations, weights)?;
+    progress.done();
     Ok(ValidPowers {
         head,
         next_challenge: hash.map(Blake2b::finish),
@@ -319,88 +344,69 @@ pub fn validate(
     })
 }
 
-/// What a pass over a list leaves.
-struct Scanned<G: VariableBaseMSM> {
-    first: G::MulBase,
-    second: G::MulBase,
-    last: G::MulBase,
-    /// Weighted sums of all points but the last, and of all but the first.
-    sums: (G, G),
-}
-
-impl<G: VariableBaseMSM> Scanned<G> {
-    fn shifted(&self) -> (G::MulBase, G::MulBase) {
-        (self.sums.0.into(), self.sums.1.into())
-    }
+/// What a pass over a list leaves, beside its sums.
+struct Scanned<P> {
+    first: P,
+    second: P,
+    last: P,
 }
 
 struct Scan<'a, 'b> {
     ptau: &'a Ptau,
-    weights: &'a mut Weights,
+    weights: Shared,
     hash: Option<&'b mut Blake2b>,
     progress: &'a mut dyn Progress,
 }
 
 impl Scan<'_, '_> {
-    fn list<G>(&mut self, list: Powers) -> Result<Scanned<G>, PowersError>
-    where
-        G: VariableBaseMSM,
-        G::MulBase: Encoded + AffineRepr + Checked,
-    {
+    /// Reads a list, and sums stretches of it. In each, the same weights stand from its beginning on.
+    fn list<P: Scalable, const N: usize>(
+        &mut self,
+        list: Powers,
+        stretches: [Range<u64>; N],
+    ) -> Result<(Scanned<P>, [Buckets<P::Curve>; N]), PowersError> {
         let total = list.count(self.ptau.power());
         let mut scanned = Scanned {
-            first: G::MulBase::generator(),
-            second: G::MulBase::generator(),
-            last: G::MulBase::generator(),
-            sums: (G::zero(), G::zero()),
+            first: P::generator(),
+            second: P::generator(),
+            last: P::generator(),
         };
+        let mut sums = [(); N].map(|()| Buckets::new());
         let mut at = 0;
         while at < total {
             let now = (total - at).min(BLOCK as u64) as usize;
-            let mut points: Vec<G::MulBase> = self.ptau.points(list, at, now)?;
+            let points: Vec<P> = self.ptau.points(list, at, now)?;
             if points.iter().any(AffineRepr::is_zero) {
                 return Err(PowersFault::Infinity(List(list)).into());
-            }
-            if !G::MulBase::in_subgroup(&points, self.weights) {
-                return Err(PowersFault::Subgroup(List(list)).into());
-            }
-            if let Some(hash) = self.hash.as_deref_mut() {
-                hash.update(&hashed(&points));
             }
             if at == 0 {
                 scanned.first = points.first().copied().unwrap_or(scanned.first);
                 scanned.second = points.get(1).copied().unwrap_or(scanned.second);
-            } else {
-                // The step from the block before.
-                points.insert(0, scanned.last);
             }
             scanned.last = points.last().copied().unwrap_or(scanned.last);
-            let steps = points.len().saturating_sub(1);
-            let weights = self.weights.weights(steps);
-            scanned.sums.0 += combine::<G>(points.get(..steps).unwrap_or_default(), &weights);
-            scanned.sums.1 += combine::<G>(points.get(1..).unwrap_or_default(), &weights);
+            let (hash, weights) = (self.hash.as_deref_mut(), &mut self.weights);
+            rayon::join(
+                || {
+                    if let Some(hash) = hash {
+                        hash.update(&hashed(&points));
+                    }
+                },
+                || {
+                    let affine: Vec<_> = points.iter().map(P::as_affine).collect();
+                    for (stretch, sum) in stretches.iter().zip(&mut sums) {
+                        let from = stretch.start.max(at);
+                        let to = stretch.end.min(at + now as u64);
+                        let part = affine.get((from - at) as usize..to.saturating_sub(at) as usize);
+                        if let Some(part) = part {
+                            sum.add(part, &weights.digits(from - stretch.start, part.len()));
+                        }
+                    }
+                },
+            );
             at += now as u64;
             self.progress.advance(now as u64);
         }
-        Ok(scanned)
-    }
-}
-
-/// Points that can be checked to lie in the prime subgroup.
-pub(crate) trait Checked: Sized {
-    fn in_subgroup(points: &[Self], weights: &mut Weights) -> bool;
-}
-
-impl Checked for Affine<g1::Config> {
-    /// The curve's order is prime.
-    fn in_subgroup(_: &[Self], _: &mut Weights) -> bool {
-        true
-    }
-}
-
-impl Checked for Affine<g2::Config> {
-    fn in_subgroup(points: &[Self], weights: &mut Weights) -> bool {
-        in_subgroup(points, weights)
+        Ok((scanned, sums))
     }
 }
 

@@ -1,16 +1,17 @@
 //! The initial key of a circuit: a function of prepared powers and constraints, without any secret.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 
 use ark_bn254::{Fr, G1Affine, G2Affine};
-use ark_ec::short_weierstrass::{Affine, Projective, SWCurveConfig};
-use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::{One as _, Zero as _};
-use rayon::prelude::*;
+use ark_ec::{AffineRepr, CurveGroup as _};
+use ark_ff::One as _;
 use thiserror::Error;
 
 use super::BLOCK;
-use crate::blake2b::{Blake2b, Digest64};
+use super::initial::InitialKey;
+use crate::blake2b::Blake2b;
 use crate::files::container::FileError;
 use crate::files::ptau::Powers;
 use crate::files::r1cs::R1cs;
@@ -18,7 +19,8 @@ use crate::files::zkey::{self, Coefficient, Header};
 use crate::phase1::PreparedPowers;
 use crate::points::{Encoded, hashed, stored};
 use crate::progress::Progress;
-use crate::scale::{Scalable, each};
+use crate::scale::Scalable;
+use crate::sparse::{Term, columns};
 
 /// From this power on other tools hash one point more than there is in powers of the same size.
 const LARGE: u32 = 15;
@@ -48,7 +50,7 @@ pub fn needed_power(circuit: &R1cs) -> u32 {
     if power >= LARGE { power + 1 } else { power }
 }
 
-/// Writes a circuit's initial key, and returns its hash.
+/// Writes a circuit's initial key, and returns it.
 ///
 /// # Errors
 /// [`SetupError::Unfinished`] for powers without a beacon, [`SetupError::TooLarge`] for such as are too
@@ -58,7 +60,7 @@ pub fn setup(
     circuit: &R1cs,
     to: &Path,
     progress: &mut dyn Progress,
-) -> Result<Digest64, SetupError> {
+) -> Result<InitialKey, SetupError> {
     if !powers.linked().is_finished() {
         return Err(SetupError::Unfinished);
     }
@@ -78,14 +80,18 @@ pub fn setup(
     progress.advance(1);
     let terms = Terms::of(circuit);
     let wires = circuit.wires as usize;
-    let a = sums(&[(&terms.a, &tau_g1)], wires);
+    let a = sums(&[(&terms.a[..], &tau_g1[..])], wires);
     progress.advance(1);
-    let b1 = sums(&[(&terms.b, &tau_g1)], wires);
+    let b1 = sums(&[(&terms.b[..], &tau_g1[..])], wires);
     progress.advance(1);
-    let b2 = sums(&[(&terms.b, &tau_g2)], wires);
+    let b2 = sums(&[(&terms.b[..], &tau_g2[..])], wires);
     progress.advance(1);
     let k = sums(
-        &[(&terms.a, &beta), (&terms.b, &alpha), (&terms.c, &tau_g1)],
+        &[
+            (&terms.a[..], &beta[..]),
+            (&terms.b[..], &alpha[..]),
+            (&terms.c[..], &tau_g1[..]),
+        ],
         wires,
     );
     progress.advance(1);
@@ -132,15 +138,12 @@ pub fn setup(
     writer.finish()?;
     progress.advance(1);
     progress.done();
-    Ok(circuit_hash)
+    Ok(InitialKey::made(to)?)
 }
 
 fn one<P: AffineRepr>(points: Vec<P>) -> P {
     points.first().copied().unwrap_or(P::zero())
 }
-
-/// A term: its row, its wire, its factor.
-type Term = (u32, u32, Fr);
 
 /// The circuit's terms in file order, with the rows that bind public inputs at the end of A.
 pub(crate) struct Terms {
@@ -199,43 +202,39 @@ impl Terms {
 }
 
 /// For each wire, the sum over its terms of factor times the row's point.
-fn sums<C>(parts: &[(&[Term], &[Affine<C>])], wires: usize) -> Vec<Affine<C>>
-where
-    C: SWCurveConfig<ScalarField = Fr>,
-    Affine<C>: Scalable,
-{
-    let mut by_wire = vec![Projective::<C>::zero(); wires];
-    for (terms, points) in parts {
-        let points: Vec<Affine<C>> = (terms.par_iter())
-            .map(|(row, ..)| points.get(*row as usize).copied().unwrap_or_default())
-            .collect();
-        // Most factors are one: only the others are multiplied.
-        let (mut others, mut factors) = (Vec::new(), Vec::new());
-        for ((_, _, factor), point) in terms.iter().zip(&points) {
-            if !is_unit(factor) {
-                others.push(*point);
-                factors.push(*factor);
-            }
-        }
-        let mut products = each(&others, &factors).into_iter();
-        for ((_, wire, factor), point) in terms.iter().zip(&points) {
-            let Some(sum) = by_wire.get_mut(*wire as usize) else {
+///
+/// A circuit repeats its rows, within a matrix and from one to another (a square has the same in A and B):
+/// equal rows are put together as the sum of their points.
+fn sums<P: Scalable>(parts: &[(&[Term], &[P])], wires: usize) -> Vec<P> {
+    let mut numbers = HashMap::new();
+    let mut points: Vec<P::Group> = Vec::new();
+    let mut distinct = Vec::new();
+    for (terms, from) in parts {
+        for row in terms.chunk_by(|a, b| a.0 == b.0) {
+            let Some(point) = row.first().and_then(|term| from.get(term.0 as usize)) else {
                 continue;
             };
-            if factor.is_one() {
-                *sum += point;
-            } else if is_unit(factor) {
-                *sum -= point;
-            } else if let Some(product) = products.next() {
-                *sum += product;
+            let key: Vec<_> = row
+                .iter()
+                .map(|(_, wire, factor)| (*wire, *factor))
+                .collect();
+            match numbers.entry(key) {
+                Entry::Occupied(entry) => {
+                    if let Some(sum) = points.get_mut(*entry.get()) {
+                        *sum += point;
+                    }
+                }
+                Entry::Vacant(entry) => {
+                    let number = points.len() as u32;
+                    let terms = entry.key().iter();
+                    distinct.extend(terms.map(|(wire, factor)| (number, *wire, *factor)));
+                    entry.insert(points.len());
+                    points.push(point.into_group());
+                }
             }
         }
     }
-    Projective::normalize_batch(&by_wire)
-}
-
-fn is_unit(factor: &Fr) -> bool {
-    factor.is_one() || (-*factor).is_one()
+    columns(&P::Group::normalize_batch(&points), &distinct, wires)
 }
 
 /// The hash of an initial key.

@@ -5,22 +5,23 @@
 //! [`link`] looks at the records: did each contributor know the secret that leads from the delta before to
 //! the one after? Only a linked key can be contributed to or exported.
 
-use ark_bn254::{G1Affine, G1Projective, G2Affine};
+use ark_bn254::{G1Affine, G2Affine};
 use ark_ec::AffineRepr as _;
-use ark_ff::Zero as _;
 use rayon::prelude::*;
 use thiserror::Error;
 
 use super::BLOCK;
+use super::initial::InitialKey;
 use super::key::{Secret, Transcript, contribution_hash};
 use crate::beacon::{self, BeaconFault, Rule};
 use crate::blake2b::Digest64;
-use crate::checks::{Named, Ratios, Weights, all_hold, combine, in_subgroup};
+use crate::checks::{Named, Ratios, Weights, all_hold, in_subgroup};
 use crate::files::container::FileError;
 use crate::files::parameters::Kind;
 use crate::files::zkey::{self, Record, Zkey};
 use crate::progress::Progress;
 use crate::stream::hash_to_g2;
+use crate::sums::Buckets;
 
 /// Why a key is refused.
 #[derive(Debug, Error)]
@@ -152,16 +153,17 @@ impl LinkedKey {
     }
 }
 
-/// Checks a key against the initial key of its circuit, which the caller has made from linked powers.
+/// Checks a key against the initial key of its circuit, which was made here from linked powers.
 ///
 /// # Errors
 /// The rule that it breaks, or that a file can't be read.
 pub fn validate(
     key: Zkey,
-    initial: &Zkey,
+    initial: &InitialKey,
     weights: &mut Weights,
     progress: &mut dyn Progress,
 ) -> Result<ValidKey, KeyError> {
+    let initial = initial.zkey();
     let (header, start) = (key.header(), initial.header());
     progress.start(
         "checking the key",
@@ -254,7 +256,8 @@ fn weighted(
     progress: &mut dyn Progress,
 ) -> Result<(G1Affine, G1Affine), KeyError> {
     let total = key.header().count(section);
-    let (mut now, mut then) = (G1Projective::zero(), G1Projective::zero());
+    let (mut now, mut then) = (Buckets::new(), Buckets::new());
+    let mut shared = weights.shared();
     let mut at = 0;
     while at < total {
         let count = (total - at).min(BLOCK as u64) as usize;
@@ -267,13 +270,13 @@ fn weighted(
         {
             return Err(KeyFault::Infinity(what).into());
         }
-        let rho = weights.weights(count);
-        now += combine::<G1Projective>(&mine, &rho);
-        then += combine::<G1Projective>(&theirs, &rho);
+        let digits = shared.digits(at, count);
+        now.add(&mine, &digits);
+        then.add(&theirs, &digits);
         at += count as u64;
         progress.advance(count as u64);
     }
-    Ok((now.into(), then.into()))
+    Ok((now.total().into(), then.total().into()))
 }
 
 /// Checks all records: that a valid key comes, step by step, from its initial key.
