@@ -5,6 +5,8 @@
 //! here, after RFC 7693, and a well-kept crate is its oracle in the tests. Hashes that export nothing
 //! use that crate: [`hash`].
 
+use zeroize::Zeroize as _;
+
 /// Bytes of a digest.
 pub const DIGEST_BYTES: usize = 64;
 /// Bytes of an exported state: a block's buffer, eight words, two counters, eight unused.
@@ -49,7 +51,8 @@ pub fn hash(bytes: &[u8]) -> Digest64 {
 /// A hash under way.
 ///
 /// The buffer is lazy, as in the reference implementation: a full block is compressed only when more
-/// comes, since the last block is compressed in another way.
+/// comes, since the last block is compressed in another way. Wiped when it is dropped: contributors' secrets
+/// pass through it.
 #[derive(Clone)]
 pub struct Blake2b {
     words: [u64; 8],
@@ -69,6 +72,13 @@ impl Default for Blake2b {
             buffer: [0; BLOCK],
             fill: 0,
         }
+    }
+}
+
+impl Drop for Blake2b {
+    fn drop(&mut self) {
+        self.words.zeroize();
+        self.buffer.zeroize();
     }
 }
 
@@ -187,6 +197,11 @@ fn compress(words: &mut [u64; 8], block: &[u8; BLOCK], counter: u64, last: bool)
     }
     for (i, word) in words.iter_mut().enumerate() {
         *word ^= v[i] ^ v[i + 8];
+    }
+    // The same words served the blocks before.
+    if last {
+        m.zeroize();
+        v.zeroize();
     }
 }
 

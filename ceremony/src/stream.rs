@@ -62,6 +62,7 @@ impl Stream {
             let mut limbs = [self.wide(), self.wide(), self.wide(), self.wide()];
             limbs[3] &= (1 << 62) - 1;
             let drawn = BigInt::new(limbs);
+            limbs.zeroize();
             if drawn < *modulus {
                 return drawn;
             }
@@ -70,7 +71,10 @@ impl Stream {
 
     /// A scalar.
     pub fn scalar(&mut self) -> Fr {
-        from_montgomery(self.limbs(&Fr::MODULUS))
+        let mut limbs = self.limbs(&Fr::MODULUS);
+        let scalar = from_montgomery(limbs);
+        limbs.zeroize();
+        scalar
     }
 
     fn coordinate(&mut self) -> Fq {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ff::{Field as _, One as _};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::key::Secrets;
 use super::verify::LinkedPowers;
@@ -72,10 +72,11 @@ pub fn contribute(
     for list in Powers::ALL {
         writer.begin(list.section())?;
         starts.push((list, writer.position()));
+        let one = Fr::one();
         let first = match list {
-            Powers::TauG1 | Powers::TauG2 => Fr::one(),
-            Powers::AlphaG1 => secrets.alpha,
-            Powers::BetaG1 | Powers::BetaG2 => secrets.beta,
+            Powers::TauG1 | Powers::TauG2 => &one,
+            Powers::AlphaG1 => &secrets.alpha,
+            Powers::BetaG1 | Powers::BetaG2 => &secrets.beta,
         };
         let mut work = Work {
             before,
@@ -152,21 +153,20 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// A list, times `first`, `first * tau`, `first * tau^2`, …; the answer are its first two points.
-    fn multiply<P: Scalable>(&mut self, first: Fr) -> Result<[P; 2], FileError> {
+    fn multiply<P: Scalable>(&mut self, first: &Fr) -> Result<[P; 2], FileError> {
         let total = self.list.count(self.before.power());
         let mut head = [P::generator(); 2];
         let mut at = 0;
         while at < total {
             let now = (total - at).min(BLOCK as u64) as usize;
             let points: Vec<P> = self.before.points(self.list, at, now)?;
-            let mut scalar = first * self.tau.pow([at]);
+            let mut scalar = Zeroizing::new(*first * *Zeroizing::new(self.tau.pow([at])));
             let mut scalars = Zeroizing::new(Vec::with_capacity(now));
             scalars.resize_with(now, || {
-                let this = scalar;
-                scalar *= self.tau;
+                let this = *scalar;
+                *scalar *= self.tau;
                 this
             });
-            scalar.zeroize();
             let points = each(&points, &scalars);
             if at == 0 {
                 head.iter_mut().zip(&points).for_each(|(to, p)| *to = *p);

@@ -44,13 +44,12 @@ impl Secrets {
                 }
             }
         };
-        let (tau, alpha, beta) = (nonzero(), nonzero(), nonzero());
-        let s = [stream.g1(), stream.g1(), stream.g1()];
+        // Straight into their place: a copy would not be wiped.
         Self {
-            tau,
-            alpha,
-            beta,
-            s,
+            tau: nonzero(),
+            alpha: nonzero(),
+            beta: nonzero(),
+            s: [stream.g1(), stream.g1(), stream.g1()],
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use ark_bn254::{Fr, G1Affine};
 use ark_ec::CurveGroup as _;
 use ark_ff::Field as _;
+use zeroize::Zeroizing;
 
 use super::BLOCK;
 use super::key::{Secret, Transcript, contribution_hash};
@@ -47,7 +48,7 @@ pub fn contribute(
         return Err(before.file().fault(Fault::Closed));
     }
     let secret = Secret::draw(&mut stream);
-    let mut inverse = secret.x.inverse().unwrap_or_default();
+    let inverse = Zeroizing::new(secret.x.inverse().unwrap_or_default());
     let knowledge = secret.prove(&Transcript::after(before.circuit_hash(), before.records()));
     let mut header = before.header().clone();
     header.delta_g1 = (header.delta_g1 * secret.x).into_affine();
@@ -65,7 +66,6 @@ pub fn contribute(
     for section in [zkey::L, zkey::H] {
         divide(before, section, &inverse, &mut writer, progress)?;
     }
-    zeroize::Zeroize::zeroize(&mut inverse);
     let record = Record {
         delta: header.delta_g1,
         s: knowledge.s,
