@@ -10,7 +10,15 @@
 //! What is timed: the others as programs, from start to exit; ours as the function that the program calls.
 //! Contributing is timed without the checks that come before it, which the others don't make. Verifying a
 //! key makes the initial key again, with all three. `--prepare-power` is smaller than `--power` because
-//! snarkjs would prepare for minutes.
+//! snarkjs would prepare for minutes. Who has used up the time that one step may take is not asked again:
+//! each median says of how many runs it is.
+//!
+//! ```text
+//! cargo run --release -p tacit-ceremony --example compare -- memory --power 20 --prepare-power 16
+//! ```
+//!
+//! shows what our steps hold in memory: each is a process of its own and says its peak. It needs 2 GB of
+//! disk and a quarter of an hour.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -34,7 +42,11 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Contributions that are verified together and singly.
 const MANY: u8 = 100;
 
+/// Nobody is asked to repeat a step after so long.
+const PATIENCE: Duration = Duration::from_secs(75);
+
 struct Settings {
+    memory: bool,
     power: u32,
     prepare_power: u32,
     rounds: usize,
@@ -44,6 +56,7 @@ struct Settings {
 impl Settings {
     fn from_arguments() -> Result<Self> {
         let mut settings = Self {
+            memory: false,
             power: 14,
             prepare_power: 10,
             rounds: 3,
@@ -56,6 +69,7 @@ impl Settings {
                 Ok(value.parse()?)
             };
             match name.as_str() {
+                "memory" => settings.memory = true,
                 "--power" => settings.power = number()?,
                 "--prepare-power" => settings.prepare_power = number()?,
                 "--rounds" => settings.rounds = number()?.max(1) as usize,
@@ -98,20 +112,24 @@ fn peers() -> Vec<Peer> {
 /// A step's times, for each of us.
 struct Step {
     name: String,
-    ours: Duration,
-    theirs: Vec<Duration>,
+    ours: Vec<Duration>,
+    theirs: Vec<Vec<Duration>>,
 }
 
 struct Bench {
     folder: tempfile::TempDir,
     peers: Vec<Peer>,
     rounds: usize,
-    steps: Vec<Step>,
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+fn median(times: &[Duration]) -> f64 {
+    let mut times = times.to_vec();
     times.sort();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+    let (low, high) = (
+        times.get((times.len().max(1) - 1) / 2),
+        times.get(times.len() / 2),
+    );
+    (low.copied().unwrap_or_default() + high.copied().unwrap_or_default()).as_secs_f64() / 2.0
 }
 
 impl Bench {
@@ -126,14 +144,21 @@ impl Bench {
         mut ours: impl FnMut(&Self) -> Result<()>,
         theirs: impl Fn(&Peer) -> Vec<String>,
     ) -> Result<()> {
-        let name = name.into();
-        let mut mine = Vec::new();
-        let mut others = vec![Vec::new(); self.peers.len()];
+        let mut step = Step {
+            name: name.into(),
+            ours: Vec::new(),
+            theirs: vec![Vec::new(); self.peers.len()],
+        };
         for _ in 0..self.rounds {
-            let start = Instant::now();
-            ours(self)?;
-            mine.push(start.elapsed());
-            for (peer, times) in self.peers.iter().zip(&mut others) {
+            if step.ours.iter().sum::<Duration>() < PATIENCE {
+                let start = Instant::now();
+                ours(self)?;
+                step.ours.push(start.elapsed());
+            }
+            for (peer, times) in self.peers.iter().zip(&mut step.theirs) {
+                if times.iter().sum::<Duration>() >= PATIENCE {
+                    continue;
+                }
                 let arguments = theirs(peer);
                 let start = Instant::now();
                 let status = Command::new(&peer.program)
@@ -147,31 +172,25 @@ impl Bench {
                 }
             }
         }
-        self.steps.push(Step {
-            name,
-            ours: median(mine),
-            theirs: others.into_iter().map(median).collect(),
-        });
-        self.print_last();
+        Self::print(&step);
         Ok(())
     }
 
     fn print_head(&self) {
-        print!("{:34}{:>12}", "median of wall times", "ours");
+        print!("{:29}{:>10} runs", "median of wall times", "ours");
         for peer in &self.peers {
-            print!("{:>12}{:>9}", peer.name, "ratio");
+            print!("{:>11} runs {:>7}", peer.name, "ratio");
         }
         println!();
     }
 
-    fn print_last(&self) {
-        let Some(step) = self.steps.last() else {
-            return;
-        };
-        print!("{:34}{:>10.3} s", step.name, step.ours.as_secs_f64());
-        for time in &step.theirs {
-            let ratio = time.as_secs_f64() / step.ours.as_secs_f64().max(1e-9);
-            print!("{:>10.3} s{ratio:>8.1}x", time.as_secs_f64());
+    fn print(step: &Step) {
+        let ours = median(&step.ours);
+        print!("{:29}{ours:>8.3} s {:>4}", step.name, step.ours.len());
+        for times in &step.theirs {
+            let theirs = median(times);
+            let ratio = theirs / ours.max(1e-9);
+            print!("{theirs:>9.3} s {:>4} {ratio:>6.1}x", times.len());
         }
         println!();
     }
@@ -195,18 +214,26 @@ fn prepared_powers(path: &Path) -> Result<PreparedPowers> {
 
 fn link_key(path: &Path, initial: &Path, rule: &Rule) -> Result<LinkedKey> {
     let mut weights = Weights::from_os()?;
-    let initial = Zkey::open(initial)?;
+    let initial = phase2::InitialKey::of_own_disk(initial)?;
     let valid = phase2::validate(Zkey::open(path)?, &initial, &mut weights, &mut Silent)?;
     Ok(phase2::link(valid, rule, &mut weights)?)
 }
 
 fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [name, step, rest @ ..] = &arguments[..]
+        && name == "step"
+    {
+        return memory::step(step, rest);
+    }
     let settings = Settings::from_arguments()?;
+    if settings.memory {
+        return memory::show(settings.power, settings.prepare_power);
+    }
     let mut bench = Bench {
         folder: tempfile::tempdir()?,
         peers: peers(),
         rounds: settings.rounds,
-        steps: Vec::new(),
     };
     bench.print_head();
     powers(&mut bench, settings.power)?;
@@ -391,4 +418,76 @@ fn many(bench: &Bench) -> Result<()> {
         singly.as_secs_f64() / together.as_secs_f64().max(1e-9)
     );
     Ok(())
+}
+
+/// What steps hold in memory.
+mod memory {
+    use super::*;
+
+    /// Runs each step in a process of its own.
+    pub fn show(power: u32, prepare_power: u32) -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        println!("{:34}{:>12}{:>12}{:>12}", "step", "file", "peak", "time");
+        for (steps, power) in [
+            (&["create", "check", "contribute", "check"][..], power),
+            (
+                &["create", "contribute", "prepare", "check prepared"],
+                prepare_power,
+            ),
+        ] {
+            let mut from = folder.path().join("none.ptau");
+            for (step, number) in steps.iter().zip(0..) {
+                let to = folder.path().join(format!("{power}-{number}.ptau"));
+                let status = Command::new(std::env::current_exe()?)
+                    .args(["step", step, &power.to_string()])
+                    .args([&from, &to])
+                    .status()?;
+                if !status.success() {
+                    return Err(format!("{step} at 2^{power}: {status}").into());
+                }
+                if to.exists() {
+                    from = to;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One step, and the most memory that its process had.
+    pub fn step(step: &str, arguments: &[String]) -> Result<()> {
+        let [power, from, to] = arguments else {
+            return Err("a step takes a power and two files".into());
+        };
+        let (power, from, to) = (power.parse()?, Path::new(from), Path::new(to));
+        let start = Instant::now();
+        match step {
+            "create" => phase1::create(to, power)?,
+            "check" => drop(link_powers(from, &Rule::Open)?),
+            "contribute" => {
+                let linked = link_powers(from, &Rule::Open)?;
+                let stream = Stream::from_seed([4; 32]);
+                let parameters = Parameters::contribution(None);
+                phase1::contribute(&linked, to, stream, parameters, &mut Silent)?;
+            }
+            "prepare" => phase1::prepare(&link_powers(from, &Rule::Open)?, to, &mut Silent)?,
+            "check prepared" => drop(prepared_powers(from)?),
+            other => return Err(format!("{other} is no step").into()),
+        }
+        let time = start.elapsed();
+        let file = if to.exists() { to } else { from };
+        let status = std::fs::read_to_string("/proc/self/status")?;
+        let peak = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok())
+            .ok_or("the system doesn't say the peak")?;
+        println!(
+            "{:34}{:>9.1} MB{:>9.1} MB{:>10.1} s",
+            format!("2^{power}: {step}"),
+            std::fs::metadata(file)?.len() as f64 / 1e6,
+            peak * 1.024e-3,
+            time.as_secs_f64()
+        );
+        Ok(())
+    }
 }
