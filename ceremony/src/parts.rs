@@ -13,7 +13,7 @@ use crate::files::container::{FileError, io_error};
 use crate::files::ptau::{Head, Ptau};
 use crate::files::zkey::{self, Zkey};
 use crate::phase1::{self, LinkedPowers, PowersError};
-use crate::phase2::{self, KeyError, LinkedKey};
+use crate::phase2::{self, InitialKey, KeyError, LinkedKey};
 use crate::points::hashed;
 use crate::progress::Progress;
 use crate::transcript::{Part, Prepared, Stage, Transcript};
@@ -133,13 +133,12 @@ pub fn open_powers(
 /// [`PartError`]
 pub fn open_key(
     path: &Path,
-    initial: &Path,
+    initial: &InitialKey,
     rule: &Rule,
     progress: &mut dyn Progress,
 ) -> Result<LinkedKey, PartError> {
     let mut weights = weights()?;
-    let initial = Zkey::open(initial)?;
-    let valid = phase2::validate(Zkey::open(path)?, &initial, &mut weights, progress)?;
+    let valid = phase2::validate(Zkey::open(path)?, initial, &mut weights, progress)?;
     Ok(phase2::link(valid, rule, &mut weights)?)
 }
 

@@ -17,7 +17,7 @@ use crate::folder::{self, FolderError, KeyBytes};
 use crate::origin::Origin;
 use crate::parts::{self, PartError};
 use crate::phase1;
-use crate::phase2;
+use crate::phase2::{self, InitialKey};
 use crate::progress::Progress;
 use crate::transcript::{Powers, Source, Stage, Transcript};
 
@@ -134,6 +134,7 @@ impl Run<'_> {
         let prepared = folder::prepared(&self.layout, &transcript, self.progress)?;
         self.held("the Lagrange forms are those of the powers".into());
         self.name = "initial keys";
+        let mut initial = Vec::new();
         for (i, circuit) in circuits.iter().enumerate() {
             let to = self.scratch.path(&layout::step(d, Stage::Keys, 0, i));
             if let Some(folder) = to.parent() {
@@ -142,11 +143,11 @@ impl Run<'_> {
                     error,
                 })?;
             }
-            phase2::setup(&prepared, circuit, &to, self.progress)?;
+            initial.push(phase2::setup(&prepared, circuit, &to, self.progress)?);
         }
         self.held("made again from the powers and the circuits".into());
         self.name = "keys";
-        self.keys(&transcript)?;
+        self.keys(&transcript, &initial)?;
         if transcript.stage().is_some() {
             return Ok((transcript, None));
         }
@@ -230,27 +231,26 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn keys(&mut self, transcript: &Transcript) -> Result<(), FolderError> {
+    fn keys(&mut self, transcript: &Transcript, initial: &[InitialKey]) -> Result<(), FolderError> {
         let d = transcript.descriptor();
         let steps = transcript.steps(Stage::Keys);
         let beacon = transcript.beacon(Stage::Keys);
         let ended = beacon.is_some();
         let rule = beacon.map_or(Rule::Open, Rule::Announced);
-        for (i, circuit) in d.circuits.iter().enumerate() {
-            let initial = self.scratch.path(&layout::step(d, Stage::Keys, 0, i));
-            let mut before = Zkey::open(&initial).map_err(PartError::from)?;
+        for ((i, circuit), initial) in d.circuits.iter().enumerate().zip(initial) {
+            let mut before: Option<Zkey> = None;
             let parts: Vec<_> = steps.iter().filter_map(|(p, _)| p.get(i)).collect();
             for (part, number) in parts.iter().zip(1u32..) {
                 let path = self.layout.path(&layout::step(d, Stage::Keys, number, i));
                 parts::same_file(&path, part)?;
                 let now = Zkey::open(&path).map_err(PartError::from)?;
-                parts::follows_key(&before, &now)?;
-                before = now;
+                parts::follows_key(before.as_ref().unwrap_or(initial.zkey()), &now)?;
+                before = Some(now);
             }
             if !steps.is_empty() {
                 let last = layout::step(d, Stage::Keys, steps.len() as u32, i);
                 let last = self.layout.path(&last);
-                let key = parts::open_key(&last, &initial, &rule, self.progress)?;
+                let key = parts::open_key(&last, initial, &rule, self.progress)?;
                 parts::match_key(&key, transcript, i)?;
             }
             let people = steps.len() - usize::from(ended);

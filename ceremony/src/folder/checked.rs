@@ -14,7 +14,7 @@ use crate::parts::{
     part_of_key, part_of_powers, same_file, same_prepared,
 };
 use crate::phase1::{self, LinkedPowers, PreparedPowers};
-use crate::phase2::{self, LinkedKey};
+use crate::phase2::{self, InitialKey, LinkedKey};
 use crate::progress::Progress;
 use crate::transcript::{Contribution, Descriptor, Entry, Part, Powers, Stage, Transcript};
 
@@ -92,6 +92,17 @@ pub fn make_initial(
     Ok(())
 }
 
+/// The initial key that [`make_initial`] wrote here. It is published, never fetched: what lies there is the
+/// opener's own.
+pub(super) fn own_initial(
+    layout: &Layout,
+    descriptor: &Descriptor,
+    index: usize,
+) -> Result<InitialKey, FolderError> {
+    let path = layout.path(&layout::step(descriptor, Stage::Keys, 0, index));
+    Ok(InitialKey::of_own_disk(&path)?)
+}
+
 /// Opens what the next contribution builds on, and checks it against the transcript. In phase 2 the
 /// initial keys must be the opener's own.
 ///
@@ -125,7 +136,7 @@ pub fn base(
             let mut keys = Vec::new();
             for i in 0..d.circuits.len() {
                 let path = layout.path(&layout::step(d, stage, number, i));
-                let initial = layout.path(&layout::step(d, stage, 0, i));
+                let initial = own_initial(layout, d, i)?;
                 if let Some(part) = steps.last().and_then(|(p, _)| p.get(i)) {
                     same_file(&path, part)?;
                 }
@@ -168,7 +179,7 @@ pub fn check_next(
             Stage::Keys => {
                 let (old, new) = (Zkey::open(&before)?, Zkey::open(path)?);
                 follows_key(&old, &new)?;
-                let initial = layout.path(&layout::step(d, stage, 0, i));
+                let initial = own_initial(layout, d, i)?;
                 part_of_key(path, &open_key(path, &initial, rule, progress)?, label)?
             }
         });

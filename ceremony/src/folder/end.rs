@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use tacit_files as files;
 
-use super::checked::{Base, base, check_next, make_initial, prepared};
+use super::checked::{Base, base, check_next, make_initial, own_initial, prepared};
 use super::disk::io_at;
 use super::layout::{self, Layout};
 use super::{Folder, FolderError, Step};
@@ -166,7 +166,7 @@ pub fn final_keys(
     let mut all = Vec::new();
     for i in 0..d.circuits.len() {
         let path = layout.path(&layout::step(d, Stage::Keys, steps.len() as u32, i));
-        let initial = layout.path(&layout::step(d, Stage::Keys, 0, i));
+        let initial = own_initial(layout, d, i)?;
         let key = open_key(&path, &initial, &rule, progress)?;
         match_key(&key, transcript, i)?;
         let keys = phase2::export(&key).map_err(PartError::from)?.proving;

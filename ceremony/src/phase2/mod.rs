@@ -7,6 +7,7 @@
 mod contribute;
 mod export;
 mod extends;
+mod initial;
 mod key;
 mod setup;
 mod verify;
@@ -17,6 +18,7 @@ pub(crate) mod tests;
 pub use contribute::{Contributed, contribute};
 pub use export::{Keys, export};
 pub use extends::extends;
+pub use initial::InitialKey;
 pub use setup::{SetupError, needed_power, setup};
 pub use verify::{KeyError, KeyFault, LinkedKey, Proof, ValidKey, link, validate};
 

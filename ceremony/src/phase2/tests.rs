@@ -73,7 +73,7 @@ fn prepared_under(folder: &Path, power: u32, rule: &Rule) -> phase1::PreparedPow
 
 pub(crate) fn linked(path: &Path, initial: &Path, rule: &Rule) -> Result<LinkedKey, KeyError> {
     let mut weights = Weights::fixed();
-    let initial = Zkey::open(initial)?;
+    let initial = InitialKey::of_own_disk(initial)?;
     let valid = validate(Zkey::open(path)?, &initial, &mut weights, &mut Silent)?;
     link(valid, rule, &mut weights)
 }

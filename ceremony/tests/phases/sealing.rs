@@ -1,6 +1,7 @@
 //! A ceremony's keys for the sealing circuit, in the hands of the product's own prover and verifier.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr as _;
@@ -108,15 +109,19 @@ fn known_powers(folder: &Path, power: u32) -> PreparedPowers {
     phase1::verify_prepared(powers, &mut weights(), &mut Silent).unwrap()
 }
 
+/// Large enough for the sealing circuit, so for shallower ones too. The file stays open without its folder.
+static POWERS: LazyLock<PreparedPowers> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    known_powers(folder.path(), circuits::sealing().unwrap().power())
+});
+
 /// One contribution and a beacon to the sealing circuit's key.
 fn finished<const DEPTH: usize>(folder: &Path) -> LinkedKey {
     let path = |name: &str| folder.join(name);
     let circuit = circuits::sealing_of_depth::<DEPTH>().unwrap();
-    let powers = known_powers(folder, circuit.power());
-    phase2::setup(&powers, &circuit, &path("0.zkey"), &mut Silent).unwrap();
+    let initial = phase2::setup(&POWERS, &circuit, &path("0.zkey"), &mut Silent).unwrap();
     let linked = |name: &str, rule: &Rule| {
         let mut weights = weights();
-        let initial = Zkey::open(&path("0.zkey")).unwrap();
         let key = Zkey::open(&path(name)).unwrap();
         let valid = phase2::validate(key, &initial, &mut weights, &mut Silent).unwrap();
         phase2::link(valid, rule, &mut weights).unwrap()

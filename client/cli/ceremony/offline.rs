@@ -65,6 +65,7 @@ pub fn run(
     let initial = scratch.path().join("initial.zkey");
     let rule = Rule::Open;
     let is_key = from.extension().is_some_and(|e| e == "zkey");
+    let mut own = None;
     let base = if is_key {
         let (Some(powers), Some(circuit)) = (&args.powers, &args.circuit) else {
             return Err(Failure::usage(
@@ -79,8 +80,9 @@ pub fn run(
         let powers = phase1::verify_prepared(powers, &mut weights, bar)
             .map_err(|e| FolderError::from(PartError::from(e)))?;
         let circuit = R1cs::open(circuit).map_err(FolderError::from)?;
-        phase2::setup(&powers, &circuit, &initial, bar).map_err(FolderError::from)?;
-        let key = open_key(from, &initial, &rule, bar).map_err(FolderError::from)?;
+        let made = phase2::setup(&powers, &circuit, &initial, bar).map_err(FolderError::from)?;
+        let key = open_key(from, &made, &rule, bar).map_err(FolderError::from)?;
+        own = Some(made);
         Base::Keys(vec![key])
     } else {
         let powers = open_powers(from, &rule, bar).map_err(FolderError::from)?;
@@ -89,10 +91,11 @@ pub fn run(
     let made = [to.clone()];
     contributor::contribute(&base, entropy()?, label, &made, bar)?;
     // What was written, as the next one will see it.
-    let part = if is_key {
-        open_key(to, &initial, &rule, bar).and_then(|key| part_of_key(to, &key, label))
-    } else {
-        open_powers(to, &rule, bar).and_then(|powers| part_of_powers(to, &powers, label))
+    let part = match &own {
+        Some(initial) => {
+            open_key(to, initial, &rule, bar).and_then(|key| part_of_key(to, &key, label))
+        }
+        None => open_powers(to, &rule, bar).and_then(|powers| part_of_powers(to, &powers, label)),
     };
     let part = part.map_err(FolderError::from)?;
     let view = View {
