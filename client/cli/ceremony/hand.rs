@@ -65,7 +65,9 @@ impl Hand {
             Self::Own(folder) => return by_itself(folder, errand, cx),
             Self::Serving(layout, _) => layout.clone(),
         };
-        let spinner = cx.out.spinner("the coordinator that serves the folder does it");
+        let spinner = cx
+            .out
+            .spinner("the coordinator that serves the folder does it");
         let failed = |e: std::io::Error| Failure::folder(&layout.private(), &e);
         let mut asked = errand::ask(&layout, errand).map_err(failed)?;
         loop {
