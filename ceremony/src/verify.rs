@@ -144,6 +144,12 @@ impl Run<'_> {
                 })?;
             }
             initial.push(phase2::setup(&prepared, circuit, &to, self.progress)?);
+            // Nobody who verifies needs the published one; another program may be given it.
+            let published = self.layout.path(&layout::step(d, Stage::Keys, 0, i));
+            if published.exists() && parts::file_hash(&published)? != parts::file_hash(&to)? {
+                let name = published.display().to_string();
+                return Err(PartError::OtherFile(name).into());
+            }
         }
         self.held("made again from the powers and the circuits".into());
         self.name = "keys";
@@ -192,6 +198,14 @@ impl Run<'_> {
                 hex::encode(origin.hash)
             ));
             return Ok(());
+        }
+        let first = self.layout.path(&layout::step(d, Stage::Powers, 0, 0));
+        if first.exists() {
+            let fresh = parts::open_powers(&first, &Rule::Open, self.progress)?;
+            let (expected, found) = (0, fresh.proofs().len());
+            if found != expected {
+                return Err(PartError::Count { expected, found }.into());
+            }
         }
         let steps = transcript.steps(Stage::Powers);
         let parts: Vec<_> = steps.iter().filter_map(|(p, _)| p.first()).collect();
