@@ -93,15 +93,15 @@ impl R1cs {
                 expected: MAX_CONSTRAINT_BYTES,
             }));
         }
-        if u64::from(count) > length / 12 {
-            return Err(file.fault(Fault::Truncated));
-        }
         if u64::from(count) + u64::from(public) + 1 > 1 << MAX_POWER {
             return number(
                 "the number of constraints",
                 count,
                 "with public inputs, below 2^28",
             );
+        }
+        if u64::from(count) > length / 12 {
+            return Err(file.fault(Fault::Truncated));
         }
         let mut reader = Reader {
             file: &file,
