@@ -13,7 +13,7 @@ use crate::scene::{Scene, command};
 const ORDER: &str = "010000f093f5e1439170b97948e833285d588181b64550b829a031e1724e6430";
 
 /// x^3 + x + 5 = y as an .r1cs file: wires one, y, x, x^2, x^3.
-fn cube() -> Vec<u8> {
+pub fn cube() -> Vec<u8> {
     let rows: [[&[(u32, u8)]; 3]; 3] = [
         [&[(2, 1)], &[(2, 1)], &[(3, 1)]],
         [&[(3, 1)], &[(2, 1)], &[(4, 1)]],
@@ -46,7 +46,7 @@ fn cube() -> Vec<u8> {
 }
 
 /// `tacit ceremony new` with the given times, and more.
-fn new<'a>(folder: &'a str, name: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+pub fn new<'a>(folder: &'a str, name: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let fixed = [
         "ceremony",
         "new",
@@ -60,7 +60,7 @@ fn new<'a>(folder: &'a str, name: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&fixed[..], more].concat()
 }
 
-const TIMES: [&str; 4] = [
+pub const TIMES: [&str; 4] = [
     "--phase1-closes",
     "2036-01-01T00:00Z",
     "--phase2-closes",
@@ -68,10 +68,10 @@ const TIMES: [&str; 4] = [
 ];
 
 /// A coordinator that serves until it is dropped.
-struct Serving(Child, String);
+pub struct Serving(Child, pub String);
 
 impl Serving {
-    fn start(scene: &Scene, folder: &str) -> Self {
+    pub fn start(scene: &Scene, folder: &str) -> Self {
         let address = scene.path("address");
         let _ = fs::remove_file(&address);
         let args = [
@@ -164,7 +164,7 @@ fn without_time(line: &str) -> String {
     }
 }
 
-fn contribute(scene: &mut Scene, url: &str, who: &str, phase: u8) {
+pub fn contribute(scene: &mut Scene, url: &str, who: &str, phase: u8) {
     let file = format!("{who}-{phase}.json");
     let args = [
         "--home",

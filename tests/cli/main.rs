@@ -10,6 +10,7 @@ mod demo;
 mod general;
 mod group;
 mod help;
+mod hostile;
 mod identity;
 mod metrics;
 mod network;

@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +20,7 @@ use tacit_ceremony::folder::FolderError;
 use tacit_ceremony::folder::layout::{self, Layout};
 use tacit_ceremony::parts::PartError;
 use tacit_ceremony::transcript::{
-    Attestation, CeremonyId, Powers, Signed, Stage, Transcript, valid_label,
+    Attestation, CeremonyId, Powers, Prepared, Signed, Stage, Transcript, valid_label,
 };
 use tacit_files as files;
 use tacit_protocol::codec::{Decode as _, Encode as _};
@@ -29,6 +30,7 @@ use zeroize::Zeroizing;
 
 use super::Bar;
 use super::fetch::{LimitArgs, Remote, make_parent};
+use super::kept::Kept;
 use super::offline;
 use super::verify::ceremony_id;
 use crate::clock::now_ms;
@@ -101,13 +103,7 @@ pub fn run(args: &ContributeArgs, cx: &Context) -> Result<(), Failure> {
     };
     let remote = Remote::new(cx, url, args.limit)?;
     let key = cx.ceremony_key()?;
-    let mut work = Work {
-        remote: &remote,
-        cx,
-        key: &key,
-        layout: Layout::new(&cx.in_home("ceremonies")?.join("new")),
-    };
-    let transcript = work.start(args.ceremony)?;
+    let (work, transcript) = Work::start(&remote, cx, &key, args.ceremony)?;
     if let Some(attestation) = own(&transcript, &key) {
         // As after a connection that broke while the coordinator checked it.
         cx.out.note("You have contributed to this phase already.");
@@ -128,9 +124,9 @@ pub fn run(args: &ContributeArgs, cx: &Context) -> Result<(), Failure> {
         let path = format!("/v1/turns/{ticket}/leave");
         let _ = remote.try_send(&path, "application/json", b"{}");
     }
-    let attestation = result?;
+    let (attestation, with) = result?;
     let path = save(&attestation, args)?;
-    work.remember(&attestation)?;
+    work.remember(&attestation, &with)?;
     tell(&attestation, path, args, cx);
     Ok(())
 }
@@ -215,7 +211,8 @@ fn entropy(file: Option<&Path>, cx: &Context) -> Result<Entropy, Failure> {
             io::stderr().lock(),
             "Type some random text and press Enter. It is mixed with the system's randomness: "
         );
-        let mut line = Zeroizing::new(String::new());
+        // As long as it can get: a buffer that grew would leave copies behind.
+        let mut line = Zeroizing::new(String::with_capacity(MAX_ENTROPY as usize));
         let read = io::stdin().lock().take(MAX_ENTROPY).read_line(&mut line);
         read.map_err(|e| Failure::usage("input", format!("can't read: {e}"), "Try again."))?;
         added.extend_from_slice(line.as_bytes());
@@ -233,13 +230,24 @@ struct Work<'a> {
     remote: &'a Remote<'a>,
     cx: &'a Context,
     key: &'a SigningKey,
-    layout: Layout,
+    /// What the coordinator shows, before it is compared with what is kept.
+    new: Layout,
+    kept: Kept,
+    /// The powers that this run made its initial keys from.
+    prepared: OnceLock<Prepared>,
 }
 
-impl Work<'_> {
-    /// The transcript, in a folder of the ceremony's own.
-    fn start(&mut self, wanted: Option<CeremonyId>) -> Result<Transcript, Failure> {
-        let first = self.remote.transcript(&self.layout)?;
+impl<'a> Work<'a> {
+    /// Looks what the coordinator shows. It is kept in a folder of the ceremony's own.
+    fn start(
+        remote: &'a Remote<'a>,
+        cx: &'a Context,
+        key: &'a SigningKey,
+        wanted: Option<CeremonyId>,
+    ) -> Result<(Self, Transcript), Failure> {
+        let ceremonies = cx.in_home("ceremonies")?;
+        let new = Layout::new(&ceremonies.join("new"));
+        let first = remote.transcript(&new)?;
         let id = *first.id();
         if wanted.is_some_and(|wanted| wanted != id) {
             return Err(Failure::check(
@@ -248,42 +256,83 @@ impl Work<'_> {
                 "Check the address and the id.",
             ));
         }
-        let root = self.cx.in_home("ceremonies")?.join(id.to_string());
-        self.layout = Layout::new(&root);
-        if let Ok(before) = folder::read(&self.layout) {
-            goes_on(&before, &first)?;
-        }
-        self.cx
-            .out
+        let kept = Kept::new(Layout::new(&ceremonies.join(id.to_string())), id);
+        kept.keep(&first)?;
+        cx.out
             .note(format!("Ceremony \"{}\", {id}", first.descriptor().name));
         if first.descriptor().rehearsal {
-            self.cx
-                .out
+            cx.out
                 .note("It is a rehearsal: its keys count as development keys.");
         }
-        self.remote.transcript(&self.layout)
+        let work = Self {
+            remote,
+            cx,
+            key,
+            new,
+            kept,
+            prepared: OnceLock::new(),
+        };
+        Ok((work, first))
     }
 
-    /// Phase 2: the powers and circuits, checked, and initial keys of one's own.
+    /// Where the ceremony's files lie here.
+    fn layout(&self) -> &Layout {
+        self.kept.layout()
+    }
+
+    /// What the coordinator shows by now, if that goes on from all that it showed before.
+    fn follow(&self) -> Result<Transcript, Failure> {
+        let now = self.remote.transcript(&self.new)?;
+        self.kept.keep(&now)?;
+        Ok(now)
+    }
+
+    /// Phase 2: the powers and circuits, checked, and initial keys of one's own. Those that an earlier run
+    /// has made don't count: it may have been shown other powers.
     fn prepare(&self, transcript: &Transcript) -> Result<(), Failure> {
         let d = transcript.descriptor();
-        if transcript.stage() != Some(Stage::Keys) {
+        let named = transcript.prepared();
+        let done = named.is_some() && self.prepared.get() == named.as_ref();
+        if done || transcript.stage() != Some(Stage::Keys) {
             return Ok(());
         }
-        for i in 0..d.circuits.len() {
-            self.remote
-                .file(&self.layout, transcript, &layout::circuit(d, i))?;
+        let names: Vec<_> = (0..d.circuits.len())
+            .map(|i| layout::circuit(d, i))
+            .collect();
+        let fetch = || {
+            let mut each = names.iter();
+            each.try_for_each(|name| self.remote.file(self.layout(), transcript, name))
+        };
+        let forget = || {
+            for name in &names {
+                let _ = fs::remove_file(self.layout().path(name));
+            }
+        };
+        fetch()?;
+        if folder::circuits(self.layout(), d).is_err() {
+            // Left from another time: once more, and then it's the coordinator's word against the rules.
+            forget();
+            fetch()?;
         }
         self.remote
-            .file(&self.layout, transcript, &layout::prepared())?;
+            .file(self.layout(), transcript, &layout::prepared())?;
         let bar = &mut Bar::new(self.cx.out);
-        let powers = folder::prepared(&self.layout, transcript, bar).inspect_err(|_| {
-            let _ = fs::remove_file(self.layout.path(&layout::prepared()));
+        let powers = folder::prepared(self.layout(), transcript, bar).inspect_err(|_| {
+            let _ = fs::remove_file(self.layout().path(&layout::prepared()));
         })?;
         for i in 0..d.circuits.len() {
-            make_parent(&self.layout.path(&layout::step(d, Stage::Keys, 0, i)))?;
+            make_parent(&self.layout().path(&layout::step(d, Stage::Keys, 0, i)))?;
         }
-        Ok(folder::make_initial(&self.layout, d, &powers, bar)?)
+        folder::make_initial(self.layout(), d, &powers, bar).inspect_err(|e| {
+            if !matches!(e, FolderError::Setup(_)) {
+                forget();
+            }
+        })?;
+        if let Some(named) = named {
+            // Set once: the transcript goes on, so a run sees no others later.
+            let _ = self.prepared.set(named);
+        }
+        Ok(())
     }
 
     fn join(&self, transcript: &Transcript) -> Result<String, Failure> {
@@ -339,12 +388,13 @@ impl Work<'_> {
         }
     }
 
+    /// Waits for the turn and uses it. What comes back is the transcript as it is with the contribution.
     fn take_turn(
         &self,
         ticket: &str,
         args: &ContributeArgs,
         entropy: Option<Entropy>,
-    ) -> Result<Attestation, Failure> {
+    ) -> Result<(Attestation, Transcript), Failure> {
         let standing = self.wait(ticket)?;
         let _ = self.remote.ticket.set(ticket.to_owned());
         if standing.short {
@@ -353,9 +403,7 @@ impl Work<'_> {
                 "The phase closes soon: this turn is shorter than others, and ends in {left} s."
             ));
         }
-        let before = folder::read(&self.layout)?;
-        let transcript = self.remote.transcript(&self.layout)?;
-        goes_on(&before, &transcript)?;
+        let transcript = self.follow()?;
         if transcript.head().to_string() != standing.head {
             return Err(Failure::check(
                 "bad-answer",
@@ -373,7 +421,7 @@ impl Work<'_> {
         };
         let stage = transcript.stage().ok_or_else(ended)?;
         let own = self
-            .layout
+            .layout()
             .root()
             .join("own")
             .join(transcript.head().to_string());
@@ -409,9 +457,11 @@ impl Work<'_> {
         self.remote
             .send(&to, "application/octet-stream", &signed.to_bytes())?;
         self.outcome(ticket)?;
+        let mut with = transcript;
+        with.push(signed).map_err(FolderError::from)?;
         // What is in the transcript nobody uploads again.
         let _ = fs::remove_dir_all(&own);
-        Ok(attestation)
+        Ok((attestation, with))
     }
 
     /// Uploads a file from where the coordinator has it. After a cut it goes on, as long as that gets on.
@@ -434,16 +484,18 @@ impl Work<'_> {
         }
     }
 
-    /// Keeps the transcript with the contribution in it: whoever shows another one later is caught.
-    fn remember(&self, attestation: &Attestation) -> Result<(), Failure> {
-        let transcript = match self.remote.transcript(&self.layout) {
+    /// Keeps the transcript with the contribution in it, and looks whether the coordinator shows that to
+    /// everybody, as it has told its contributor. Whoever shows another one, now or later, is caught.
+    fn remember(&self, attestation: &Attestation, with: &Transcript) -> Result<(), Failure> {
+        self.kept.keep(with)?;
+        let transcript = match self.remote.transcript(&self.new) {
             Ok(transcript) => transcript,
             Err(e) if e.exit == Exit::Unreachable => return Ok(()),
             Err(e) => return Err(e),
         };
         let after = attestation.after();
         if transcript.links().iter().any(|link| link.after == after) {
-            return Ok(());
+            return self.kept.keep(&transcript);
         }
         Err(Failure::check(
             "forked",
@@ -491,10 +543,15 @@ impl Work<'_> {
         };
         let stage = transcript.stage().ok_or_else(ended)?;
         let (number, count) = (transcript.count(), d.files_of(stage));
+        // Phase 2 may have opened since this run began.
+        self.prepare(transcript)?;
         if number > 0 || stage == Stage::Powers {
             for i in 0..count {
-                self.remote
-                    .file(&self.layout, transcript, &layout::step(d, stage, number, i))?;
+                self.remote.file(
+                    self.layout(),
+                    transcript,
+                    &layout::step(d, stage, number, i),
+                )?;
             }
         }
         if stage == Stage::Keys && matches!(d.powers, Powers::Fresh { .. }) && number == 0 {
@@ -502,16 +559,16 @@ impl Work<'_> {
                 .out
                 .note("You are the first: the initial keys were made here.");
         }
-        let base = folder::base(&self.layout, transcript, bar).inspect_err(|_| {
+        let base = folder::base(self.layout(), transcript, bar).inspect_err(|_| {
             // The next run fetches them again.
             for i in 0..count {
-                let _ = fs::remove_file(self.layout.path(&layout::step(d, stage, number, i)));
+                let _ = fs::remove_file(self.layout().path(&layout::step(d, stage, number, i)));
             }
         })?;
         let mut sign = || {
             let (key, label) = (self.key, args.label.clone());
             let at = now_ms() / 1000;
-            contributor::sign(&self.layout, transcript, made, key, label, at, bar)
+            contributor::sign(self.layout(), transcript, made, key, label, at, bar)
         };
         let Some(folder) = &args.by_hand else {
             if let Some(entropy) = entropy {
@@ -556,14 +613,14 @@ impl Work<'_> {
             // What a key is checked against, on a machine that has nothing else.
             let circuits = (0..d.circuits.len()).map(|i| layout::circuit(d, i));
             for name in circuits.chain([layout::prepared()]) {
-                let from = self.layout.path(&name);
+                let from = self.layout().path(&name);
                 let to = folder.join(from.file_name().unwrap_or_default());
                 fs::copy(&from, &to).map_err(|e| Failure::file("write", &to, &e))?;
             }
         }
         for (i, to) in made.iter().enumerate() {
             let from = self
-                .layout
+                .layout()
                 .path(&layout::step(d, stage, transcript.count(), i));
             let base = folder.join(from.file_name().unwrap_or_default());
             fs::copy(&from, &base).map_err(|e| Failure::file("write", &base, &e))?;
@@ -669,18 +726,4 @@ impl Hands {
         }
         Ok(())
     }
-}
-
-/// A transcript only ever grows: one that was seen here before is the beginning of every later one.
-fn goes_on(before: &Transcript, now: &Transcript) -> Result<(), Failure> {
-    let (old, new) = (before.links(), now.links());
-    let kept = old.len() <= new.len() && old.iter().zip(new).all(|(o, n)| o.after == n.after);
-    if kept {
-        return Ok(());
-    }
-    Err(Failure::check(
-        "forked",
-        "the coordinator shows another transcript than before: it was forked, or cut",
-        "Tell the other contributors. What was shown before is in --home, under ceremonies.",
-    ))
 }

@@ -15,11 +15,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tacit_ceremony::coordinator::MAX_PIECE;
 use tacit_ceremony::folder::layout::{self, Layout};
-use tacit_ceremony::folder::{self, MAX_DESCRIPTOR, MAX_TRANSCRIPT};
+use tacit_ceremony::folder::{FolderError, MAX_DESCRIPTOR, MAX_TRANSCRIPT};
 use tacit_ceremony::lengths::{self, Length};
-use tacit_ceremony::transcript::Transcript;
+use tacit_ceremony::transcript::{Descriptor, Transcript, TranscriptError};
 use tacit_client::api::{Connector, ServiceError, ServiceUrl};
 use tacit_files as files;
+use tacit_protocol::codec::Decode as _;
 
 use super::bar::estimated;
 use crate::context::Context;
@@ -153,20 +154,23 @@ impl<'a> Remote<'a> {
         }
     }
 
-    /// The rules and the transcript, written into a folder and checked.
+    /// The rules and the transcript, written into a folder and checked: the bytes that came, whatever
+    /// another run writes there.
     pub fn transcript(&self, layout: &Layout) -> Result<Transcript, Failure> {
-        for (name, limit) in [
-            (layout::DESCRIPTOR, MAX_DESCRIPTOR),
-            (layout::TRANSCRIPT, MAX_TRANSCRIPT),
-        ] {
+        let shown = |name: &str, limit: u64| {
             let path = format!("/v1/files/{name}?{}", self.query());
             let bytes = self.connector.get(&self.url, &path, limit, PATIENCE);
             let bytes = bytes.map_err(|e| self.failure(e))?;
             let to = layout.path(name);
             make_parent(&to)?;
             files::replace(&to, &bytes).map_err(|e| Failure::file("write", &to, &e))?;
-        }
-        Ok(folder::read(layout)?)
+            Ok::<_, Failure>(bytes)
+        };
+        let rules = shown(layout::DESCRIPTOR, MAX_DESCRIPTOR)?;
+        let entries = shown(layout::TRANSCRIPT, MAX_TRANSCRIPT)?;
+        let descriptor = Descriptor::from_bytes(&rules).map_err(TranscriptError::from);
+        let transcript = descriptor.and_then(|d| Transcript::read(d, &entries));
+        Ok(transcript.map_err(FolderError::from)?)
     }
 
     /// All files that who verifies needs, into a folder.

@@ -4,6 +4,7 @@ mod bar;
 mod contribute;
 mod fetch;
 mod hand;
+mod kept;
 mod new;
 mod offline;
 mod origin;
