@@ -13,7 +13,9 @@ use zeroize::Zeroize as _;
 /// Running products that don't wait for each other.
 const LANES: usize = 4;
 
-/// Buffers that a batch uses again and again. Wiped when dropped: terms are picked by a secret's digits.
+/// Buffers that a batch uses again and again. Wiped when dropped, all that they have room for: terms are
+/// picked by a secret's digits. One that grows leaves its old place as it was, so whoever works on secrets
+/// fills it with the batch's public points first.
 pub(crate) struct Work<C: SWCurveConfig> {
     /// What is added, and to which sum.
     pub terms: Vec<(usize, Affine<C>)>,
@@ -35,14 +37,22 @@ impl<C: SWCurveConfig> Drop for Work<C> {
     fn drop(&mut self) {
         self.inverses.zeroize();
         self.products.zeroize();
-        for (sum, term) in &mut self.terms {
-            sum.zeroize();
-            term.zeroize();
-        }
+        // A batch's last step may have emptied it, which leaves what stood there.
+        self.terms.clear();
+        self.terms.spare_capacity_mut().zeroize();
     }
 }
 
 impl<C: SWCurveConfig> Work<C> {
+    /// Empties the inverses, with room for so many as [`Work::invert`] makes of this count.
+    fn gather(&mut self, count: usize) {
+        self.inverses.clear();
+        let count = count.next_multiple_of(LANES);
+        self.inverses.reserve(count);
+        self.products.clear();
+        self.products.reserve(count);
+    }
+
     /// Inverts what was gathered, passing over zeros. Several products run side by side, since each of
     /// their multiplications waits for the one before.
     fn invert(&mut self) {
@@ -82,7 +92,7 @@ impl<C: SWCurveConfig> Work<C> {
 
 /// Doubles all points. The formula is for curves with a = 0.
 pub(crate) fn double<C: SWCurveConfig>(points: &mut [Affine<C>], work: &mut Work<C>) {
-    work.inverses.clear();
+    work.gather(points.len());
     // Infinity is (0, 0) here, so its y is zero, which the inversion passes over.
     work.inverses.extend(points.iter().map(|p| p.y.double()));
     work.invert();
@@ -104,7 +114,7 @@ pub(crate) fn add<C: SWCurveConfig>(sums: &mut [Affine<C>], work: &mut Work<C>) 
     if work.terms.is_empty() {
         return;
     }
-    work.inverses.clear();
+    work.gather(work.terms.len());
     let divisors = work.terms.iter().map(|(i, term)| divisor(&sums[*i], term));
     work.inverses.extend(divisors);
     work.invert();

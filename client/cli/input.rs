@@ -36,7 +36,9 @@ pub fn file_or_stdin(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, Fail
         io::ErrorKind::NotFound => Failure::no_file(path),
         _ => Failure::file("read", path, &e),
     };
-    let mut bytes = Zeroizing::new(Vec::new());
+    // As long as it can get, and a bit: a buffer that grew would leave copies behind.
+    let room = usize::try_from(limit).unwrap_or(0).saturating_add(64);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     if path == Path::new("-") {
         let stdin = io::stdin().lock();
         stdin.take(limit).read_to_end(&mut bytes).map_err(failed)?;

@@ -39,11 +39,18 @@ pub(crate) struct Knowledge {
 impl Secret {
     /// Draws x, and the point of the proof. A beacon's are drawn by everyone alike.
     pub fn draw(stream: &mut Stream) -> Self {
-        loop {
-            let x = stream.scalar();
-            if !x.is_zero() {
-                return Self { x, s: stream.g1() };
+        let mut nonzero = || {
+            loop {
+                let scalar = stream.scalar();
+                if !scalar.is_zero() {
+                    return scalar;
+                }
             }
+        };
+        // Straight into its place: a copy would not be wiped.
+        Self {
+            x: nonzero(),
+            s: stream.g1(),
         }
     }
 
