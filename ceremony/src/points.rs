@@ -7,7 +7,7 @@
 //!   when y is the greater root; infinity is 0x40 and zeros.
 //!
 //! Decoding refuses coordinates that aren't below q and points that aren't on the curve. That a point of
-//! G2 lies in the prime subgroup is another question, with its own type of answer: `crate::subgroup`.
+//! G2 lies in the prime subgroup is another question, with its own type of answer: `crate::checks`.
 
 use ark_bn254::{Fq, Fq2, g1, g2};
 use ark_ec::AffineRepr as _;

@@ -15,7 +15,7 @@ use ark_poly::{EvaluationDomain as _, Radix2EvaluationDomain};
 use super::verify::{LinkedPowers, List, PowersError, PowersFault};
 use super::{BLOCK, lists};
 use crate::checks::{Ratios, Weights, all_in_subgroup};
-use crate::files::container::{FileError, SectionWriter};
+use crate::files::container::{Fault, FileError, SectionWriter};
 use crate::files::ptau::{self, Powers, Ptau};
 use crate::lagrange::transform;
 use crate::points::stored;
@@ -105,8 +105,17 @@ fn write_block<P: Scalable>(
     let mut points: Vec<P> = ptau.points(list, 0, there)?;
     // tau^(2n - 1) is in no file.
     points.resize(count, P::zero());
-    let points = transform(points, block).unwrap_or_default();
+    let points = transform(points, block).ok_or_else(|| no_domain(ptau, block))?;
     writer.write(&stored(&points))
+}
+
+/// That the field has no roots of unity for a block of that size.
+fn no_domain(ptau: &Ptau, block: u32) -> FileError {
+    ptau.file().fault(Fault::Number {
+        what: "the power of a Lagrange form",
+        value: u64::from(block),
+        rule: "the field has no roots of unity for it",
+    })
 }
 
 /// Checks a prepared file's Lagrange forms against its powers.
@@ -198,9 +207,10 @@ impl<P: Scalable> Sums<P> {
                 part.extend((0..now).map(|i| digits.scalar(i)));
                 at += now;
             }
-            if let Some(domain) = Radix2EvaluationDomain::<Fr>::new(count) {
-                domain.ifft_in_place(&mut part);
-            }
+            // Without it the sums would be compared with other powers' sums: that is a refusal.
+            let domain = Radix2EvaluationDomain::<Fr>::new(count);
+            let domain = domain.ok_or_else(|| no_domain(ptau, block))?;
+            domain.ifft_in_place(&mut part);
             factors
                 .iter_mut()
                 .zip(part)

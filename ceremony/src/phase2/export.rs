@@ -42,7 +42,7 @@ impl Keys {
 /// brings them together can forge, with a chain of contributions that is otherwise as it should be.
 ///
 /// # Errors
-/// [`KeyFault::Unfinished`], [`KeyFault::GammaIsDelta`], or that the file can't be read.
+/// [`KeyFault::Unfinished`], [`KeyFault::GammaIsDelta`], [`KeyFault::Quotients`], or that the file can't be read.
 pub fn export(key: &LinkedKey) -> Result<Keys, KeyError> {
     if !key.is_finished() {
         return Err(KeyFault::Unfinished.into());
@@ -66,7 +66,7 @@ pub fn export(key: &LinkedKey) -> Result<Keys, KeyError> {
         a_query: zkey.points(zkey::A)?,
         b_g1_query: zkey.points(zkey::B1)?,
         b_g2_query: zkey.points(zkey::B2)?,
-        h_query: quotients(zkey.points(zkey::H)?, header.power()),
+        h_query: quotients(zkey.points(zkey::H)?, header.power()).ok_or(KeyFault::Quotients)?,
         l_query: zkey.points(zkey::L)?,
     };
     Ok(Keys { proving })
@@ -77,11 +77,12 @@ pub fn export(key: &LinkedKey) -> Result<Keys, KeyError> {
 ///
 /// With w = v^2, the sum is v^i * sum of w^(ij) H_j: a Fourier transform. [`transform`] has w^(-ij) and a
 /// factor of 1/n, so its outputs are taken backwards and multiplied by n.
-fn quotients(odd: Vec<G1Affine>, power: u32) -> Vec<G1Affine> {
+///
+/// None, if there aren't 2^power points, or the field has no such root.
+fn quotients(odd: Vec<G1Affine>, power: u32) -> Option<Vec<G1Affine>> {
     let count = odd.len();
-    let (Some(v), Some(mut sums)) = (root(power + 1), transform(odd, power)) else {
-        return Vec::new();
-    };
+    let v = root(power.checked_add(1)?)?;
+    let mut sums = transform(odd, power)?;
     if let Some(rest) = sums.get_mut(1..) {
         rest.reverse();
     }
@@ -90,5 +91,21 @@ fn quotients(odd: Vec<G1Affine>, power: u32) -> Vec<G1Affine> {
     let mut quotients = each(&sums, &factors);
     quotients.pop();
     debug_assert!(!factor.is_zero() && v.pow([2 * count as u64]) == Fr::from(1u64));
-    quotients
+    Some(quotients)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ark_ec::AffineRepr as _;
+
+    #[test]
+    fn points_that_are_no_domains_give_no_quotients() {
+        let points = |count: usize| vec![G1Affine::generator(); count];
+        assert_eq!(quotients(points(4), 2).map(|q| q.len()), Some(3));
+        assert_eq!(quotients(points(3), 2), None);
+        // The largest domain has 2^28 rows, and the root is of twice that order.
+        assert_eq!(quotients(points(4), 28), None);
+        assert_eq!(quotients(points(4), u32::MAX), None);
+    }
 }

@@ -155,6 +155,15 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
+    /// For the constant one and each public wire a row of its own follows on the constraints, with that wire
+    /// alone, times one, in A.
+    ///
+    /// Soundness needs these rows, and that they are empty in B and C: not only so that the public wires'
+    /// polynomials of A are independent. In powers that weren't cut from larger ones tau^(2n - 1) counts as
+    /// zero, so the span of H's points has -tau^(n - 1) / delta in it where (tau^(2n - 1) - tau^(n - 1)) / delta
+    /// should be. With it a proof shows no more than that A B - C is c X^(n - 1) on the rows' domain, for
+    /// a c of the prover's choice. X^(n - 1) is zero nowhere there, and in these rows A B - C is zero whatever
+    /// the wires are: so c is zero, and every constraint holds.
     pub fn of(circuit: &R1cs) -> Self {
         let mut terms = Self {
             a: Vec::new(),
@@ -281,5 +290,45 @@ impl Hashing {
             at += now;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::cube;
+    use super::*;
+
+    #[test]
+    fn the_constant_and_each_public_wire_have_a_row_of_their_own_after_the_constraints() {
+        for public in 0..3 {
+            let circuit = R1cs { public, ..cube() };
+            let terms = Terms::of(&circuit);
+            let first = circuit.constraints.len() as u32;
+            let bound: Vec<Term> = (0..=public)
+                .map(|wire| (first + wire, wire, Fr::one()))
+                .collect();
+            assert_eq!(bound.len(), public as usize + 1);
+            let behind = |terms: &[Term]| -> Vec<Term> {
+                terms.iter().filter(|t| t.0 >= first).copied().collect()
+            };
+            assert_eq!(behind(&terms.a), bound);
+            assert_eq!(behind(&terms.b), []);
+            assert_eq!(behind(&terms.c), []);
+            // The key's file has them, too, for every prover.
+            let mut last = Vec::new();
+            for (row, wire, value) in bound {
+                let in_b = false;
+                Coefficient {
+                    in_b,
+                    row,
+                    wire,
+                    value,
+                }
+                .encode(&mut last);
+            }
+            assert!(terms.coefficients().ends_with(&last));
+            // And the domain has room for them.
+            assert!(1u64 << circuit.power().max(1) > u64::from(first + public));
+        }
     }
 }

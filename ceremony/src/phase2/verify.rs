@@ -61,6 +61,9 @@ pub enum KeyFault {
     /// delta equals gamma: anyone could forge.
     #[error("delta and gamma are equal: proofs could be forged")]
     GammaIsDelta,
+    /// H's points can't be turned into the quotient's.
+    #[error("the points of H are not those of a domain")]
+    Quotients,
     /// L or H isn't the initial one over delta.
     #[error("{0} is not the initial one divided by delta")]
     NotDivided(&'static str),
