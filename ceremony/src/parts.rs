@@ -12,6 +12,7 @@ use crate::checks::Weights;
 use crate::files::container::{FileError, io_error};
 use crate::files::ptau::{Head, Ptau};
 use crate::files::zkey::{self, Zkey};
+use crate::origin::OriginError;
 use crate::phase1::{self, LinkedPowers, PowersError};
 use crate::phase2::{self, InitialKey, KeyError, LinkedKey};
 use crate::points::hashed;
@@ -30,6 +31,9 @@ pub enum PartError {
     /// A key that breaks a rule.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Powers from a file that are no start for a real ceremony.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
     /// Other bytes than the transcript names.
     #[error("{0} is not the file that the transcript names")]
     OtherFile(String),

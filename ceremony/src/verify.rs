@@ -28,6 +28,9 @@ pub struct Check {
     pub name: &'static str,
     /// What was found.
     pub detail: String,
+    /// It holds, and means nothing until somebody has compared it with a source elsewhere, as the detail
+    /// says.
+    pub to_compare: bool,
 }
 
 /// Something didn't hold.
@@ -58,6 +61,11 @@ impl Verified {
     pub fn transcript_hash(&self) -> Option<Digest> {
         let real = !self.transcript.descriptor().rehearsal && self.keys.is_some();
         real.then(|| self.transcript.head())
+    }
+
+    /// What no program can decide: whoever relies on the keys compares it with a source elsewhere.
+    pub fn to_compare(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| check.to_compare)
     }
 }
 
@@ -101,8 +109,16 @@ pub fn verify(
 
 impl Run<'_> {
     fn held(&mut self, detail: String) {
+        self.found(detail, false);
+    }
+
+    fn found(&mut self, detail: String, to_compare: bool) {
         let name = self.name;
-        self.checks.push(Check { name, detail });
+        self.checks.push(Check {
+            name,
+            detail,
+            to_compare,
+        });
     }
 
     fn all(&mut self) -> Result<(Transcript, Option<Vec<KeyBytes>>), FolderError> {
@@ -170,14 +186,17 @@ impl Run<'_> {
                 continue;
             };
             let rule = describe_beacon(closing);
-            self.held(match &closing.beacon.source {
+            let source = &closing.beacon.source;
+            let to_compare = matches!(source, Source::Bitcoin { .. });
+            let detail = match source {
                 Source::Bitcoin { height, .. } => format!(
                     "{stage}: {rule}; its work is shown, its height no header shows: compare with an explorer that block {height} is {}",
                     hex::encode(&beacon.value)
                 ),
                 Source::Drand { .. } => format!("{stage}: {rule}; the signature is the network's"),
                 Source::Known { .. } => format!("{stage}: {rule}"),
-            });
+            };
+            self.found(detail, to_compare);
         }
     }
 
@@ -186,17 +205,25 @@ impl Run<'_> {
         if let (Powers::Existing { power, .. }, Some(named)) = (&d.powers, transcript.prepared()) {
             let path = self.layout.path(&layout::prepared());
             parts::same_prepared(&path, &named)?;
-            let origin = Origin::of(&Ptau::open(&path).map_err(PartError::from)?)?;
+            let ptau = Ptau::open(&path).map_err(PartError::from)?;
+            if !d.rehearsal {
+                Origin::check_real(&ptau).map_err(PartError::from)?;
+            }
+            let origin = Origin::of(&ptau)?;
             let cut = match origin.is_cut() {
                 true => format!(", cut from 2^{}", origin.ceremony_power),
                 false => String::new(),
             };
-            self.held(format!(
-                "2^{power}{cut}, from the file that the rules name: {} and {} beacon; whose they are the rules don't say: compare with its own ceremony that BLAKE2b-512 is {}",
+            let beacon = match &origin.beacon {
+                Some(beacon) => format!("the beacon {}", hex::encode(&beacon.value)),
+                None => "no beacon".into(),
+            };
+            let detail = format!(
+                "2^{power}{cut}, from the file that the rules name: {} and {beacon}; whose they are the rules don't say: compare with its own ceremony that BLAKE2b-512 is {}",
                 contributions(origin.names.len()),
-                if origin.beacon.is_some() { "a" } else { "no" },
                 hex::encode(origin.hash)
-            ));
+            );
+            self.found(detail, true);
             return Ok(());
         }
         let first = self.layout.path(&layout::step(d, Stage::Powers, 0, 0));

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
+use tacit_ceremony::blake2b::Digest64;
 use tacit_ceremony::development::DevelopmentKeys;
+use tacit_ceremony::transcript::CeremonyId;
 use tacit_files as files;
 use tacit_node::home::Home;
 use tacit_protocol::codec::{Decode as _, Encode as _};
@@ -14,7 +16,7 @@ use tacit_protocol::founding::{
 };
 use tacit_protocol::keys::PublicKey;
 
-use crate::ceremony::LimitArgs;
+use crate::ceremony::{KnownPowers, LimitArgs, ceremony_id, powers_digest};
 use crate::clock::now_ms;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -61,6 +63,24 @@ enum TimingProfile {
     Wan,
 }
 
+/// What the person knows of a ceremony from elsewhere than its coordinator.
+#[derive(Debug, Clone, Copy, Args)]
+struct KnownArgs {
+    /// The ceremony's id, as it was published before it began
+    #[arg(long, value_name = "HEX", value_parser = ceremony_id, requires = "ceremony")]
+    ceremony_id: Option<CeremonyId>,
+    /// Where the ceremony started from powers in a file: that file's BLAKE2b-512, as the ceremony that made
+    /// the powers has published it. The coordinator's word for it is none
+    #[arg(long, value_name = "HEX", value_parser = powers_digest, requires = "ceremony")]
+    powers_hash: Option<Digest64>,
+}
+
+impl KnownArgs {
+    fn powers(&self) -> KnownPowers {
+        KnownPowers(self.powers_hash)
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct FoundArgs {
     /// An operator's card; one for each
@@ -69,6 +89,8 @@ pub struct FoundArgs {
     /// Take the proving keys of a finished ceremony: its folder, which is verified first
     #[arg(long, value_name = "DIR")]
     ceremony: Option<PathBuf>,
+    #[command(flatten)]
+    known: KnownArgs,
     /// Make the proving keys here and now, or take those of a rehearsal. Whoever makes them can forge
     /// signatures: for development only
     #[arg(long)]
@@ -106,6 +128,8 @@ pub struct CheckArgs {
     #[arg(long, value_name = "DIR|URL")]
     ceremony: String,
     #[command(flatten)]
+    known: KnownArgs,
+    #[command(flatten)]
     limit: LimitArgs,
 }
 
@@ -117,6 +141,8 @@ pub struct SignArgs {
     /// Compare its keys with this ceremony first: its folder, or its coordinator's address
     #[arg(long, value_name = "DIR|URL")]
     ceremony: Option<String>,
+    #[command(flatten)]
+    known: KnownArgs,
     #[command(flatten)]
     limit: LimitArgs,
 }
@@ -276,8 +302,13 @@ fn found(args: FoundArgs, cx: &Context) -> Result<(), Failure> {
         }
         Ok(()) => {}
     }
+    let mut to_compare = Vec::new();
     let keys = match &args.ceremony {
-        Some(folder) => keys::of_ceremony(folder, args.development_keys, cx)?,
+        Some(folder) => {
+            let (keys, rows) = keys::of_ceremony(folder, &args.known, args.development_keys, cx)?;
+            to_compare = rows;
+            keys
+        }
         None => {
             let spinner = cx.out.spinner("making development keys");
             let keys = DevelopmentKeys::generate()
@@ -291,10 +322,12 @@ fn found(args: FoundArgs, cx: &Context) -> Result<(), Failure> {
     founding.circuits.push(keys.circuit.clone());
     let file = FoundingFile::draft(founding);
     write(&args.out, &file.to_bytes())?;
-    let view = FoundingView::of(&file);
+    let mut view = FoundingView::of(&file);
+    view.to_compare = to_compare;
     cx.out.result(&view, |out| {
         view.print(out);
         out.line("");
+        print_to_compare(out, &view.to_compare);
         out.line(format!(
             "Written to {}, keys to {}.",
             args.out.display(),
@@ -316,17 +349,22 @@ struct ComparedView {
     transcript: Option<String>,
     proving_key: String,
     verifying_key: String,
+    /// What no program can decide.
+    to_compare: Vec<String>,
 }
 
 /// Compares a founding file with a ceremony, which is verified first.
 fn compared(
     founding: &Founding,
     from: &str,
+    known: &KnownArgs,
     limit: LimitArgs,
     cx: &Context,
 ) -> Result<ComparedView, Failure> {
-    let (_fetched, folder) = ceremony::gather(from, limit, cx)?;
-    let verified = ceremony::verify_folder(&folder, cx).map_err(|e| Failure::from(e.error))?;
+    let gathered = ceremony::Gathered::begin(from, limit, known.ceremony_id, cx)?;
+    let whose = known.powers().insist(&gathered.transcript, cx)?;
+    gathered.complete()?;
+    let verified = gathered.verify().map_err(|e| Failure::from(e.error))?;
     let made = keys::Made::of(&verified)?;
     keys::compare(&founding.circuits, &made).map_err(|e| {
         Failure::check(
@@ -342,15 +380,28 @@ fn compared(
         transcript: made.transcript.map(|hash| hash.to_string()),
         proving_key: made.proving.to_string(),
         verifying_key: made.verifying.to_string(),
+        to_compare: keys::to_compare(&verified, known, whose),
     })
+}
+
+/// What people compare themselves.
+fn print_to_compare(out: &Output, rows: &[String]) {
+    if rows.is_empty() {
+        return;
+    }
+    out.line("No program can see these. Compare them before anybody relies on the keys:");
+    for row in rows {
+        out.line(format!("- {row}"));
+    }
+    out.line("");
 }
 
 fn check(args: &CheckArgs, cx: &Context) -> Result<(), Failure> {
     let file = sound(&args.file)?;
-    let view = compared(&file.founding, &args.ceremony, args.limit, cx)?;
+    let view = compared(&file.founding, &args.ceremony, &args.known, args.limit, cx)?;
     cx.out.result(&view, |out| {
         out.line(format!(
-            "The founding file's keys are those of the ceremony \"{}\", {}, and all of it holds.",
+            "The founding file's keys are those of the ceremony \"{}\", {}, and all that a program can check of it holds.",
             view.name, view.ceremony
         ));
         match &view.transcript {
@@ -360,7 +411,7 @@ fn check(args: &CheckArgs, cx: &Context) -> Result<(), Failure> {
         out.line(format!("proving key    {}", view.proving_key));
         out.line(format!("verifying key  {}", view.verifying_key));
         out.line("");
-        out.line("Look at who took part: tacit ceremony verify lists them.");
+        print_to_compare(out, &view.to_compare);
     });
     if view.development_keys {
         cx.out.note(format!("warning: {DEVELOPMENT_KEYS_WARNING}"));
@@ -381,13 +432,15 @@ fn sign(args: &SignArgs, cx: &Context) -> Result<(), Failure> {
     let path = &args.file;
     let mut file = sound(path)?;
     let key = Home::new(cx.home()).key()?;
+    let mut to_compare = Vec::new();
     match &args.ceremony {
         Some(from) => {
-            let found = compared(&file.founding, from, args.limit, cx)?;
+            let found = compared(&file.founding, from, &args.known, args.limit, cx)?;
             cx.out.note(format!(
                 "Its keys are those of the ceremony {}.",
                 found.ceremony
             ));
+            to_compare = found.to_compare;
         }
         None if file.founding.transcripts().next().is_some() => cx.out.note(
             "note: that its keys are from a ceremony is the founder's word until you compare: --ceremony DIR|URL",
@@ -397,6 +450,8 @@ fn sign(args: &SignArgs, cx: &Context) -> Result<(), Failure> {
     let before = FoundingView::of(&file);
     if !cx.out.is_json() {
         before.print(&cx.out);
+        cx.out.line("");
+        print_to_compare(&cx.out, &to_compare);
     }
     if file.founding.development_keys() {
         cx.out.note(format!("warning: {DEVELOPMENT_KEYS_WARNING}"));
@@ -413,7 +468,8 @@ fn sign(args: &SignArgs, cx: &Context) -> Result<(), Failure> {
         ));
     };
     write(path, &file.to_bytes())?;
-    let view = FoundingView::of(&file);
+    let mut view = FoundingView::of(&file);
+    view.to_compare = to_compare;
     cx.out.result(&view, |out| {
         let signed = view.operators.iter().filter(|o| o.signed).count();
         out.line(format!(
@@ -477,6 +533,9 @@ struct FoundingView {
     group_creators: Vec<String>,
     statement_creators: Vec<String>,
     operators: Vec<OperatorView>,
+    /// What no program can decide about the ceremony that it was compared with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    to_compare: Vec<String>,
 }
 
 impl FoundingView {
@@ -519,6 +578,7 @@ impl FoundingView {
                 .iter()
                 .map(ToString::to_string)
                 .collect(),
+            to_compare: Vec::new(),
             operators: (0..)
                 .zip(&f.operators)
                 .map(|(i, o)| OperatorView {

@@ -128,6 +128,8 @@ fn hide(scene: &mut Scene, file: &str) {
         let contribution = part["contribution"].as_str().unwrap();
         scene.hide(&contribution[..16], "CONTRIBUTION....");
     }
+    let after = json["after"].as_str().unwrap();
+    scene.hide(&format!("  {}\n", &after[..16]), "  AFTER...........\n");
     let key = json["contributor"].as_str().unwrap();
     scene.hide(&format!("  {}  ", &key[..16]), "  KEY.............  ");
 }
@@ -253,6 +255,19 @@ fn a_rehearsal_goes_from_rules_to_keys_and_is_verified() {
     verified(&mut scene, &with_attestation, 0);
     let json = scene.quietly(&[&["--json"][..], &verify[..]].concat());
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    scene.note("What others have published of it");
+    let after = json["contributors"][1]["after"].as_str().unwrap();
+    let head = json["transcript"].as_str().unwrap();
+    let as_told = ["--after", after, "--transcript", head];
+    verified(&mut scene, &[&verify[..], &as_told].concat(), 0);
+    let none = "0".repeat(64);
+    for lie in [["--after", &none], ["--transcript", &none]] {
+        verified(&mut scene, &[&verify[..], &lie].concat(), 1);
+    }
+    scene.fails(&[&verify[..], &["--ceremony", &none]].concat());
+    crate::committee::bring(&scene, &["founding.bin"]);
+    let founding = ["--founding", "founding.bin"];
+    verified(&mut scene, &[&verify[..], &founding].concat(), 1);
     let who = |i: usize| {
         let c = &json["contributors"][i];
         (
@@ -267,7 +282,6 @@ fn a_rehearsal_goes_from_rules_to_keys_and_is_verified() {
     let key = json["contributors"][1]["key"].as_str();
     assert_eq!(key.map(str::len), Some(64));
     scene.note("An operator compares a founding file with it before signing");
-    crate::committee::bring(&scene, &["founding.bin"]);
     scene.fails(&["committee", "check", "founding.bin", "--ceremony", "town"]);
     let sign = [
         "--home",
@@ -288,16 +302,11 @@ fn a_rehearsal_goes_from_rules_to_keys_and_is_verified() {
     let hash = made["powers_file"]["blake2b"].as_str().unwrap().to_owned();
     scene.hide(&hash, "HASH-OF-POWERS");
     scene.works(&new("second", "town", &from));
-    scene.works(&new(
+    // A rehearsal's are nobody's, whatever hash is given with them.
+    scene.fails(&new(
         "third",
         "town",
         &[&from[..], &["--powers-hash", &hash]].concat(),
-    ));
-    let wrong = "0".repeat(128);
-    scene.fails(&new(
-        "fourth",
-        "town",
-        &[&from[..], &["--powers-hash", &wrong]].concat(),
     ));
     // A second ceremony of the same coordinator isn't this one.
     scene.quietly(&new("other", "town", &rehearsal));
@@ -305,20 +314,113 @@ fn a_rehearsal_goes_from_rules_to_keys_and_is_verified() {
         let serving = Serving::start(&scene, "other");
         contribute(&mut scene, &serving.1, "cid", 1);
     }
-    for args in [
-        [&verify[..], &["--attestation", "cid-1.json"]].concat(),
-        verify.to_vec(),
-    ] {
-        if args.len() == verify.len() {
+    let with_cids = [&verify[..], &["--attestation", "cid-1.json"]].concat();
+    for (args, breaks) in [(&with_cids, false), (&with_cids, true)] {
+        if breaks {
             // One byte of a contribution that others built on.
             let mut bytes = fs::read(scene.path("town/powers/0001.ptau")).unwrap();
             let last = bytes.len() - 9;
             bytes[last] ^= 1;
             scene.write("town/powers/0001.ptau", bytes);
         }
-        verified(&mut scene, &args, 1);
+        verified(&mut scene, args, 1);
     }
+    let left = fs::read_dir(scene.path("eve/ceremonies")).unwrap();
+    let left: Vec<_> = left.map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["lock"], "nothing stays that only a check needs");
     scene.hold_golden("ceremony");
+}
+
+/// A round of drand's quicknet, and its signature.
+const ROUND: &str = "drand:1000";
+const SIGNATURE: &str = "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125e342b73a8dd2bacbe47e4b6b63ed5e39";
+
+#[test]
+fn powers_that_one_person_may_have_made_are_compared_by_everybody() {
+    let mut scene = Scene::new();
+    scene.write("cube.r1cs", cube());
+    let rehearsal = [&TIMES[..], &["--rehearsal", "--beacon1", ROUND]].concat();
+    scene.quietly(&new("alone", "alone", &rehearsal));
+    {
+        let serving = Serving::start(&scene, "alone");
+        let (home, url) = ("mallory", &serving.1);
+        scene.quietly(&["--home", home, "--yes", "ceremony", "contribute", url]);
+    }
+    let end = ["ceremony", "beacon", "alone"];
+    scene.quietly(&[&end[..], &["--drand-signature", SIGNATURE]].concat());
+    let from = ["--powers", "alone/powers/prepared.ptau"];
+    let from = [&from[..], &["--phase2-closes", "2036-02-01T00:00Z"]].concat();
+    let first = [&new("first", "town", &from)[..], &["--json"]].concat();
+    let made = scene.quietly(&first);
+    let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+    let hash = made["powers_file"]["blake2b"].as_str().unwrap().to_owned();
+    scene.hide(&hash, "HASH-OF-POWERS");
+    let named = ["--powers-hash", &hash];
+    let other = "0".repeat(128);
+    let others = ["--powers-hash", other.as_str()];
+    scene.fails(&new("town", "town", &[&from[..], &others].concat()));
+    // Nothing can be wrong with them but whose they are.
+    scene.works(&new("town", "town", &[&from[..], &named].concat()));
+    let verify = ["--home", "eve", "ceremony", "verify", "town"];
+    scene.works(&verify);
+    scene.works(&[&verify[..], &named].concat());
+    scene.fails(&[&verify[..], &others].concat());
+    scene.note("Who would found a committee on them, or sign");
+    crate::committee::bring(&scene, &["founding.bin", "op0/node.key"]);
+    let check = ["committee", "check", "founding.bin", "--ceremony", "town"];
+    scene.fails(&check);
+    scene.fails(&[&check[..], &["--yes"]].concat());
+    scene.fails(&[&check[..], &others].concat());
+    let other_id = "0".repeat(64);
+    scene.fails(&[&check[..], &["--ceremony-id", &other_id]].concat());
+    scene.fails(&[&check[..], &named].concat());
+    let sign = [
+        "--home",
+        "op0",
+        "--yes",
+        "committee",
+        "sign",
+        "founding.bin",
+    ];
+    let sign = [&sign[..], &["--ceremony", "town"]].concat();
+    scene.fails(&sign);
+    scene.fails(&[&sign[..], &named].concat());
+    scene.hold_golden("ceremony-powers");
+}
+
+#[test]
+fn a_broken_download_goes_on_and_another_ceremony_is_not_fetched() {
+    let mut scene = Scene::new();
+    scene.write("cube.r1cs", cube());
+    scene.quietly(&new("town", "town", &TIMES));
+    let serving = Serving::start(&scene, "town");
+    let (_, port) = serving.1.rsplit_once(':').unwrap();
+    scene.hide_port(port.parse().unwrap());
+    let other = "0".repeat(64);
+    let verify = ["--home", "eve", "ceremony", "verify", &serving.1];
+    scene.fails(&[&verify[..], &["--ceremony", &other]].concat());
+    let ceremonies = scene.path("eve/ceremonies");
+    let names = || {
+        let all = fs::read_dir(&ceremonies).unwrap();
+        let mut all: Vec<String> = all
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        all.sort();
+        all
+    };
+    assert_eq!(names(), ["lock"], "nothing of it is here");
+    // What an earlier run had fetched before it was killed, and what it needed beside that.
+    scene.fails(&[&verify[..], &["--max-download", "0"]].concat());
+    let fetched = names().into_iter().find(|n| n.starts_with("verify-"));
+    let fetched = ceremonies.join(fetched.unwrap());
+    let whole = fs::read(scene.path("town/circuits/cube.r1cs")).unwrap();
+    fs::create_dir_all(fetched.join("circuits")).unwrap();
+    fs::write(fetched.join("circuits/cube.r1cs"), &whole).unwrap();
+    fs::remove_file(scene.path("town/circuits/cube.r1cs")).unwrap();
+    fs::create_dir_all(ceremonies.join("scratch-0000/keys")).unwrap();
+    scene.works(&verify);
+    assert_eq!(names(), ["lock"]);
+    scene.hold_golden("ceremony-fetch");
 }
 
 #[test]

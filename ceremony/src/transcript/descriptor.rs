@@ -14,10 +14,11 @@ use crate::blake2b::Digest64;
 const VERSION: u16 = 1;
 /// Circuits at most.
 pub const MAX_CIRCUITS: usize = 16;
-/// Listed contributors at most.
-const MAX_CONTRIBUTORS: usize = 5_000;
 /// The largest number of contributors that a phase can ask for.
 pub const MAX_LEAST: u32 = 1_000;
+/// The value that stands for a beacon in a rehearsal: everybody knows it beforehand, so powers that end with
+/// it are nobody's but for trying out.
+pub const REHEARSAL_VALUE: &[u8] = b"tacit rehearsal";
 
 digest_newtype! {
     /// Id of a ceremony: hash of its descriptor.
@@ -172,6 +173,17 @@ impl Descriptor {
         *key != self.coordinator
     }
 
+    /// What nobody signs in a ceremony that starts from powers in a file, for whoever relies on it.
+    pub fn powers_to_compare(&self) -> Option<String> {
+        let Powers::Existing { hash, .. } = &self.powers else {
+            return None;
+        };
+        Some(format!(
+            "the powers are from a file, and nobody has signed whose they are: if one person made it, that person can forge. Compare with the ceremony that made it, not with this one's coordinator, that its BLAKE2b-512 is {}",
+            hex::encode(hash)
+        ))
+    }
+
     /// Files that a contribution to this phase consists of.
     pub fn files_of(&self, stage: Stage) -> usize {
         match stage {
@@ -231,7 +243,7 @@ impl Decode for Descriptor {
                 _ => return Err(DecodeError::Invalid("the powers' origin")),
             },
             circuits: r.list("circuits", MAX_CIRCUITS)?,
-            contributors: r.list("contributors", MAX_CONTRIBUTORS)?,
+            contributors: r.list("contributors", super::rules::MAX_LISTED)?,
             least: r.u32()?,
             turn: r.u32()?,
             strikes: r.u8()?,

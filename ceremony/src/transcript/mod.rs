@@ -25,7 +25,9 @@ pub(crate) mod tests;
 pub use attestation::{Attestation, AttestationError, Mismatch};
 pub use beacon::{BeaconRule, Evidence, EvidenceError, MIN_BITCOIN_EXPONENT, Source};
 pub use chain::{EntryFault, Link, Transcript, TranscriptError};
-pub use descriptor::{CeremonyId, Circuit, Closing, Descriptor, MAX_CIRCUITS, MAX_LEAST, Powers};
+pub use descriptor::{
+    CeremonyId, Circuit, Closing, Descriptor, MAX_CIRCUITS, MAX_LEAST, Powers, REHEARSAL_VALUE,
+};
 pub use drand::QUICKNET;
 pub use entry::{
     Cast, Contribution, Entry, Finished, FinishedCircuit, Missed, Part, Prepared, Reason, Signed,

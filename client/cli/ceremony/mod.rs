@@ -3,11 +3,13 @@
 mod bar;
 mod contribute;
 mod fetch;
+mod gather;
 mod hand;
 mod kept;
 mod new;
 mod offline;
 mod origin;
+mod powers;
 mod serve;
 mod steps;
 mod verify;
@@ -25,7 +27,9 @@ use crate::failure::Failure;
 
 pub use bar::Bar;
 pub use fetch::LimitArgs;
-pub use verify::{Scratch, gather, verify_folder};
+pub use gather::{Gathered, Scratch, read_folder, verify_folder};
+pub use powers::{KnownPowers, Whose, digest as powers_digest};
+pub use verify::ceremony_id;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -13,12 +13,14 @@ use tacit_ceremony::folder::{Folder, FolderError, Start};
 use tacit_ceremony::origin::Origin;
 use tacit_ceremony::phase2::needed_power;
 use tacit_ceremony::transcript::{
-    BeaconRule, Circuit, Closing, Descriptor, MIN_BITCOIN_EXPONENT, Powers, QUICKNET, Source, Stage,
+    BeaconRule, Circuit, Closing, Descriptor, MIN_BITCOIN_EXPONENT, Powers, QUICKNET,
+    REHEARSAL_VALUE, Source, Stage,
 };
 use tacit_protocol::keys::{PublicKey, SigningKey};
 
 use super::Bar;
 use super::origin::OriginView;
+use super::powers::digest;
 use crate::clock::{local, now_ms, parse_deadline};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -27,6 +29,8 @@ use crate::{input, parse};
 
 /// Seconds from a closing to the default beacon: an hour, and some more for clocks that go wrong.
 const MARGIN: u64 = 3_660;
+/// A block that is expected so long after a closing comes after it, however fast blocks come.
+const A_DAY: u64 = 86_400;
 /// Contributors that each phase of a real ceremony needs, unless told otherwise.
 const LEAST: u32 = 3;
 /// How often drand's value is hashed, as a power of two: it needs no delay, and other tools ask for this.
@@ -55,26 +59,29 @@ pub struct NewArgs {
     #[arg(long, value_name = "FILE")]
     powers: Option<PathBuf>,
     /// The BLAKE2b-512 that this file must have, as the ceremony that made it has published it. Without it
-    /// the powers are nobody's, and the ceremony is a rehearsal
+    /// the powers are nobody's, and the ceremony is a rehearsal. Everybody who relies on the keys gives it
+    /// again
     #[arg(long, value_name = "HEX", value_parser = digest, requires = "powers")]
     powers_hash: Option<Digest64>,
     /// Contributors that each phase needs before its beacon, without the coordinator's own key. A phase that
-    /// closes with fewer can't end [default: 3; 1 in a rehearsal]
+    /// closes with fewer can't end. 2 to 1000; from 1 in a rehearsal. Keys are counted, not people
+    /// [default: 3; 1 in a rehearsal]
     #[arg(long, value_name = "NUMBER", value_parser = parse::number::<u32>)]
     least: Option<u32>,
     /// Public key of somebody who may contribute; repeat it. Without any, everybody may
     #[arg(long = "contributor", value_name = "KEY", value_parser = parse::key)]
     contributors: Vec<PublicKey>,
-    /// Seconds that a contributor has for a turn
+    /// Seconds that a contributor has for a turn: 10 to 604800, which are 7 days
     #[arg(long, value_name = "SECONDS", value_parser = parse::number::<u32>, default_value = "3600")]
     turn: u32,
-    /// Missed turns after which a contributor is not let in again
+    /// Missed turns after which a contributor is not let in again: 1 to 255
     #[arg(long, value_name = "NUMBER", value_parser = parse::number::<u8>, default_value = "3")]
     strikes: u8,
-    /// When phase 1 closes: a time, or from now on like +2h
+    /// When phase 1 closes: a time like 2026-12-01T18:00Z, or from now on like +90m, +2h or +3d
     #[arg(long, value_name = "TIME", required_unless_present = "powers")]
     phase1_closes: Option<String>,
-    /// When phase 2 closes
+    /// When phase 2 closes, written like that: an hour or more after the beacon of phase 1, which comes an
+    /// hour or more after the closing of phase 1. So two hours and some minutes later at the least
     #[arg(long, value_name = "TIME")]
     phase2_closes: String,
     /// The value that ends phase 1: drand:ROUND, or bitcoin:HEIGHT@TIME with the time from which on the
@@ -99,13 +106,6 @@ fn circuit(text: &str) -> Result<(String, PathBuf), String> {
         .split_once('=')
         .ok_or("write it like NAME=FILE, such as square=square.r1cs")?;
     Ok((name.to_owned(), PathBuf::from(file)))
-}
-
-fn digest(text: &str) -> Result<Digest64, String> {
-    let mut digest = [0; 64];
-    hex::decode_to_slice(text, &mut digest)
-        .map_err(|_| "a BLAKE2b-512 has 128 digits 0-9 and a-f".to_owned())?;
-    Ok(digest)
 }
 
 #[derive(Serialize)]
@@ -156,13 +156,18 @@ pub fn run(args: NewArgs, cx: &Context) -> Result<(), Failure> {
         let source = match beacon {
             Some(text) => source(text)?,
             None if rehearsal => Source::Known {
-                value: b"tacit rehearsal".to_vec(),
+                value: REHEARSAL_VALUE.to_vec(),
             },
             None => Source::Drand {
                 chain: QUICKNET.hash(),
                 round: QUICKNET.round_from(closes.saturating_add(MARGIN)),
             },
         };
+        if let Source::Bitcoin { expected, .. } = source
+            && expected < closes.saturating_add(A_DAY)
+        {
+            cx.out.note("A block that comes sooner than expected may show a time before its phase's closing is past for sure, and then the phase can never end: choose a height that you expect a day or more after it.");
+        }
         let usual = match source {
             Source::Bitcoin { .. } => MIN_BITCOIN_EXPONENT,
             _ => EXPONENT,
@@ -194,6 +199,15 @@ pub fn run(args: NewArgs, cx: &Context) -> Result<(), Failure> {
                     ),
                     "Get the file again, or the hash from the ceremony that made it.",
                 ));
+            }
+            if !rehearsal {
+                Origin::check_real(&ptau).map_err(|e| {
+                    Failure::check(
+                        "powers",
+                        format!("{}: {e}", path.display()),
+                        "Take powers of a real ceremony, or rehearse: --rehearsal.",
+                    )
+                })?;
             }
             powers_file = Some(OriginView::new(&origin));
             Powers::Existing {
@@ -301,7 +315,11 @@ pub fn run(args: NewArgs, cx: &Context) -> Result<(), Failure> {
             out.line("It is a rehearsal: its keys will count as development keys.");
         }
         out.line("");
-        out.line("Publish the id and these rules before anybody contributes: nothing of them can be changed.");
+        out.line("Publish the id and these rules before anybody contributes: nothing of them can be changed. Publish with them the command for contributors, with your address for URL:");
+        out.line(format!(
+            "    tacit ceremony contribute URL --ceremony {}",
+            view.ceremony
+        ));
         out.line(format!(
             "Then take contributions: tacit ceremony serve {}",
             view.folder.display()

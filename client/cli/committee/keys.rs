@@ -4,7 +4,6 @@ use std::path::Path;
 
 use tacit_ceremony::development::DevelopmentKeys;
 use tacit_ceremony::folder::KeyBytes;
-use tacit_ceremony::folder::layout::Layout;
 use tacit_ceremony::verify::Verified;
 use tacit_circuits::keys::key_hash;
 use tacit_circuits::{CIRCUIT_ID, ProvingKey, VerifyingKey};
@@ -13,7 +12,8 @@ use tacit_protocol::hash::Digest;
 use tacit_protocol::lean_imt::MAX_DEPTH;
 use thiserror::Error;
 
-use crate::ceremony;
+use super::KnownArgs;
+use crate::ceremony::{self, Whose};
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -136,15 +136,42 @@ pub fn compare(founding: &[CircuitKeys], made: &Made<'_>) -> Result<(), Differen
     Ok(())
 }
 
+/// What an operator compares by themselves: no program can decide it.
+pub fn to_compare(verified: &Verified, known: &KnownArgs, whose: Whose) -> Vec<String> {
+    let mut rows = Vec::new();
+    if known.ceremony_id.is_none() {
+        rows.push(format!(
+            "the ceremony's id, with what was published before it began: {} (--ceremony-id does it)",
+            verified.transcript.id()
+        ));
+    }
+    for check in verified.to_compare() {
+        if check.name != "powers" || whose != Whose::Named {
+            rows.push(format!("{}: {}", check.name, check.detail));
+        }
+    }
+    if let Some(hash) = verified.transcript_hash() {
+        rows.push(format!(
+            "the transcript's hash, with what its contributors see: {hash}"
+        ));
+    }
+    rows.push(
+        "who took part, and whether they depend on each other: tacit ceremony verify lists them"
+            .into(),
+    );
+    rows
+}
+
 /// The sealing circuit's keys from a finished ceremony, verified as a doubter would. A rehearsal's count
 /// as development keys: everybody in it may have been one person, and its beacons were known.
 pub fn of_ceremony(
     folder: &Path,
+    known: &KnownArgs,
     development: bool,
     cx: &Context,
-) -> Result<DevelopmentKeys, Failure> {
+) -> Result<(DevelopmentKeys, Vec<String>), Failure> {
     // What shows at once shows before the long checks.
-    let transcript = tacit_ceremony::folder::read(&Layout::new(folder))?;
+    let transcript = &ceremony::read_folder(folder, known.ceremony_id)?;
     if transcript.finished().is_none() {
         return Err(unfinished());
     }
@@ -165,6 +192,7 @@ pub fn of_ceremony(
             "Leave out --development-keys.",
         ));
     }
+    let whose = known.powers().insist(transcript, cx)?;
     let verified = ceremony::verify_folder(folder, cx).map_err(|e| Failure::from(e.error))?;
     if verified.transcript.head() != transcript.head() {
         return Err(Failure::check(
@@ -184,11 +212,12 @@ pub fn of_ceremony(
     VerifyingKey::load(&bytes.verifying, &circuit.verifying_key).map_err(|e| unusable(&e))?;
     let proving = ProvingKey::<MAX_DEPTH>::load(&bytes.proving, &circuit.proving_key);
     proving.map_err(|e| unusable(&e))?;
-    Ok(DevelopmentKeys {
+    let keys = DevelopmentKeys {
         circuit,
         proving: bytes.proving.clone(),
         verifying: bytes.verifying.clone(),
-    })
+    };
+    Ok((keys, to_compare(&verified, known, whose)))
 }
 
 #[cfg(test)]

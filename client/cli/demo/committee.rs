@@ -69,6 +69,9 @@ impl Demo {
         }
         if let Some(ceremony) = &self.ceremony {
             args.extend(["--ceremony", text(&ceremony.folder)?]);
+            if let Some(hash) = &ceremony.powers {
+                args.extend(["--powers-hash", hash]);
+            }
             self.story.fact(&format!(
                 "one of them verifies all of the ceremony \"{}\", and takes its keys …",
                 ceremony.name

@@ -23,6 +23,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
 use tacit_ceremony::folder::layout::Layout;
+use tacit_ceremony::transcript::Powers;
 use tacit_protocol::codec::Decode as _;
 use tacit_protocol::founding::{DEVELOPMENT_KEYS_WARNING, FoundingFile, MAX_NODES, MIN_NODES};
 use tacit_protocol::ids::Fingerprint;
@@ -251,6 +252,8 @@ struct Ceremony {
     name: String,
     transcript: String,
     rehearsal: bool,
+    /// The hash of the file that it took its powers from. A demo vouches for nothing, so the rules' word does.
+    powers: Option<String>,
 }
 
 impl Ceremony {
@@ -274,6 +277,10 @@ impl Ceremony {
             name: descriptor.name.clone(),
             transcript: transcript.head().to_string(),
             rehearsal: descriptor.rehearsal,
+            powers: match &descriptor.powers {
+                Powers::Existing { hash, .. } => Some(hex::encode(hash)),
+                Powers::Fresh { .. } => None,
+            },
         })
     }
 }
