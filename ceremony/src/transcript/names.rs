@@ -27,11 +27,62 @@ pub(super) fn shows(text: &str) -> bool {
 /// same, and a line in a terminal like another's.
 pub(super) fn hides(c: char) -> bool {
     c.is_control()
+        // Of all spaces, one.
+        || c.is_whitespace() && c != ' '
         || matches!(c,
-            // Soft hyphen, marks of direction, and letters without a shape.
-            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{3164}' | '\u{ffa0}'
+            // Soft hyphen, a joiner, marks of direction, and letters without a shape.
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
+            // Selectors of variants, and marks of shorthand and of music.
+            | '\u{fe00}'..='\u{fe0f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
             // Zero width, separators of lines and paragraphs, and what embeds, overrides or isolates.
             | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             // The byte order mark, annotations, and tags.
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+            | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_has_no_character_that_nobody_sees() {
+        for c in [
+            '\u{a0}',
+            '\u{ad}',
+            '\u{34f}',
+            '\u{61c}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{1680}',
+            '\u{17b4}',
+            '\u{17b5}',
+            '\u{180e}',
+            '\u{2003}',
+            '\u{200b}',
+            '\u{202e}',
+            '\u{202f}',
+            '\u{205f}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2800}',
+            '\u{3000}',
+            '\u{3164}',
+            '\u{fe00}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{ffa0}',
+            '\u{1bca0}',
+            '\u{1d173}',
+            '\u{e0001}',
+            '\u{e0100}',
+            '\u{e0fff}',
+            '\n',
+        ] {
+            assert!(!valid_label(&format!("A{c}da")), "{:x}", c as u32);
+        }
+        for label in ["Ada Lovelace", "Ада", "艾达", "Zoë 🌍", "עדה", "ஆதா"] {
+            assert!(valid_label(label), "{label}");
+        }
+    }
 }
