@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::beacon::Rule;
+use crate::files::container::FileError;
 use crate::folder::layout::Layout;
 use crate::folder::{self, FolderError};
 use crate::parts::{PartError, file_hash};
+use crate::phase1::PowersError;
+use crate::phase2::KeyError;
 use crate::progress::Silent;
 use crate::transcript::{Contribution, Entry, EntryFault, Signed, Transcript, TranscriptError};
 
@@ -63,43 +66,51 @@ pub(super) fn same_files(c: &Contribution, files: &[PathBuf]) -> Result<bool, Fo
     Ok(true)
 }
 
+/// Why it isn't accepted.
+#[derive(Debug)]
+pub(super) enum Wrong {
+    /// It breaks this rule: its signer's fault.
+    Rule(String),
+    /// It couldn't be checked, by the coordinator's own trouble: nobody's fault.
+    Own(FolderError),
+}
+
 impl Checking {
-    /// The rule that it breaks, if any.
-    pub(super) fn verdict(&self) -> Result<(), String> {
-        let c = own_entry(&self.signed, &self.key, &self.transcript)?;
-        let (layout, transcript) = (&self.layout, &self.transcript);
-        let rule = Rule::Open;
-        let parts = folder::check_next(
-            layout,
-            transcript,
-            &self.files,
-            &rule,
-            c.label.as_deref(),
-            &mut Silent,
-        )
-        .map_err(|e| without_paths(&e))?;
+    /// Whether it holds.
+    pub(super) fn verdict(&self) -> Result<(), Wrong> {
+        let c = own_entry(&self.signed, &self.key, &self.transcript).map_err(Wrong::Rule)?;
+        // The coordinator's own files first: what is wrong with them is nobody else's fault.
+        let before = folder::before(&self.layout, &self.transcript).map_err(Wrong::Own)?;
+        let (rule, label) = (Rule::Open, c.label.as_deref());
+        let parts = before
+            .check(&self.files, &rule, label, &mut Silent)
+            .map_err(|e| self.blame(e))?;
         if parts == c.parts {
             Ok(())
         } else {
-            Err("the entry does not say what the files are".into())
+            let rule = "the entry does not say what the files are";
+            Err(Wrong::Rule(rule.into()))
         }
     }
-}
 
-/// An error about an uploaded file, without the coordinator's own paths.
-fn without_paths(error: &FolderError) -> String {
-    use crate::files::container::FileError;
-    use crate::phase1::PowersError;
-    use crate::phase2::KeyError;
-    let file = match error {
-        FolderError::Part(PartError::File(e))
-        | FolderError::Part(PartError::Powers(PowersError::File(e)))
-        | FolderError::Part(PartError::Key(KeyError::File(e))) => e,
-        other => return other.to_string(),
-    };
-    match file {
-        FileError::Io { error, .. } => format!("the file can't be read: {error}"),
-        FileError::Magic { expected, .. } => format!("the file is not a .{expected} file"),
-        FileError::Format { fault, .. } => fault.to_string(),
+    /// Whose fault an error is: a disk or a system that fails isn't the contributor's, nor is a file that
+    /// isn't theirs. What is told has no path of the coordinator's in it.
+    fn blame(&self, error: PartError) -> Wrong {
+        let file = match &error {
+            PartError::Randomness(_) => return Wrong::Own(error.into()),
+            PartError::File(e)
+            | PartError::Powers(PowersError::File(e))
+            | PartError::Key(KeyError::File(e)) => e,
+            _ => return Wrong::Rule(error.to_string()),
+        };
+        match file {
+            FileError::Magic { path, expected } if self.files.contains(path) => {
+                Wrong::Rule(format!("the file is not a .{expected} file"))
+            }
+            FileError::Format { path, fault } if self.files.contains(path) => {
+                Wrong::Rule(fault.to_string())
+            }
+            _ => Wrong::Own(error.into()),
+        }
     }
 }

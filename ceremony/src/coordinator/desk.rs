@@ -35,6 +35,8 @@ struct Asked {
 #[derive(Default)]
 pub(super) struct Desk {
     owner: Option<PublicKey>,
+    /// How often that has changed.
+    turns: u64,
     tickets: BTreeMap<String, Ticket>,
     asked: BTreeMap<PublicKey, Asked>,
     /// Strangers' requests that aren't worn off, and when that was so.
@@ -44,13 +46,16 @@ pub(super) struct Desk {
 impl Desk {
     /// Whose turn it is now.
     pub fn turn(&mut self, owner: Option<PublicKey>) {
-        self.owner = owner;
+        if self.owner != owner {
+            self.owner = owner;
+            self.turns += 1;
+        }
     }
 
-    /// Whether a ticket is that of whose turn it is.
-    pub fn has_turn(&self, ticket: &str) -> bool {
-        let found = self.tickets.get(ticket);
-        found.is_some_and(|t| Some(t.key) == self.owner)
+    /// The turn's number, if a ticket is that of whose turn it is.
+    pub fn has_turn(&self, ticket: &str) -> Option<u64> {
+        let found = self.tickets.get(ticket)?;
+        (Some(found.key) == self.owner).then_some(self.turns)
     }
 
     /// A signed request for a turn: none is taken twice, nobody asks all the time, and strangers together
@@ -61,7 +66,7 @@ impl Desk {
             .retain(|_, a| now.abs_diff(a.last) <= CLOCKS && now.abs_diff(a.since) <= 2 * CLOCKS);
         let asked = self.asked.get(&key);
         if asked.is_some_and(|asked| at <= asked.last) {
-            return Err(CallError::Request);
+            return Err(CallError::Repeated);
         }
         if asked.is_some_and(|a| a.times >= MAX_ASKED) {
             return Err(Refused::TooOften.into());

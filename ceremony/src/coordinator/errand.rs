@@ -2,9 +2,10 @@
 //!
 //! Whoever may write there has the coordinator's key, so nothing is decided here by who asks. A request is
 //! a file of its own, taken by renaming it; its answer is another. Whatever stops in between leaves files
-//! that nobody heeds: the command asks again, or does it itself when no coordinator runs.
+//! that nobody heeds: the command asks again, or does it itself when no coordinator runs. A request of a
+//! command that isn't there any more is dropped: the command holds a lock as long as it waits.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use tacit_files as files;
 use tacit_protocol::codec::{Decode, DecodeError, Encode, Reader, Writer};
 
 use crate::folder::layout::Layout;
-use crate::transcript::Evidence;
+use crate::transcript::{Evidence, Stage};
 
 /// Longest request or answer, in bytes.
 const MAX_BYTES: u64 = 1 << 16;
@@ -21,8 +22,8 @@ const MAX_BYTES: u64 = 1 << 16;
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Errand {
-    /// End the open phase with its beacon.
-    Beacon(Evidence),
+    /// End this phase with its beacon. Once it has ended so, asking again changes nothing.
+    Beacon(Stage, Evidence),
     /// Write the keys.
     Finish,
 }
@@ -30,8 +31,9 @@ pub enum Errand {
 impl Encode for Errand {
     fn encode(&self, w: &mut Writer) {
         match self {
-            Self::Beacon(evidence) => {
+            Self::Beacon(stage, evidence) => {
                 w.u8(1);
+                stage.encode(w);
                 evidence.encode(w);
             }
             Self::Finish => w.u8(2),
@@ -42,7 +44,7 @@ impl Encode for Errand {
 impl Decode for Errand {
     fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         match r.u8()? {
-            1 => Ok(Self::Beacon(Decode::decode(r)?)),
+            1 => Ok(Self::Beacon(Decode::decode(r)?, Decode::decode(r)?)),
             2 => Ok(Self::Finish),
             _ => Err(DecodeError::Invalid("an errand")),
         }
@@ -73,11 +75,18 @@ pub enum Seen {
 
 /// A request that a command made. Its files go with it.
 #[derive(Debug)]
-pub struct Asked(PathBuf);
+pub struct Asked {
+    path: PathBuf,
+    /// Locked as long as the command is there.
+    _here: File,
+}
 
-/// A request that a coordinator has taken.
+/// A request that a coordinator has taken. If it is dropped without an answer, that is one too.
 #[derive(Debug)]
-pub struct Taken(PathBuf);
+pub struct Taken {
+    path: PathBuf,
+    answered: bool,
+}
 
 fn folder(layout: &Layout) -> PathBuf {
     layout.private().join("errands")
@@ -95,8 +104,12 @@ pub fn ask(layout: &Layout, errand: &Errand) -> io::Result<Asked> {
     let mut name = [0; 8];
     getrandom::fill(&mut name).map_err(io::Error::other)?;
     let path = folder.join(format!("{}.ask", hex::encode(name)));
+    let mut options = File::options();
+    let options = files::private(options.write(true).create_new(true));
+    let here = options.open(path.with_extension("here"))?;
+    here.lock()?;
     files::replace(&path, &errand.to_bytes())?;
-    Ok(Asked(path))
+    Ok(Asked { path, _here: here })
 }
 
 impl Asked {
@@ -106,10 +119,10 @@ impl Asked {
     /// That its answer can't be read.
     pub fn look(&self) -> io::Result<Seen> {
         // In this order: what is taken goes from the first to the second to the third.
-        if self.0.exists() || self.0.with_extension("taken").exists() {
+        if self.path.exists() || self.path.with_extension("taken").exists() {
             return Ok(Seen::Waiting);
         }
-        let Some(bytes) = files::read(&self.0.with_extension("answer"), MAX_BYTES)? else {
+        let Some(bytes) = files::read(&self.path.with_extension("answer"), MAX_BYTES)? else {
             return Ok(Seen::Lost);
         };
         let answer = serde_json::from_slice(&bytes).map_err(io::Error::other)?;
@@ -119,16 +132,23 @@ impl Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        for end in ["ask", "answer"] {
-            let _ = fs::remove_file(self.0.with_extension(end));
+        for end in ["ask", "answer", "here"] {
+            let _ = fs::remove_file(self.path.with_extension(end));
         }
     }
 }
 
-/// Takes a request, if there is one. One that can't be read is dropped.
+/// Takes a request, if there is one. One that can't be read, or whose command has gone, is dropped.
 pub fn take(layout: &Layout) -> Option<(Taken, Errand)> {
     let asked = |path: &PathBuf| path.extension().is_some_and(|e| e == "ask");
     let path = list(&folder(layout)).into_iter().find(asked)?;
+    if is_left(&path) {
+        tracing::info!("a command's errand is dropped: the command has gone");
+        for end in ["ask", "here"] {
+            let _ = fs::remove_file(path.with_extension(end));
+        }
+        return None;
+    }
     let taken = path.with_extension("taken");
     if let Err(error) = fs::rename(&path, &taken) {
         tracing::warn!(%error, "can't take an errand");
@@ -136,7 +156,10 @@ pub fn take(layout: &Layout) -> Option<(Taken, Errand)> {
     }
     let bytes = files::read(&taken, MAX_BYTES).ok().flatten();
     match bytes.and_then(|b| Errand::from_bytes(&b).ok()) {
-        Some(errand) => Some((Taken(taken), errand)),
+        Some(errand) => {
+            let (path, answered) = (taken, false);
+            Some((Taken { path, answered }, errand))
+        }
         None => {
             let _ = fs::remove_file(&taken);
             None
@@ -144,22 +167,47 @@ pub fn take(layout: &Layout) -> Option<(Taken, Errand)> {
     }
 }
 
+/// Whether the command that asked has gone.
+fn is_left(path: &Path) -> bool {
+    match File::open(path.with_extension("here")) {
+        Ok(here) => here.try_lock().is_ok(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
 impl Taken {
     /// Tells what became of it.
-    pub fn answer(self, answer: &Answer) {
+    pub fn answer(mut self, answer: &Answer) {
+        self.write(answer);
+    }
+
+    fn write(&mut self, answer: &Answer) {
+        self.answered = true;
         // Text always serializes.
         let bytes = serde_json::to_vec(answer).unwrap_or_default();
-        if let Err(error) = files::replace(&self.0.with_extension("answer"), &bytes) {
+        if let Err(error) = files::replace(&self.path.with_extension("answer"), &bytes) {
             tracing::warn!(%error, "can't answer an errand");
         }
-        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.write(&Answer {
+                wrong: Some("ceremony".into()),
+                detail: "the coordinator failed in the middle of it".into(),
+                advice: "See the coordinator's log; tacit ceremony status shows how the ceremony stands.".into(),
+            });
+        }
     }
 }
 
 /// Drops what an earlier coordinator had taken, and answers that nobody waits for.
 pub fn tidy(layout: &Layout) {
     for path in list(&folder(layout)) {
-        if path.extension().is_none_or(|e| e != "ask") {
+        if path.extension().is_none_or(|e| e != "ask" && e != "here") {
             let _ = fs::remove_file(path);
         }
     }

@@ -378,3 +378,44 @@ fn an_upload_that_is_cut_goes_on_where_it_was_cut() {
     }
     assert_eq!(town.hand_in(&ticket, &made).state, "accepted");
 }
+
+#[test]
+fn who_hangs_up_while_an_entry_is_taken_is_checked_all_the_same() {
+    let town = town();
+    let ada = key(1);
+    let ticket = town.join(&ada);
+    let made = town.make(&ada, |_| {});
+    assert_eq!(town.upload(&ticket, 0, &made.file), 200);
+    let busy = town.coordinator.uploading.lock().unwrap();
+    let mut stream = town.open(
+        "POST",
+        &format!("/v1/turns/{ticket}/entry"),
+        made.entry.len(),
+    );
+    stream.write_all(&made.entry).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    drop(stream);
+    std::thread::sleep(Duration::from_millis(300));
+    drop(busy);
+    let began = Instant::now();
+    while town.standing(&ticket).state != "accepted" {
+        assert!(began.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    town.goes_on(&key(2));
+}
+
+#[test]
+fn whose_turn_it_is_makes_no_excuse_for_its_own_silence() {
+    let town = town();
+    let hostile = key(1);
+    let ticket = town.join(&hostile);
+    let path = format!("/v1/turns/{ticket}/files/0?offset=0");
+    let held: Vec<_> = (0..8).map(|_| town.open("POST", &path, 1_000)).collect();
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(answer(town.open("POST", &path, 1_000)).0, 429);
+    town.coordinator.tick(now() + 121);
+    assert_eq!(town.missed(&hostile), "nothing came in time");
+    town.goes_on(&key(2));
+    drop(held);
+}

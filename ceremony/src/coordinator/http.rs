@@ -79,9 +79,9 @@ fn admission(coordinator: &Coordinator, method: &Method, uri: &Uri) -> Admission
     } else {
         Some(ticket)
     };
-    match (ticket.is_some_and(|t| coordinator.is_turn(t)), call) {
-        (true, _) => Admission::Reserved,
-        (false, Some("files" | "entry")) if method == Method::POST => {
+    match (ticket.and_then(|t| coordinator.is_turn(t)), call) {
+        (Some(turn), _) => Admission::Reserved(turn),
+        (None, Some("files" | "entry")) if method == Method::POST => {
             let known = ticket.is_some_and(|t| coordinator.desk().find(t).is_ok());
             let error = if known {
                 CallError::NotYourTurn
@@ -147,6 +147,12 @@ impl From<CallError> for Problem {
                 "The request does not hold",
                 "Set your clock, and try again.",
             ),
+            E::Repeated => (
+                StatusCode::CONFLICT,
+                "repeated",
+                "Asked already",
+                "Run the same command again in a few seconds, and on one machine only.",
+            ),
             E::Ticket => (StatusCode::NOT_FOUND, "ticket", "No such ticket", AGAIN),
             E::NotYourTurn => (
                 StatusCode::CONFLICT,
@@ -202,15 +208,19 @@ async fn work<T: Send + 'static>(
         Ok(answer) => answer.map_err(Problem::from),
         Err(panic) => {
             tracing::error!(%panic, "a request failed");
-            Err(Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "internal",
-                "The coordinator has a problem",
-                "the coordinator can't do this now",
-                "Try again later.",
-            ))
+            Err(broken())
         }
     }
+}
+
+fn broken() -> Problem {
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "The coordinator has a problem",
+        "the coordinator can't do this now",
+        "Try again later.",
+    )
 }
 
 type Shared = State<Arc<Coordinator>>;
@@ -321,9 +331,18 @@ async fn hand_in(
     Path(ticket): Path<String>,
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
-    let checking = work(c.clone(), move |c| c.hand_in(&ticket, &body, now())).await?;
-    // Whoever waits asks for the outcome with their ticket.
+    // A task of its own: whoever hangs up meanwhile would leave what is to be checked to nobody, and the
+    // turn's clock still for ever.
+    let (taken, answer) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
+        let handed = work(c.clone(), move |c| c.hand_in(&ticket, &body, now())).await;
+        let (checking, handed) = match handed {
+            Ok(checking) => (Some(checking), Ok(StatusCode::ACCEPTED)),
+            Err(problem) => (None, Err(problem)),
+        };
+        // Whoever waits asks for the outcome with their ticket.
+        let _ = taken.send(handed);
+        let Some(checking) = checking else { return };
         let coordinator = c.clone();
         match tokio::task::spawn_blocking(move || c.check(checking, now)).await {
             Ok(outcome) => tracing::info!(?outcome, "a contribution was checked"),
@@ -335,7 +354,7 @@ async fn hand_in(
             }
         }
     });
-    Ok(StatusCode::ACCEPTED)
+    answer.await.unwrap_or_else(|_| Err(broken()))
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@
 //! sign never costs them their turn.
 
 mod checking;
+mod clock;
 mod desk;
 pub mod errand;
 mod http;
@@ -37,6 +38,8 @@ use crate::parts::PartError;
 use crate::transcript::{CeremonyId, Entry, Missed, Reason, Signed, Stage, Transcript};
 
 pub use checking::Checking;
+use checking::Wrong;
+pub use clock::Clock;
 use desk::Desk;
 pub use http::{limits, router};
 use incoming::Incoming;
@@ -64,6 +67,9 @@ pub enum CallError {
     /// The request's signature or time doesn't hold.
     #[error("the request is not signed by its key, or at another time than now")]
     Request,
+    /// A request that isn't newer than its key's last one.
+    #[error("this key has asked for a turn in this second already, or in a later one")]
+    Repeated,
     /// An unknown ticket.
     #[error("there is no such ticket: it is too old, or the coordinator was started again")]
     Ticket,
@@ -245,8 +251,8 @@ impl Coordinator {
         self.desk().turn(now);
     }
 
-    /// Whether a ticket is that of whose turn it is. This waits for nothing.
-    pub fn is_turn(&self, ticket: &str) -> bool {
+    /// The number of the turn, if a ticket is that of whose turn it is. This waits for nothing.
+    fn is_turn(&self, ticket: &str) -> Option<u64> {
         self.desk().has_turn(ticket)
     }
 
@@ -482,13 +488,21 @@ impl Coordinator {
                     Outcome::Refused("the coordinator can't write it down now".into())
                 }
             },
-            Err(rule) => {
+            Err(Wrong::Own(error)) => {
+                tracing::error!(%error, "can't check a contribution");
+                state.queue.abandoned(now());
+                Outcome::Refused("the coordinator can't check it now".into())
+            }
+            Err(Wrong::Rule(rule)) => {
                 let reason = Reason::refused(&rule);
                 state.miss(checking.key, reason, now());
                 state.queue.refused(now());
                 Outcome::Refused(rule)
             }
         };
+        if state.open_stage(now()).is_err() {
+            state.queue.close();
+        }
         self.incoming.clear();
         self.desk().became(&checking.ticket, outcome.clone());
         self.moved(&state);
@@ -502,6 +516,16 @@ impl Coordinator {
         state.queue.abandoned(now);
         self.incoming.clear();
         self.moved(&state);
+    }
+
+    /// Whether something that was handed in is being checked.
+    pub fn is_checking(&self) -> bool {
+        self.lock().queue.is_checking()
+    }
+
+    /// Nothing was done here for so many seconds: nobody's turn gets shorter by that.
+    fn slept(&self, seconds: u64, now: u64) {
+        self.lock().queue.slept(seconds, now);
     }
 
     /// Time has passed: turns end, and are written down. When the phase closes, they just end.
@@ -579,10 +603,16 @@ impl State {
                 "this phase is closed: its beacon comes next",
             ));
         }
-        if self.folder.is_none() {
-            return Err(CallError::Closed("this phase is being ended just now"));
+        match &self.folder {
+            None => Err(CallError::Closed("this phase is being ended just now")),
+            Some(folder) if !folder.is_sure() => Err(CallError::Closed(
+                "the coordinator's disk has failed: nothing is taken until it is started again",
+            )),
+            Some(_) if transcript.is_full() => Err(CallError::Closed(
+                "as many have contributed to this phase as its files can name: its beacon comes next",
+            )),
+            Some(_) => Ok(stage),
         }
-        Ok(stage)
     }
 
     fn accept(&mut self, checking: &Checking) -> Result<u32, FolderError> {

@@ -203,12 +203,17 @@ impl Queue {
             .as_ref()
             .is_some_and(|t| t.key == *key && !t.checking)
         {
-            self.turn = None;
-            if !self.left.insert(*key) {
-                *self.missed.entry(*key).or_insert(0) += 1;
-            }
-            self.advance(now);
+            self.gone(now);
         }
+    }
+
+    fn gone(&mut self, now: u64) {
+        if let Some(turn) = self.turn.take()
+            && !self.left.insert(turn.key)
+        {
+            *self.missed.entry(turn.key).or_insert(0) += 1;
+        }
+        self.advance(now);
     }
 
     /// Whether it's this one's turn, and not over.
@@ -277,8 +282,22 @@ impl Queue {
         self.advance(now);
     }
 
+    /// For so many seconds nothing was done here, so nobody could give a sign: they count for nobody.
+    pub fn slept(&mut self, seconds: u64, now: u64) {
+        let later = |seen: u64| seen.saturating_add(seconds).min(now).max(seen);
+        for waiting in &mut self.waiting {
+            waiting.seen = later(waiting.seen);
+        }
+        if let Some(turn) = &mut self.turn {
+            turn.seen = later(turn.seen);
+            let until = turn.until.saturating_add(seconds);
+            turn.until = self.rules.closes.map_or(until, |closes| until.min(closes));
+        }
+    }
+
     /// Time has passed: the answer is whose turn was missed, if one was, and why. While others fill the
-    /// doors (`pressed`), silence is longer borne, and is nobody's fault.
+    /// doors (`pressed`), silence is longer borne, and then is like leaving: whoever has the turn could have
+    /// filled them. The turn's own time is over when it is over.
     pub fn tick(&mut self, now: u64, pressed: bool) -> Option<(PublicKey, Reason)> {
         let times = if pressed { PATIENCE } else { 1 };
         self.waiting
@@ -291,8 +310,8 @@ impl Queue {
             self.advance(now);
             return None;
         };
-        if pressed && now >= turn.seen.saturating_add(NO_SIGN) {
-            self.abandoned(now);
+        if pressed && now < turn.until {
+            self.gone(now);
             return None;
         }
         let reason = if turn.received {
@@ -498,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_while_others_fill_the_doors_is_nobodys_fault_and_does_not_last_for_ever() {
+    fn silence_while_the_doors_are_full_is_longer_borne_and_then_is_like_leaving() {
         let mut q = queue();
         q.rules.turn = 10_000;
         q.join(key(1), 0).unwrap();
@@ -508,8 +527,60 @@ mod tests {
         assert_eq!(q.place(&key(2)), Place::Waiting(1));
         assert_eq!(q.tick(NO_SIGN * PATIENCE, true), None);
         assert_eq!(q.place(&key(1)), Place::Nowhere);
+        // Once it is no strike, and a worse place; from then on it is one, or whoever has the turn could
+        // fill the doors, be silent, and hold the queue for ever.
+        let mut now = NO_SIGN * PATIENCE;
         q.rules.strikes = 1;
-        assert!(q.join(key(1), NO_SIGN * PATIENCE).is_ok());
+        q.join(key(3), now).unwrap();
+        assert_eq!(
+            q.place(&key(3)),
+            Place::Turn {
+                until: now + 10_000
+            }
+        );
+        q.leave(&key(3), now);
+        q.join(key(4), now).unwrap();
+        q.join(key(1), now).unwrap();
+        q.join(key(5), now).unwrap();
+        assert_eq!(q.place(&key(5)), Place::Waiting(1));
+        assert_eq!(q.place(&key(1)), Place::Waiting(2));
+        q.leave(&key(4), now);
+        q.leave(&key(5), now);
+        assert!(q.has_turn(&key(1), now));
+        now += NO_SIGN * PATIENCE;
+        assert_eq!(q.tick(now, true), None);
+        assert_eq!(q.join(key(1), now), Err(Refused::Strikes));
+    }
+
+    #[test]
+    fn a_turn_whose_time_is_over_is_missed_however_full_the_doors_are() {
+        let mut q = queue();
+        q.rules.turn = NO_SIGN + 10;
+        q.join(key(1), 0).unwrap();
+        assert_eq!(q.tick(NO_SIGN + 9, true), None);
+        assert_eq!(q.tick(NO_SIGN + 10, true), Some((key(1), Reason::Silent)));
+    }
+
+    #[test]
+    fn while_the_coordinator_slept_nobodys_time_went_by() {
+        let mut q = queue();
+        q.rules.turn = 1_000;
+        q.join(key(1), 0).unwrap();
+        q.join(key(2), 0).unwrap();
+        q.slept(5_000, 5_010);
+        assert_eq!(q.tick(5_010, false), None);
+        assert_eq!(q.place(&key(1)), Place::Turn { until: 6_000 });
+        assert_eq!(q.place(&key(2)), Place::Waiting(1));
+        // What they had been silent for before still counts, and the closing stays where it is.
+        assert_eq!(
+            q.tick(5_000 + NO_SIGN, false),
+            Some((key(1), Reason::Silent))
+        );
+        q.rules.closes = Some(7_000);
+        q.join(key(3), 6_500).unwrap();
+        assert_eq!(q.place(&key(3)), Place::Turn { until: 7_000 });
+        q.slept(400, 6_950);
+        assert_eq!(q.place(&key(3)), Place::Turn { until: 7_000 });
     }
 
     #[test]

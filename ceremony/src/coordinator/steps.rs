@@ -40,37 +40,48 @@ impl Drop for Away<'_> {
 }
 
 impl Coordinator {
-    /// Ends the open phase with its beacon. In a rehearsal that may be before its closing: whose turn it is
+    /// Ends a phase with its beacon; one that has ended so has nothing to lose. In a rehearsal that may be before its closing: whose turn it is
     /// then loses it, by nobody's fault.
     ///
     /// # Errors
     /// [`StepError`]; nobody's turn has ended if it isn't due.
     pub fn end_phase(
         &self,
+        stage: Stage,
         evidence: Evidence,
         now: u64,
         progress: &mut dyn Progress,
-    ) -> Result<Stage, StepError> {
+    ) -> Result<(), StepError> {
+        if self.look(|book, _| book.transcript.ended_with(stage, &evidence)) {
+            return Ok(());
+        }
         let due = |folder: &Folder| {
             let transcript = folder.transcript();
             let d = transcript.descriptor();
-            let stage = transcript
-                .stage()
-                .ok_or(FolderError::NotDue("the last phase has ended"))?;
+            match transcript.stage() {
+                Some(open) if open == stage => {}
+                Some(_) => return Err(FolderError::NotDue("another phase is open")),
+                None => return Err(FolderError::NotDue("the last phase has ended")),
+            }
             if transcript.count() == 0 {
                 return Err(FolderError::NotDue("nobody has contributed to this phase"));
+            }
+            if transcript.counted() < d.least {
+                return Err(FolderError::NotDue(
+                    "fewer have contributed to this phase than its rules ask for",
+                ));
             }
             if let Some(closing) = d.closing_of(stage) {
                 if !d.rehearsal && now < closing.closes {
                     return Err(FolderError::NotDue("this phase has not closed yet"));
                 }
-                closing.beacon.resolve(&evidence)?;
+                closing.resolve(&evidence)?;
             }
             Ok(())
         };
         let mut away = self.send_away(due)?;
         let folder = away.folder.as_mut().ok_or(BUSY)?;
-        Ok(folder.cast(evidence, progress)?)
+        Ok(folder.end(stage, evidence, progress)?)
     }
 
     /// Writes the keys, and ends the ceremony.
@@ -90,7 +101,7 @@ impl Coordinator {
     /// Does what a command asks for.
     pub fn run_errand(&self, errand: Errand, now: u64) -> Answer {
         let done = match errand {
-            Errand::Beacon(evidence) => self.end_phase(evidence, now, &mut Silent).map(drop),
+            Errand::Beacon(stage, evidence) => self.end_phase(stage, evidence, now, &mut Silent),
             Errand::Finish => self.finish(&mut Silent).map(drop),
         };
         let Err(error) = done else {

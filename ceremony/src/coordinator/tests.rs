@@ -379,7 +379,8 @@ fn a_phase_is_ended_while_the_coordinator_runs_and_its_strikes_end_with_it() {
         c.tick(now + 60);
     }
     let layout = c.look(|f, _| f.layout().clone());
-    let beacon = errand::Errand::Beacon(crate::transcript::Evidence::Known);
+    let beacon_of = |stage| errand::Errand::Beacon(stage, crate::transcript::Evidence::Known);
+    let beacon = beacon_of(Stage::Powers);
     let run = |errand: &errand::Errand| {
         let asked = errand::ask(&layout, errand).unwrap();
         assert_eq!(asked.look().unwrap(), errand::Seen::Waiting);
@@ -405,7 +406,7 @@ fn a_phase_is_ended_while_the_coordinator_runs_and_its_strikes_end_with_it() {
     assert_eq!(asked.look().unwrap(), errand::Seen::Lost);
     let done = run(&beacon);
     assert_eq!(done.wrong, None, "{done:?}");
-    // Phase 2: a new queue.
+    // Phase 2: a new queue. Whoever asks once more for the end of phase 1 doesn't end it.
     let ticket = town.join(&bob, now + 1).unwrap();
     let made = town.make(&bob);
     assert_eq!(town.hand_in(&ticket, &made, now + 1), Outcome::Accepted(1));
@@ -414,6 +415,8 @@ fn a_phase_is_ended_while_the_coordinator_runs_and_its_strikes_end_with_it() {
         Some("not-due")
     );
     assert_eq!(run(&beacon).wrong, None);
+    c.look(|f, _| assert_eq!(f.transcript().stage(), Some(Stage::Keys)));
+    assert_eq!(run(&beacon_of(Stage::Keys)).wrong, None);
     assert_eq!(run(&errand::Errand::Finish).wrong, None);
     c.look(|f, _| assert!(f.transcript().finished().is_some()));
     assert!(errand::take(&layout).is_none());
@@ -463,7 +466,10 @@ fn a_request_is_its_keys_now_and_once_and_a_closed_phase_takes_none() {
     assert!(refused(key(2).public(), NOW, NOW));
     assert!(refused(ada.public(), NOW + 1, NOW));
     assert!(c.join(ada.public(), NOW, &signature, NOW).is_ok());
-    assert!(refused(ada.public(), NOW, NOW));
+    assert!(matches!(
+        c.join(ada.public(), NOW, &signature, NOW),
+        Err(CallError::Repeated)
+    ));
     // The rules close phase 1 at 1,000.
     assert!(matches!(
         town.join(&key(3), 1_000),
@@ -514,4 +520,149 @@ fn who_leaves_takes_the_upload_along_and_costs_nobody_room() {
         assert_eq!(fs::read_dir(&incoming).unwrap().count(), 0);
     }
     assert_eq!(town.last(), None);
+}
+
+#[test]
+fn the_coordinators_own_trouble_is_not_the_contributors() {
+    let town = town();
+    let (ada, bob) = (key(1), key(2));
+    let c = &town.coordinator;
+    let ticket = town.join(&ada, NOW).unwrap();
+    let made = town.make(&ada);
+    assert_eq!(town.hand_in(&ticket, &made, NOW), Outcome::Accepted(1));
+    let made = town.make(&bob);
+    let before = town.root.path().join("powers/0001.ptau");
+    let whole = fs::read(&before).unwrap();
+    let mut rotten = whole.clone();
+    rotten[200] ^= 1;
+    let damages: [&dyn Fn(); 3] = [
+        &|| fs::remove_file(&before).unwrap(),
+        &|| fs::write(&before, b"short").unwrap(),
+        &|| fs::write(&before, &rotten).unwrap(),
+    ];
+    for (now, damage) in (NOW + 1..).zip(damages) {
+        let ticket = town.join(&bob, now).unwrap();
+        c.receive(&ticket, 0, 0, &made.file, now).unwrap();
+        let checking = c.hand_in(&ticket, &made.entry, now).unwrap();
+        damage();
+        let Outcome::Refused(told) = c.check(checking, || now) else {
+            panic!("accepted");
+        };
+        assert!(told.contains("the coordinator can't check it"), "{told}");
+        assert!(matches!(town.last(), Some(Entry::Contribution(_))));
+        fs::write(&before, &whole).unwrap();
+    }
+    // An upload that can't be read any more: the disk's trouble too.
+    let ticket = town.join(&bob, NOW + 10).unwrap();
+    c.receive(&ticket, 0, 0, &made.file, NOW + 10).unwrap();
+    let checking = c.hand_in(&ticket, &made.entry, NOW + 10).unwrap();
+    fs::remove_file(&checking.files[0]).unwrap();
+    let outcome = c.check(checking, || NOW + 10);
+    assert!(matches!(outcome, Outcome::Refused(_)));
+    assert!(matches!(town.last(), Some(Entry::Contribution(_))));
+    let ticket = town.join(&bob, NOW + 11).unwrap();
+    assert_eq!(town.hand_in(&ticket, &made, NOW + 11), Outcome::Accepted(2));
+}
+
+#[test]
+fn a_coordinator_that_slept_ends_nobodys_turn() {
+    let town = town();
+    let mut clock = Clock::default();
+    let c = &town.coordinator;
+    let ticket = town.join(&key(1), NOW).unwrap();
+    clock.tick(c, NOW + 1);
+    clock.tick(c, NOW + 301);
+    assert_eq!(town.last(), None);
+    let standing = c.standing(&ticket, NOW + 301).unwrap();
+    assert_eq!(standing.place, Place::Turn { until: NOW + 360 });
+    for now in NOW + 302..=NOW + 360 {
+        clock.tick(c, now);
+    }
+    assert_eq!(town.missed(&key(1)), "nothing came in time");
+}
+
+#[test]
+fn a_coordinator_that_does_not_know_what_its_disk_holds_gives_no_more_turns() {
+    let town = town();
+    let (ada, bob) = (key(1), key(2));
+    let c = &town.coordinator;
+    let draft = town.root.path().join("transcript.bin.new");
+    let blocked = draft.clone();
+    let failing = move |step| match step {
+        crate::folder::Step::Transcript(tacit_files::Step::Renamed) => {
+            fs::create_dir(&blocked).unwrap();
+            Err(std::io::Error::other("the disk failed"))
+        }
+        _ => Ok(()),
+    };
+    c.lock().folder.as_mut().unwrap().watch(Box::new(failing));
+    let ticket = town.join(&ada, NOW).unwrap();
+    let bobs = town.join(&bob, NOW).unwrap();
+    let made = town.make(&ada);
+    let outcome = town.hand_in(&ticket, &made, NOW);
+    assert!(matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+    assert_eq!(c.standing(&bobs, NOW).unwrap().place, Place::Nowhere);
+    match town.join(&bob, NOW + 1) {
+        Err(CallError::Closed(why)) => assert!(why.contains("disk"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    // Started again, it knows, and goes on.
+    fs::remove_dir(&draft).unwrap();
+    let Town { root, coordinator } = town;
+    drop(coordinator);
+    let coordinator = Coordinator::new(Folder::open(root.path()).unwrap());
+    let town = Town { root, coordinator };
+    let ticket = town.join(&bob, NOW + 2).unwrap();
+    let made = town.make(&bob);
+    assert_eq!(town.hand_in(&ticket, &made, NOW + 2), Outcome::Accepted(2));
+}
+
+#[test]
+fn too_few_contributors_end_no_phase_and_cost_nobody_a_place() {
+    let root = tempfile::tempdir().unwrap();
+    let mut start = start();
+    start.descriptor.least = 2;
+    let folder = Folder::create(root.path(), &start, &key(100), &mut Silent).unwrap();
+    let coordinator = Coordinator::new(folder);
+    let town = Town { root, coordinator };
+    let ticket = town.join(&key(1), NOW).unwrap();
+    let made = town.make(&key(1));
+    assert_eq!(town.hand_in(&ticket, &made, NOW), Outcome::Accepted(1));
+    let ticket = town.join(&key(2), NOW).unwrap();
+    let c = &town.coordinator;
+    let known = crate::transcript::Evidence::Known;
+    let refused = c.end_phase(Stage::Powers, known, NOW, &mut Silent);
+    assert!(matches!(
+        refused,
+        Err(StepError::Folder(FolderError::NotDue(_)))
+    ));
+    let standing = c.standing(&ticket, NOW).unwrap();
+    assert!(matches!(standing.place, Place::Turn { .. }));
+}
+
+#[test]
+fn an_errand_whose_command_has_gone_is_not_done_and_one_that_breaks_off_is_answered() {
+    let town = town();
+    let layout = town.coordinator.look(|b, _| b.layout().clone());
+    let folder = layout.private().join("errands");
+    let asked = errand::ask(&layout, &errand::Errand::Finish).unwrap();
+    // As a killed process leaves it: its files are there, its lock isn't.
+    let left = fs::read_dir(&folder).unwrap().flatten();
+    let left = left.map(|e| e.path()).collect::<Vec<_>>();
+    let copies = left.iter().map(|p| (p.clone(), fs::read(p).unwrap()));
+    let copies = copies.collect::<Vec<_>>();
+    drop(asked);
+    for (path, bytes) in copies {
+        fs::write(path, bytes).unwrap();
+    }
+    assert!(errand::take(&layout).is_none());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    let asked = errand::ask(&layout, &errand::Errand::Finish).unwrap();
+    drop(errand::take(&layout).unwrap());
+    match asked.look().unwrap() {
+        errand::Seen::Answered(answer) => assert_eq!(answer.wrong.as_deref(), Some("ceremony")),
+        other => panic!("{other:?}"),
+    }
+    drop(asked);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::disk::{io_at, sync};
-use super::{Folder, FolderError, Step, layout};
+use super::{Folder, FolderError, Step, layout, tidy};
 use crate::transcript::{Entry, Missed, Signed};
 
 impl Folder {
@@ -27,6 +27,7 @@ impl Folder {
         self.step(Step::FilesSynced)?;
         for (i, path) in uploaded.iter().enumerate() {
             let to = self.layout.path(&layout::step(&d, stage, number, i));
+            tidy::make_room(&self.layout, &to)?;
             fs::rename(path, &to).map_err(io_at(&to))?;
             self.step(Step::FileNamed)?;
         }

@@ -9,6 +9,7 @@ use crate::checks::Weights;
 use crate::files::ptau::Ptau;
 use crate::files::r1cs::R1cs;
 use crate::files::zkey::Zkey;
+use crate::origin::Origin;
 use crate::parts::{
     PartError, follows_key, follows_powers, match_key, match_powers, open_key, open_powers,
     part_of_key, part_of_powers, same_file, same_prepared,
@@ -66,6 +67,9 @@ pub fn prepared(
     let named = (transcript.prepared()).ok_or(FolderError::NotDue("phase 1 has no beacon yet"))?;
     same_prepared(&path, &named)?;
     let powers = open_powers(&path, &rule, progress)?;
+    if rule == Rule::Any && !transcript.descriptor().rehearsal {
+        Origin::check_real(powers.ptau()).map_err(PartError::from)?;
+    }
     if let Powers::Fresh { .. } = transcript.descriptor().powers {
         match_powers(&powers, transcript)?;
     }
@@ -149,8 +153,72 @@ pub fn base(
     }
 }
 
-/// Checks files that are to follow on the last ones, and says what the transcript must say of them. A name
-/// in their new records must be the label.
+/// The last files of the open phase, which the next ones are to follow on.
+#[derive(Debug)]
+pub struct Before(Vec<Last>);
+
+#[derive(Debug)]
+enum Last {
+    Powers(Ptau),
+    Key(Zkey, InitialKey),
+}
+
+/// Opens what the next files are to follow on, after a look at whether it's what the transcript names.
+///
+/// # Errors
+/// [`FolderError`]
+pub fn before(layout: &Layout, transcript: &Transcript) -> Result<Before, FolderError> {
+    let d = transcript.descriptor();
+    let stage = transcript
+        .stage()
+        .ok_or(FolderError::NotDue("the last phase has ended"))?;
+    let steps = transcript.steps(stage);
+    let mut files = Vec::new();
+    for i in 0..d.files_of(stage) {
+        let path = layout.path(&layout::step(d, stage, transcript.count(), i));
+        if let Some(part) = steps.last().and_then(|(parts, _)| parts.get(i)) {
+            same_file(&path, part)?;
+        }
+        files.push(match stage {
+            Stage::Powers => Last::Powers(Ptau::open(&path)?),
+            Stage::Keys => Last::Key(Zkey::open(&path)?, own_initial(layout, d, i)?),
+        });
+    }
+    Ok(Before(files))
+}
+
+impl Before {
+    /// Checks files that are to follow on these, and says what the transcript must say of them. A name in
+    /// their new records must be the label.
+    ///
+    /// # Errors
+    /// The rule that they break, or that something can't be read.
+    pub fn check(
+        &self,
+        files: &[PathBuf],
+        rule: &Rule,
+        label: Option<&str>,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Part>, PartError> {
+        let mut parts = Vec::new();
+        for (last, path) in self.0.iter().zip(files) {
+            parts.push(match last {
+                Last::Powers(old) => {
+                    // The cheap checks first.
+                    follows_powers(old, &Ptau::open(path)?)?;
+                    part_of_powers(path, &open_powers(path, rule, progress)?, label)?
+                }
+                Last::Key(old, initial) => {
+                    follows_key(old, &Zkey::open(path)?)?;
+                    part_of_key(path, &open_key(path, initial, rule, progress)?, label)?
+                }
+            });
+        }
+        Ok(parts)
+    }
+}
+
+/// [`before`] and [`Before::check`] in one.
 ///
 /// # Errors
 /// The rule that they break.
@@ -162,29 +230,7 @@ pub fn check_next(
     label: Option<&str>,
     progress: &mut dyn Progress,
 ) -> Result<Vec<Part>, FolderError> {
-    let d = transcript.descriptor();
-    let stage = transcript
-        .stage()
-        .ok_or(FolderError::NotDue("the last phase has ended"))?;
-    let number = transcript.count();
-    let mut parts = Vec::new();
-    for (i, path) in files.iter().enumerate() {
-        let before = layout.path(&layout::step(d, stage, number, i));
-        parts.push(match stage {
-            Stage::Powers => {
-                // The cheap checks first.
-                follows_powers(&Ptau::open(&before)?, &Ptau::open(path)?)?;
-                part_of_powers(path, &open_powers(path, rule, progress)?, label)?
-            }
-            Stage::Keys => {
-                let (old, new) = (Zkey::open(&before)?, Zkey::open(path)?);
-                follows_key(&old, &new)?;
-                let initial = own_initial(layout, d, i)?;
-                part_of_key(path, &open_key(path, &initial, rule, progress)?, label)?
-            }
-        });
-    }
-    Ok(parts)
+    Ok(before(layout, transcript)?.check(files, rule, label, progress)?)
 }
 
 /// The rules of a contribution's entry, before it's signed.

@@ -548,3 +548,27 @@ fn a_lost_file_of_an_accepted_contribution_is_told_at_once() {
     fs::write(&path, bytes).unwrap();
     assert!(Folder::open(&root).is_ok());
 }
+
+#[test]
+fn a_contribution_that_the_disk_did_not_write_down_is_kept_when_another_takes_its_name() {
+    for by_the_beacon in [false, true] {
+        let (_place, root, mut folder) = town(&start());
+        handing_in(&folder, 1)(&mut folder).unwrap();
+        let (two, three) = (handing_in(&folder, 2), handing_in(&folder, 3));
+        folder.watch(Box::new(|step| match step {
+            Step::Transcript(Write::Written) => Err(io::Error::other("the disk is full")),
+            _ => Ok(()),
+        }));
+        assert!(matches!(two(&mut folder), Err(FolderError::Io { .. })));
+        folder.watch(unwatched());
+        let lost = fs::read(root.join("powers/0002.ptau")).unwrap();
+        if by_the_beacon {
+            cast(&mut folder).unwrap();
+        } else {
+            three(&mut folder).unwrap();
+        }
+        assert_ne!(fs::read(root.join("powers/0002.ptau")).unwrap(), lost);
+        let aside = root.join("private/orphans/0002.ptau");
+        assert_eq!(fs::read(aside).unwrap(), lost);
+    }
+}

@@ -56,6 +56,8 @@ impl Folder {
             return Err(FolderError::Exists(root.to_path_buf()));
         }
         let transcript = Transcript::new(d.clone())?;
+        // What is published anybody may read, as far as the system lets them; not what is private.
+        make_folder(root, |path| fs::create_dir_all(path))?;
         make_folder(&layout.incoming(), files::create_folder)?;
         let lock = lock(&layout)?;
         // Between the first look and the lock another process may have made one. And somebody's ceremony
@@ -105,13 +107,13 @@ impl Folder {
         files::replace(&path, text.as_bytes()).map_err(io_at(&path))?;
         done(&mut steps, Step::Made("coordinator's key"), root)?;
         let path = layout.path(layout::TRANSCRIPT);
-        files::replace_in_steps(&path, &transcript.to_bytes(), &mut |s| {
+        files::publish_in_steps(&path, &transcript.to_bytes(), &mut |s| {
             steps(Step::Transcript(s))
         })
         .map_err(io_at(&path))?;
         // Last: what makes it a ceremony.
         let path = layout.path(layout::DESCRIPTOR);
-        files::replace_in_steps(&path, &d.to_bytes(), &mut |s| steps(Step::Rules(s)))
+        files::publish_in_steps(&path, &d.to_bytes(), &mut |s| steps(Step::Rules(s)))
             .map_err(io_at(&path))?;
         Self::open_locked(layout, lock)
     }

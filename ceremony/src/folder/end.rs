@@ -8,7 +8,7 @@ use tacit_files as files;
 use super::checked::{Base, base, check_next, make_initial, own_initial, prepared};
 use super::disk::io_at;
 use super::layout::{self, Layout};
-use super::{Folder, FolderError, Step};
+use super::{Folder, FolderError, Step, tidy};
 use crate::beacon::{self, Rule};
 use crate::files::parameters::Parameters;
 use crate::parts::{PartError, file_hash, match_key, open_key, open_powers};
@@ -20,6 +20,25 @@ use crate::transcript::{
 };
 
 impl Folder {
+    /// Ends this phase, and no other; if it has ended so already, there is nothing to do.
+    ///
+    /// # Errors
+    /// [`FolderError`]
+    pub fn end(
+        &mut self,
+        stage: Stage,
+        evidence: Evidence,
+        progress: &mut dyn Progress,
+    ) -> Result<(), FolderError> {
+        if self.transcript.ended_with(stage, &evidence) {
+            return Ok(());
+        }
+        if self.transcript.stage() != Some(stage) {
+            return Err(FolderError::NotDue("another phase is open"));
+        }
+        self.cast(evidence, progress).map(drop)
+    }
+
     /// Ends the open phase with its beacon, and makes what the next one starts from.
     ///
     /// # Errors
@@ -43,11 +62,14 @@ impl Folder {
         let closing = d
             .closing_of(stage)
             .ok_or(FolderError::NotDue("this phase has no beacon"))?;
-        let beacon = closing.beacon.resolve(&evidence)?;
+        let beacon = closing.resolve(&evidence)?;
         let number = self.transcript.count() + 1;
         let paths: Vec<PathBuf> = (0..d.files_of(stage))
             .map(|i| self.layout.path(&layout::step(&d, stage, number, i)))
             .collect();
+        for path in &paths {
+            tidy::make_room(&self.layout, path)?;
+        }
         let parameters = Parameters::beacon(beacon.clone(), None);
         match base(&self.layout, &self.transcript, progress)? {
             Base::Powers(powers) => {
@@ -121,7 +143,7 @@ impl Folder {
                 ),
             ] {
                 let path = self.layout.path(&name);
-                files::replace(&path, bytes).map_err(io_at(&path))?;
+                files::publish(&path, bytes).map_err(io_at(&path))?;
                 self.step(Step::Made("finished key"))?;
             }
             circuits.push(circuit);

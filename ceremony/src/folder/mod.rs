@@ -40,7 +40,9 @@ use crate::transcript::{
 use disk::{done, io_at, sync, unwatched};
 use layout::Layout;
 
-pub use checked::{Base, base, check_next, circuits, contribution_entry, make_initial, prepared};
+pub use checked::{
+    Base, Before, base, before, check_next, circuits, contribution_entry, make_initial, prepared,
+};
 pub use create::Start;
 pub use disk::{Step, Steps};
 pub use end::{KeyBytes, final_keys};
@@ -201,7 +203,11 @@ impl Folder {
         done(&mut self.steps, step, self.layout.root())
     }
 
-    /// Whether it is known what the disk holds.
+    /// Whether it is known what the disk holds. If not, nothing more is taken until it is opened again.
+    pub fn is_sure(&self) -> bool {
+        !self.unsure
+    }
+
     fn sure(&self) -> Result<(), FolderError> {
         if self.unsure {
             return Err(FolderError::Unsure(self.layout.root().to_path_buf()));
@@ -214,7 +220,7 @@ impl Folder {
     fn commit(&mut self, with: Transcript) -> Result<(), FolderError> {
         let path = self.layout.path(layout::TRANSCRIPT);
         let (bytes, steps) = (with.to_bytes(), &mut self.steps);
-        let written = files::replace_in_steps(&path, &bytes, &mut |s| steps(Step::Transcript(s)));
+        let written = files::publish_in_steps(&path, &bytes, &mut |s| steps(Step::Transcript(s)));
         let Err(error) = written else {
             self.transcript = with;
             return Ok(());
@@ -226,7 +232,7 @@ impl Folder {
             // The new one is there, and might not be after a loss of power: written once more, all of it.
             Ok(found) if found == with.head() => {
                 self.transcript = with;
-                files::replace(&path, &bytes).map_err(|_| self.lose())
+                files::publish(&path, &bytes).map_err(|_| self.lose())
             }
             _ => Err(self.lose()),
         }
@@ -234,7 +240,9 @@ impl Folder {
 
     fn lose(&mut self) -> FolderError {
         self.unsure = true;
-        FolderError::Unsure(self.layout.root().to_path_buf())
+        let error = FolderError::Unsure(self.layout.root().to_path_buf());
+        tracing::error!(%error, "NOTHING MORE IS TAKEN: see to the disk, and start again");
+        error
     }
 }
 

@@ -295,3 +295,31 @@ fn the_name_in_a_file_is_the_label_that_was_signed() {
         assert!(sign(None).is_ok());
     }
 }
+
+#[test]
+fn what_is_published_others_can_read_and_what_is_private_they_cannot() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().join("town");
+    let mut folder = Folder::create(&root, &start(), &key(100), &mut Silent).unwrap();
+    for who in [1, 2] {
+        contribute(&mut folder, who);
+        folder.cast(Evidence::Known, &mut Silent).unwrap();
+    }
+    folder.finish(&mut Silent).unwrap();
+    // As any program's files under this system's mask.
+    let plain = place.path().join("plain");
+    fs::create_dir(&plain).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let open = mode(&plain);
+    let mut names = layout::published(folder.transcript());
+    names.extend([layout::DESCRIPTOR.into(), layout::TRANSCRIPT.into()]);
+    for name in names {
+        let path = root.join(&name);
+        assert_eq!(mode(&path), open & 0o666, "{name}");
+        assert_eq!(mode(path.parent().unwrap()), open, "{name}");
+    }
+    for (name, only) in [("private", 0o700), ("private/coordinator.key", 0o600)] {
+        assert_eq!(mode(&root.join(name)), only, "{name}");
+    }
+}

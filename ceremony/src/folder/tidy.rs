@@ -79,6 +79,15 @@ fn remove(path: &Path) -> Result<(), FolderError> {
     }
 }
 
+/// Puts aside what stands where a new file comes: somebody's contribution, perhaps, that the disk failed to
+/// write down.
+pub(super) fn make_room(layout: &Layout, path: &Path) -> Result<(), FolderError> {
+    match path.file_name() {
+        Some(name) if path.exists() => put_aside(layout, path, &name.to_string_lossy()),
+        _ => Ok(()),
+    }
+}
+
 /// Moves a file among those that no transcript names. The same bytes are kept once.
 fn put_aside(layout: &Layout, path: &Path, name: &str) -> Result<(), FolderError> {
     let aside = layout.orphans();

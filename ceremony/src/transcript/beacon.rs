@@ -8,6 +8,7 @@ use tacit_protocol::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use thiserror::Error;
 
 use super::bitcoin::{block_hash, block_time};
+use super::descriptor::Closing;
 use super::drand::QUICKNET;
 use crate::files::parameters::Beacon;
 
@@ -16,6 +17,8 @@ const MAX_KNOWN: usize = 64;
 /// Bytes of a block's target: below it lie more than 2^72 hashes, as since 2018. An older block's work
 /// would take one machine minutes.
 const MAX_TARGET: usize = 23;
+/// Seconds that a block's time may be ahead of when it was made: Bitcoin's nodes refuse more.
+pub(super) const AHEAD: u64 = 2 * 3600;
 /// The smallest exponent for a block's hash in a real ceremony: a miner who would try blocks until one
 /// suits spends so many hashes, one after the other, on each. Whoever verifies spends a second or two.
 pub const MIN_BITCOIN_EXPONENT: u8 = 22;
@@ -34,7 +37,7 @@ pub enum Source {
     Bitcoin {
         /// The height.
         height: u32,
-        /// When it is expected, at the earliest: Unix time in seconds.
+        /// When it is expected: Unix time in seconds.
         expected: u64,
     },
     /// A value that everybody knows beforehand: for rehearsals.
@@ -84,8 +87,8 @@ pub enum EvidenceError {
     /// Not drand's signature over that round.
     #[error("the signature is not the drand network's over that round")]
     Signature,
-    /// A block made before the rule's time.
-    #[error("the block was made before the announced time")]
+    /// A block that may have been made before the phase had closed.
+    #[error("the block may have been made before the phase had closed")]
     Early,
     /// The header doesn't show the work that it claims.
     #[error("the block's header does not show its work")]
@@ -93,11 +96,19 @@ pub enum EvidenceError {
 }
 
 impl BeaconRule {
-    /// The beacon that evidence gives.
+    /// The beacon that evidence gives, for a phase that closes then.
+    ///
+    /// Of a Bitcoin block the height alone is the rule, and nobody knows exactly when it comes. So one that
+    /// comes before its expected time will do, if its own time, which may be two hours ahead of when it was
+    /// made, shows that it was made after the closing.
     ///
     /// # Errors
     /// [`EvidenceError`]
-    pub fn resolve(&self, evidence: &Evidence) -> Result<Beacon, EvidenceError> {
+    pub(super) fn resolve(
+        &self,
+        closes: u64,
+        evidence: &Evidence,
+    ) -> Result<Beacon, EvidenceError> {
         let value = match (&self.source, evidence) {
             (Source::Drand { chain, round }, Evidence::Drand(signature)) => {
                 if *chain != QUICKNET.hash() || !QUICKNET.signed(*round, signature) {
@@ -107,7 +118,7 @@ impl BeaconRule {
             }
             (Source::Bitcoin { expected, .. }, Evidence::Bitcoin(header)) => {
                 // Else any block since there is so much work would do, one known before the ceremony too.
-                if block_time(header) < *expected {
+                if block_time(header) < closes.saturating_add(AHEAD).min(*expected) {
                     return Err(EvidenceError::Early);
                 }
                 block_hash(header, MAX_TARGET)?
@@ -119,6 +130,16 @@ impl BeaconRule {
             value,
             exponent: self.exponent,
         })
+    }
+}
+
+impl Closing {
+    /// The beacon that evidence gives.
+    ///
+    /// # Errors
+    /// [`EvidenceError`]
+    pub fn resolve(&self, evidence: &Evidence) -> Result<Beacon, EvidenceError> {
+        self.beacon.resolve(self.closes, evidence)
     }
 }
 
@@ -211,18 +232,18 @@ pub(super) mod tests {
         };
         let signature = hex::decode(SIGNATURE).unwrap();
         let beacon = rule(ROUND)
-            .resolve(&Evidence::Drand(signature.clone()))
+            .resolve(0, &Evidence::Drand(signature.clone()))
             .unwrap();
         let randomness = "fe290beca10872ef2fb164d2aa4442de4566183ec51c56ff3cd603d930e54fdd";
         assert_eq!(hex::encode(beacon.value), randomness);
         let refused = Err(EvidenceError::Signature);
-        let other = rule(ROUND + 1).resolve(&Evidence::Drand(signature.clone()));
+        let other = rule(ROUND + 1).resolve(0, &Evidence::Drand(signature.clone()));
         assert_eq!(other, refused);
         let mut changed = signature;
         changed[20] ^= 1;
-        assert_eq!(rule(ROUND).resolve(&Evidence::Drand(changed)), refused);
+        assert_eq!(rule(ROUND).resolve(0, &Evidence::Drand(changed)), refused);
         assert_eq!(
-            rule(ROUND).resolve(&Evidence::Known),
+            rule(ROUND).resolve(0, &Evidence::Known),
             Err(EvidenceError::Kind)
         );
     }
@@ -249,13 +270,15 @@ pub(super) mod tests {
             exponent: 10,
         };
         let evidence = Evidence::Bitcoin(header);
-        assert_eq!(
-            rule(1_305_998_792).resolve(&evidence),
-            Err(EvidenceError::Early)
-        );
-        assert_eq!(
-            rule(1_305_998_791).resolve(&evidence),
-            Err(EvidenceError::Work)
-        );
+        let late = u64::MAX;
+        for (expected, closes, fault) in [
+            (1_305_998_792, late, EvidenceError::Early),
+            (1_305_998_791, late, EvidenceError::Work),
+            // Before it was expected, and made after the closing for sure; or perhaps before.
+            (late, 1_305_998_791 - AHEAD, EvidenceError::Work),
+            (late, 1_305_998_792 - AHEAD, EvidenceError::Early),
+        ] {
+            assert_eq!(rule(expected).resolve(closes, &evidence), Err(fault));
+        }
     }
 }

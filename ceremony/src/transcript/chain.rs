@@ -7,16 +7,25 @@ use tacit_protocol::hash::{Digest, Hasher, domain};
 use tacit_protocol::keys::PublicKey;
 use thiserror::Error;
 
-use super::beacon::EvidenceError;
+use super::beacon::{Evidence, EvidenceError};
 use super::descriptor::{CeremonyId, Descriptor};
 use super::entry::{Cast, Contribution, Entry, Finished, Part, Prepared, Reason, Signed};
 use super::names::{shows, valid_label};
 use super::rules::DescriptorError;
 use super::stage::Stage;
+use crate::files::{ptau, zkey};
 use crate::lengths;
 
-/// Entries at most.
+/// Entries at most: those of both phases, all missed turns and the end have room.
 const MAX_ENTRIES: usize = 50_000;
+const _: () = assert!(2 * MAX_RECORDS as usize + MAX_MISSED < MAX_ENTRIES);
+/// Records that a file can have: each contribution's, and last the beacon's. A phase with so many
+/// contributions could never end.
+const MAX_RECORDS: u32 = if ptau::MAX_RECORDS < zkey::MAX_RECORDS {
+    ptau::MAX_RECORDS
+} else {
+    zkey::MAX_RECORDS
+};
 /// Missed turns at most: anybody can miss one, and no one may fill the transcript with that.
 const MAX_MISSED: usize = 2_000;
 
@@ -83,7 +92,8 @@ pub enum EntryFault {
     /// A contribution made after the phase's closing.
     #[error("it was made after its phase had closed")]
     Late,
-    /// More entries than a transcript may have.
+    /// More entries than a transcript may have, or contributions than a phase's files can name beside its
+    /// beacon.
     #[error("the transcript is full")]
     Full,
     /// A contributor who isn't listed.
@@ -240,6 +250,19 @@ impl Transcript {
         self.count
     }
 
+    /// Whether the open phase takes no more contributions, for its beacon must have room in its files.
+    pub fn is_full(&self) -> bool {
+        self.count + 1 >= MAX_RECORDS
+    }
+
+    /// Whether a phase has ended, and with this.
+    pub fn ended_with(&self, stage: Stage, evidence: &Evidence) -> bool {
+        self.links.iter().any(|link| match &link.signed.entry {
+            Entry::Beacon(cast) => cast.stage == stage && cast.evidence == *evidence,
+            _ => false,
+        })
+    }
+
     /// Contributors to the open phase who count towards the rules' least number.
     pub fn counted(&self) -> u32 {
         let counted = |key: &&PublicKey| self.descriptor.counts(key);
@@ -316,9 +339,9 @@ impl Transcript {
 
     /// The beacon of a phase that has ended.
     pub fn beacon(&self, stage: Stage) -> Option<crate::files::parameters::Beacon> {
-        let rule = &self.descriptor.closing_of(stage)?.beacon;
+        let closing = self.descriptor.closing_of(stage)?;
         self.links.iter().find_map(|link| match &link.signed.entry {
-            Entry::Beacon(b) if b.stage == stage => rule.resolve(&b.evidence).ok(),
+            Entry::Beacon(b) if b.stage == stage => closing.resolve(&b.evidence).ok(),
             _ => None,
         })
     }
@@ -377,6 +400,9 @@ impl Transcript {
                     let found = c.number;
                     return Err(EntryFault::Number { expected, found });
                 }
+                if self.is_full() {
+                    return Err(EntryFault::Full);
+                }
                 self.same_parts(c.stage, expected, &c.parts)?;
                 // Later the beacon may be known already, and what is multiplied in can be chosen after it.
                 let closes = self.descriptor.closing_of(c.stage).map(|c| c.closes);
@@ -403,7 +429,7 @@ impl Transcript {
                 self.same_parts(cast.stage, self.count + 1, &cast.parts)?;
                 self.right_prepared(cast)?;
                 if let Some(closing) = self.descriptor.closing_of(cast.stage) {
-                    closing.beacon.resolve(&cast.evidence)?;
+                    closing.resolve(&cast.evidence)?;
                 }
             }
             Entry::Missed(missed) => {

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::beacon::{MIN_BITCOIN_EXPONENT, Source};
+use super::beacon::{AHEAD, MIN_BITCOIN_EXPONENT, Source};
 use super::descriptor::{Closing, Descriptor, MAX_CIRCUITS, MAX_LEAST, Powers};
 use super::names::valid_name;
 use super::stage::Stage;
@@ -12,6 +12,8 @@ use crate::lengths;
 
 /// A beacon lies at least so long after its phase's closing, in seconds.
 const MARGIN: u64 = 3600;
+/// Contributors who can be listed.
+pub(super) const MAX_LISTED: usize = 5_000;
 
 /// Why rules can't be a ceremony's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -38,6 +40,11 @@ pub enum DescriptorError {
         /// What there is.
         found: u32,
     },
+    /// More contributors than a list can have.
+    #[error(
+        "a ceremony's list has at most {MAX_LISTED} contributors, not {0}; without a list anybody may contribute"
+    )]
+    TooManyListed(usize),
     /// Contributors must be ascending and distinct.
     #[error("the contributors' keys are not sorted and distinct")]
     Unsorted,
@@ -90,6 +97,11 @@ pub enum DescriptorError {
     /// The beacon could be known before the last contribution.
     #[error("the beacon of {0} lies less than an hour after its closing")]
     BeaconTooEarly(Stage),
+    /// A block that could be made before the last contribution: its miner's clock may be ahead.
+    #[error(
+        "the block for the beacon of {0} is expected less than three hours after its closing, and a block's time may be two hours ahead"
+    )]
+    BlockTooEarly(Stage),
     /// A value that everybody knows beforehand, in a real ceremony.
     #[error("the beacon of {0} is a value that is known beforehand: only a rehearsal may use one")]
     KnownBeacon(Stage),
@@ -141,6 +153,9 @@ impl Descriptor {
             && !lengths::prepared_powers(power).contains(&bytes)
         {
             return Err(E::PowersBytes { power, bytes });
+        }
+        if self.contributors.len() > MAX_LISTED {
+            return Err(E::TooManyListed(self.contributors.len()));
         }
         if !self
             .contributors
@@ -206,10 +221,14 @@ impl Descriptor {
             Source::Drand { .. } | Source::Bitcoin { .. } => {}
         }
         // A block's time is announced with its height: nobody can compute it.
+        let (margin, error) = match rule.source {
+            Source::Bitcoin { .. } => (MARGIN + AHEAD, E::BlockTooEarly(stage)),
+            _ => (MARGIN, E::BeaconTooEarly(stage)),
+        };
         let early =
-            (rule.source.time()).is_none_or(|at| at < closing.closes.saturating_add(MARGIN));
+            (rule.source.time()).is_none_or(|at| at < closing.closes.saturating_add(margin));
         if early && !self.rehearsal {
-            return Err(E::BeaconTooEarly(stage));
+            return Err(error);
         }
         Ok(())
     }

@@ -503,6 +503,33 @@ fn each_rule_of_a_descriptor_is_refused_by_name_when_it_alone_is_broken() {
             DescriptorError::BeaconTooEarly(Stage::Keys),
         ),
         (
+            Box::new(|d| {
+                d.closing.beacon = BeaconRule {
+                    source: Source::Bitcoin {
+                        height: 1,
+                        expected: d.closing.closes + 3 * 3600 - 1,
+                    },
+                    exponent: MIN_BITCOIN_EXPONENT,
+                }
+            }),
+            DescriptorError::BlockTooEarly(Stage::Keys),
+        ),
+        (
+            Box::new(|d| {
+                let seed = |n: u32| {
+                    SigningKey::from_seed(
+                        [&n.to_be_bytes()[..], &[3; 28]]
+                            .concat()
+                            .try_into()
+                            .unwrap(),
+                    )
+                };
+                d.contributors = (0..5_001).map(|n| seed(n).public()).collect();
+                d.contributors.sort();
+            }),
+            DescriptorError::TooManyListed(5_001),
+        ),
+        (
             Box::new(|d| d.closing.beacon = known(1)),
             DescriptorError::KnownBeacon(Stage::Keys),
         ),
@@ -630,4 +657,38 @@ fn a_label_that_hides_itself_or_turns_what_follows_is_refused() {
     for label in ["Ada", "Ada & Bob", "Ἀριστοτέλης", "愛", "☃"] {
         assert!(valid_label(label), "{label}");
     }
+}
+
+#[test]
+fn a_phase_takes_no_more_contributions_than_its_files_can_name_beside_the_beacon() {
+    let mut t = Transcript::new(rules()).unwrap();
+    let most = crate::files::ptau::MAX_RECORDS - 1;
+    let someone = |n: u32| {
+        let seed = [&n.to_be_bytes()[..], &[3; 28]].concat();
+        SigningKey::from_seed(seed.try_into().unwrap())
+    };
+    let made = |t: &Transcript, n: u32| {
+        let who = someone(n);
+        let Entry::Contribution(mut c) = contribution(1, Stage::Powers, n) else {
+            panic!();
+        };
+        c.contributor = who.public();
+        Entry::Contribution(c).sign(t.id(), &t.head(), &who)
+    };
+    for n in 1..=most {
+        assert!(!t.is_full());
+        t.push(made(&t, n)).unwrap();
+    }
+    assert!(t.is_full());
+    let refused = t.push(made(&t, most + 1)).unwrap_err();
+    let full = matches!(
+        refused,
+        TranscriptError::Entry {
+            fault: EntryFault::Full,
+            ..
+        }
+    );
+    assert!(full, "{refused}");
+    t.push(sign(&t, beacon(Stage::Powers))).unwrap();
+    assert!(!t.is_full());
 }

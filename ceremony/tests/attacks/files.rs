@@ -179,8 +179,8 @@ fn beacon_fault(stage: Stage, fault: BeaconFault) -> (&'static str, String) {
 
 fn announced(stage: Stage) -> Beacon {
     let d = start().descriptor;
-    let rule = d.closing_of(stage).unwrap().beacon.clone();
-    rule.resolve(&crate::scene::evidence()).unwrap()
+    let closing = d.closing_of(stage).unwrap();
+    closing.resolve(&crate::scene::evidence()).unwrap()
 }
 
 #[test]

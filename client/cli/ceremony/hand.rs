@@ -6,7 +6,7 @@ use std::time::Duration;
 use tacit_ceremony::coordinator::errand::{self, Answer, Errand, Seen};
 use tacit_ceremony::folder::layout::Layout;
 use tacit_ceremony::folder::{self, Folder, FolderError};
-use tacit_ceremony::transcript::{Evidence, Transcript};
+use tacit_ceremony::transcript::{Evidence, Stage, Transcript};
 
 use super::Bar;
 use crate::context::Context;
@@ -50,9 +50,9 @@ impl Hand {
         matches!(self, Self::Serving(..))
     }
 
-    /// Ends the open phase with its beacon, and makes what the next one starts from.
-    pub fn cast(&mut self, evidence: Evidence, cx: &Context) -> Result<(), Failure> {
-        self.run(&Errand::Beacon(evidence), cx)
+    /// Ends this phase with its beacon, and makes what the next one starts from.
+    pub fn cast(&mut self, stage: Stage, evidence: Evidence, cx: &Context) -> Result<(), Failure> {
+        self.run(&Errand::Beacon(stage, evidence), cx)
     }
 
     /// Writes the keys, and ends the ceremony.
@@ -97,7 +97,7 @@ impl Hand {
 fn by_itself(folder: &mut Folder, errand: &Errand, cx: &Context) -> Result<(), Failure> {
     let bar = &mut Bar::new(cx.out);
     match errand {
-        Errand::Beacon(evidence) => folder.cast(evidence.clone(), bar).map(drop)?,
+        Errand::Beacon(stage, evidence) => folder.end(*stage, evidence.clone(), bar)?,
         Errand::Finish => folder.finish(bar).map(drop)?,
     }
     Ok(())

@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use tacit_ceremony::coordinator::{Coordinator, errand, limits, router};
+use tacit_ceremony::coordinator::{Clock, Coordinator, errand, limits, router};
 use tacit_ceremony::folder::Folder;
 use tacit_files as files;
 use tacit_node::run::told_to_stop;
@@ -75,13 +75,23 @@ pub fn run(args: &ServeArgs, cx: &Context) -> Result<(), Failure> {
                 view.url
             ));
         });
+        if files::open_to_others(&layout.private()).unwrap_or(false) {
+            cx.out.note(format!(
+                "Others than you can enter {}, where the coordinator's key lies: chmod 700 it.",
+                layout.private().display()
+            ));
+        }
         let ticking = coordinator.clone();
         let ticks = tokio::spawn(async move {
+            let clock = Arc::new(Mutex::new(Clock::default()));
             loop {
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                let c = ticking.clone();
-                let ticked = tokio::task::spawn_blocking(move || c.tick(now_ms() / 1000));
-                if let Err(error) = ticked.await {
+                let (c, clock) = (ticking.clone(), clock.clone());
+                let tick = move || {
+                    let mut clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
+                    clock.tick(&c, now_ms() / 1000);
+                };
+                if let Err(error) = tokio::task::spawn_blocking(tick).await {
                     tracing::error!(%error, "the clock stopped for a moment");
                 }
             }
@@ -104,14 +114,35 @@ pub fn run(args: &ServeArgs, cx: &Context) -> Result<(), Failure> {
             }
         });
         let stop = told_to_stop(args.service.exit_with_parent);
-        let app = router(coordinator, limits());
+        let app = router(coordinator.clone(), limits());
         server.run(app, limits(), stop).await;
         ticks.abort();
         errands.abort();
+        if coordinator.is_checking() {
+            let what = "a contribution is being checked: this stops when it is done, or at once by Ctrl-C or SIGTERM";
+            tracing::info!("{what}");
+            cx.out.note(what);
+            tokio::select! {
+                () = checked(&coordinator) => {}
+                () = told_to_stop(false) => tracing::warn!("stopped in the middle of a check"),
+            }
+        }
         tracing::info!("stopped");
         Ok::<(), Failure>(())
     })?;
-    // A contribution that is being checked is accepted or refused before this ends.
-    runtime.shutdown_timeout(Duration::from_secs(60));
+    // A step that is cut off is done again by the next command.
+    runtime.shutdown_timeout(Duration::from_secs(5));
     Ok(())
+}
+
+/// Ready when nothing is being checked.
+async fn checked(coordinator: &Arc<Coordinator>) {
+    loop {
+        let c = coordinator.clone();
+        let busy = tokio::task::spawn_blocking(move || c.is_checking()).await;
+        if !busy.unwrap_or(false) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }

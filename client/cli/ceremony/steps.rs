@@ -103,7 +103,7 @@ pub fn beacon(args: &BeaconArgs, cx: &Context) -> Result<(), Failure> {
     enough(transcript, &closing, now)?;
     let evidence = evidence(args, &closing)?;
     if let (Source::Bitcoin { height, .. }, Ok(beacon)) =
-        (&closing.beacon.source, closing.beacon.resolve(&evidence))
+        (&closing.beacon.source, closing.resolve(&evidence))
     {
         cx.out.note(format!(
             "The header is that of the block {}. It does not show its height: compare with an explorer that block {height} is this one.",
@@ -117,7 +117,7 @@ pub fn beacon(args: &BeaconArgs, cx: &Context) -> Result<(), Failure> {
         )?;
     }
     let ended = stage;
-    folder.cast(evidence, cx)?;
+    folder.cast(ended, evidence, cx)?;
     let view = BeaconView {
         phase: match ended {
             Stage::Powers => 1,

@@ -1,11 +1,11 @@
 //! Files that hold a person's or a registrar's state: readable by their owner only, and written as a whole
-//! or not at all.
+//! or not at all. What is published is written so too, and readable by whom the system lets.
 //!
 //! New bytes are written beside the file, synced, then given its name, and the folder is synced: at
 //! whatever step the machine stops, the file holds either all of the old bytes or all of the new.
 //!
 //! What this crate must never do: follow a link that somebody put beside the file, or leave bytes that
-//! others can read.
+//! others can read, but those that its caller publishes.
 
 #![forbid(unsafe_code)]
 
@@ -47,7 +47,30 @@ pub fn replace_in_steps(
     bytes: &[u8],
     after: &mut dyn FnMut(Step) -> io::Result<()>,
 ) -> io::Result<()> {
-    let beside = write_beside(path, bytes, after)?;
+    replace_by(private(&mut OpenOptions::new()), path, bytes, after)
+}
+
+/// Replaces a file, or makes it, that others may read too.
+pub fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    publish_in_steps(path, bytes, &mut |_| Ok(()))
+}
+
+/// As [`publish`]; `after` is called after each step, and stops there with its error.
+pub fn publish_in_steps(
+    path: &Path,
+    bytes: &[u8],
+    after: &mut dyn FnMut(Step) -> io::Result<()>,
+) -> io::Result<()> {
+    replace_by(&mut OpenOptions::new(), path, bytes, after)
+}
+
+fn replace_by(
+    options: &mut OpenOptions,
+    path: &Path,
+    bytes: &[u8],
+    after: &mut dyn FnMut(Step) -> io::Result<()>,
+) -> io::Result<()> {
+    let beside = write_beside(options, path, bytes, after)?;
     fs::rename(&beside, path)?;
     after(Step::Renamed)?;
     File::open(parent(path))?.sync_all()?;
@@ -57,7 +80,8 @@ pub fn replace_in_steps(
 /// Makes a file with permissions for its owner only. One that exists is left as it is, and an error
 /// ([`io::ErrorKind::AlreadyExists`]).
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = write_beside(path, bytes, &mut |_| Ok(()))?;
+    let options = &mut OpenOptions::new();
+    let beside = write_beside(private(options), path, bytes, &mut |_| Ok(()))?;
     // Unlike a renaming, a link never takes the place of a file.
     let made = fs::hard_link(&beside, path);
     fs::remove_file(&beside)?;
@@ -66,6 +90,7 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn write_beside(
+    options: &mut OpenOptions,
     path: &Path,
     bytes: &[u8],
     after: &mut dyn FnMut(Step) -> io::Result<()>,
@@ -76,7 +101,7 @@ fn write_beside(
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
-    let mut file = private(OpenOptions::new().write(true).create_new(true)).open(&beside)?;
+    let mut file = options.write(true).create_new(true).open(&beside)?;
     file.write_all(bytes)?;
     after(Step::Written)?;
     file.sync_all()?;

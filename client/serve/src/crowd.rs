@@ -1,9 +1,13 @@
 //! Who is connected. Places are few, and whoever connects says nothing about who they are: so when all are
 //! taken, a newcomer takes the place of the one who has been there longest without being worked for.
 //! Silent connections, however many, keep nobody out.
+//!
+//! Even a newcomer whose first request hasn't come yet can be that one, when as many connect within its round
+//! trip as there are places. Places that young ones keep for some seconds would be worse: a hundredth of such
+//! a flood would then keep everybody out.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -37,8 +41,33 @@ impl Pressure {
 struct Guest {
     /// Requests that are being worked on.
     kept: AtomicUsize,
+    /// Requests of a turn, until it's over.
+    owned: Mutex<Option<Turn>>,
     /// Told to go.
     go: Notify,
+}
+
+/// A turn whose requests are kept: over or not.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Turn(Arc<AtomicBool>);
+
+impl Turn {
+    /// From now on nothing is kept for it.
+    pub fn end(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Guest {
+    fn is_kept(&self) -> bool {
+        let owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_a_turn = (owned.as_ref()).is_some_and(|turn| !turn.0.load(Ordering::SeqCst));
+        of_a_turn || self.kept.load(Ordering::SeqCst) > 0
+    }
+
+    fn own(&self, turn: Option<Turn>) {
+        *self.owned.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+    }
 }
 
 /// The connection that a request came by.
@@ -61,6 +90,26 @@ impl Drop for Kept {
     fn drop(&mut self) {
         if let Some(Connected(guest)) = &self.0 {
             guest.kept.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// The same, as long as the turn isn't over. A connection has one request at a time.
+pub(crate) struct Owned(Option<Connected>);
+
+impl Owned {
+    pub fn new(connected: Option<Connected>, turn: Turn) -> Self {
+        if let Some(Connected(guest)) = &connected {
+            guest.own(Some(turn));
+        }
+        Self(connected)
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        if let Some(Connected(guest)) = &self.0 {
+            guest.own(None);
         }
     }
 }
@@ -123,7 +172,7 @@ impl Crowd {
 }
 
 fn send_oldest_away(here: &mut BTreeMap<u64, Arc<Guest>>) -> bool {
-    let oldest = (here.iter()).find(|(_, guest)| guest.kept.load(Ordering::SeqCst) == 0);
+    let oldest = (here.iter()).find(|(_, guest)| !guest.is_kept());
     let oldest = oldest.map(|(number, _)| *number);
     match oldest.and_then(|number| here.remove(&number)) {
         Some(guest) => {

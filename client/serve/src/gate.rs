@@ -4,7 +4,7 @@
 //! connection, which a newcomer may take, and nothing else.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::Semaphore;
 
-use crate::crowd::{Connected, Kept, Pressure};
+use crate::crowd::{Connected, Kept, Owned, Pressure, Turn};
 use crate::limits::HttpLimits;
 use crate::problem::Problem;
 
@@ -29,9 +29,11 @@ const WAIT: Duration = Duration::from_secs(2);
 pub enum Admission {
     /// Like any other.
     Ordinary,
-    /// It has permits of its own, and its connection no newcomer takes until it is answered. Its body
-    /// isn't read before its handler runs.
-    Reserved,
+    /// It has permits of its own, and its connection no newcomer takes until it is
+    /// answered or its turn is over. Its body
+    /// isn't read before its handler runs. The permits are those of this turn: what an earlier one's owner
+    /// still holds takes none of them.
+    Reserved(u64),
     /// It is answered with this before its body is read.
     Refused(Problem),
 }
@@ -42,10 +44,28 @@ type Admit = Arc<dyn Fn(&Method, &Uri) -> Admission + Send + Sync>;
 #[derive(Clone)]
 pub struct Gate {
     permits: Arc<Semaphore>,
-    reserved: Arc<Semaphore>,
+    /// The last turn and its permits.
+    reserved: Arc<Mutex<Reserved>>,
     limits: HttpLimits,
     pressure: Pressure,
     admit: Admit,
+}
+
+/// What is reserved for a turn.
+struct Reserved {
+    number: u64,
+    turn: Turn,
+    permits: Arc<Semaphore>,
+}
+
+impl Reserved {
+    fn of(number: u64, limits: &HttpLimits) -> Self {
+        Self {
+            number,
+            turn: Turn::default(),
+            permits: Arc::new(Semaphore::new(limits.reserved)),
+        }
+    }
 }
 
 /// Routes within the limits, with problem documents for what isn't there.
@@ -58,7 +78,7 @@ impl Gate {
     pub fn new(limits: HttpLimits) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(limits.requests)),
-            reserved: Arc::new(Semaphore::new(limits.reserved)),
+            reserved: Arc::new(Mutex::new(Reserved::of(0, &limits))),
             limits,
             pressure: Pressure::default(),
             admit: Arc::new(|_, _| Admission::Ordinary),
@@ -106,8 +126,7 @@ impl Gate {
             .layer(middleware::from_fn_with_state(self, admit))
     }
 
-    fn busy(&self) -> Response {
-        self.pressure.note();
+    fn busy() -> Response {
         let busy = Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "busy",
@@ -148,7 +167,7 @@ async fn admit(State(gate): State<Gate>, mut request: Request, next: Next) -> Re
     let connected = request.extensions_mut().remove::<Connected>();
     match (gate.admit)(request.method(), request.uri()) {
         Admission::Ordinary => gate.ordinary(connected, request, next).await,
-        Admission::Reserved => gate.owned(connected, request, next).await,
+        Admission::Reserved(turn) => gate.owned(turn, connected, request, next).await,
         Admission::Refused(problem) => closing(problem),
     }
 }
@@ -173,7 +192,8 @@ impl Gate {
                 Err(_) => return slow(),
             };
         let Ok(Ok(_permit)) = tokio::time::timeout(WAIT, self.permits.acquire()).await else {
-            return self.busy();
+            self.pressure.note();
+            return Self::busy();
         };
         let _kept = Kept::new(connected);
         let request = Request::from_parts(parts, Body::from(body));
@@ -183,12 +203,32 @@ impl Gate {
         }
     }
 
-    async fn owned(&self, connected: Option<Connected>, request: Request, next: Next) -> Response {
-        // All of these are one client's: nobody else is kept out.
-        let Ok(permit) = self.reserved.clone().try_acquire_owned() else {
-            return self.busy();
+    /// None: that turn is over.
+    fn reserved(&self, number: u64) -> Option<(Turn, Arc<Semaphore>)> {
+        let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
+        if reserved.number < number {
+            reserved.turn.end();
+            *reserved = Reserved::of(number, &self.limits);
+        }
+        (reserved.number == number).then(|| (reserved.turn.clone(), reserved.permits.clone()))
+    }
+
+    async fn owned(
+        &self,
+        number: u64,
+        connected: Option<Connected>,
+        request: Request,
+        next: Next,
+    ) -> Response {
+        // All of these are one client's: nobody else is kept out, and it is no pressure, or whoever is
+        // judged by silence could make its own excuse.
+        let Some((turn, permits)) = self.reserved(number) else {
+            return Self::busy();
         };
-        let held = (permit, Kept::new(connected));
+        let Ok(permit) = permits.try_acquire_owned() else {
+            return Self::busy();
+        };
+        let held = (permit, Owned::new(connected, turn));
         match tokio::time::timeout(self.limits.reserved_time, next.run(request)).await {
             Ok(response) => response.map(|inner| Body::new(Held { inner, _held: held })),
             Err(_) => slow(),

@@ -36,7 +36,10 @@ fn serve(routes: Router, limits: HttpLimits) -> (SocketAddr, Pressure) {
             .unwrap();
         runtime.block_on(async {
             let admit = |_: &axum::http::Method, uri: &Uri| match uri.path() {
-                "/own" => Admission::Reserved,
+                "/own" => Admission::Reserved(1),
+                path if path.starts_with("/turn/") => {
+                    Admission::Reserved(path.trim_start_matches("/turn/").parse().unwrap())
+                }
                 "/no" => {
                     Admission::Refused(Problem::new(StatusCode::CONFLICT, "no", "No", "no", "Go."))
                 }
@@ -97,7 +100,9 @@ fn nap() -> Router {
     Router::new()
         .route("/", get(async || "well"))
         .route("/own", get(async || "mine"))
-        .route("/own", post(async || "mine"))
+        .route("/own", post(async |body: Bytes| body))
+        .route("/turn/{number}", get(async || "mine"))
+        .route("/turn/{number}", post(async |body: Bytes| body))
         .route("/nap", get(nap))
         .route("/echo", post(async |body: Bytes| body))
 }
@@ -219,4 +224,42 @@ fn a_reader_who_stops_or_crawls_is_let_go_and_one_who_reads_is_not() {
         assert!(stream.read(&mut buffer).unwrap() > 0);
     }
     assert!(!over.load(Ordering::SeqCst));
+}
+
+#[test]
+fn whose_requests_are_reserved_makes_no_pressure_by_too_many_of_them() {
+    let (address, pressure) = serve(nap(), few());
+    let own = || send(address, "POST", "/own", 10);
+    let held: Vec<_> = (0..few().reserved).map(|_| own()).collect();
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(ask(address, "/own"), 429);
+    assert!(!pressure.within(0, u64::MAX));
+    // What one turn's owner holds, the next one's doesn't lack.
+    assert_eq!(ask(address, "/turn/2"), 200);
+    drop(held);
+}
+
+#[test]
+fn what_an_earlier_turn_holds_keeps_nobody_out() {
+    let limits = HttpLimits {
+        reserved: 3,
+        ..few()
+    };
+    let (address, _) = serve(nap(), limits);
+    let mut held = Vec::new();
+    for turn in 1..=5 {
+        for _ in 0..3 {
+            held.push(send(address, "POST", &format!("/turn/{turn}"), 10));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    assert_eq!(ask(address, "/turn/6"), 200);
+    let mut last = send(address, "POST", "/turn/6", 10);
+    for _ in 0..20 {
+        held.push(connect(address));
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    last.write_all(&[7; 10]).unwrap();
+    assert_eq!(status(last), 200);
+    drop(held);
 }
