@@ -18,3 +18,4 @@ mod node;
 mod registrar;
 mod scene;
 mod statement;
+mod weather;

@@ -3,17 +3,18 @@
 //! A coordinator may be hostile: of each file no more is fetched than the rules or a signed entry say it
 //! has, and of all of them together no more than the limit. Redirects are never followed.
 
+pub mod patience;
+
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tacit_ceremony::coordinator::MAX_PIECE;
 use tacit_ceremony::folder::layout::{self, Layout};
 use tacit_ceremony::folder::{FolderError, MAX_DESCRIPTOR, MAX_TRANSCRIPT};
 use tacit_ceremony::lengths::{self, Length};
@@ -22,15 +23,27 @@ use tacit_client::api::{Connector, ServiceError, ServiceUrl};
 use tacit_files as files;
 use tacit_protocol::codec::Decode as _;
 
-use super::bar::estimated;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::parse;
 
+use patience::{Pace, Patience};
+
 /// How long a call may take, a piece of an upload included.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a call may take whose answer is short: silence of a minute loses a place in the queue.
+const SHORT: Duration = Duration::from_secs(20);
+/// How long leaving may take, for somebody who wants to be gone.
+const LEAVING: Duration = Duration::from_secs(5);
+/// Seconds for which a piece of a file that doesn't come is asked for again, by whoever asks.
+const AGAIN: u64 = 60;
 /// Longest JSON answer, in bytes.
 const MAX_JSON: u64 = 64 << 20;
+
+/// A failure's name: the coordinator doesn't know the ticket, as after a restart.
+pub const NO_TICKET: &str = "no-ticket";
+/// A failure's name: the key has contributed to the phase.
+pub const CONTRIBUTED: &str = "contributed";
 
 /// How much is fetched at most.
 #[derive(Debug, Clone, Copy, Args)]
@@ -60,8 +73,39 @@ pub struct Remote<'a> {
     left: AtomicU64,
     connector: Connector,
     url: ServiceUrl,
+    patience: Patience,
     /// Whose turn it is says so, and gets through however many others ask.
-    pub ticket: OnceLock<String>,
+    ticket: Ticket,
+}
+
+/// The ticket of a place in the queue, while there is one.
+type Ticket = Arc<Mutex<Option<String>>>;
+
+fn held(ticket: &Ticket) -> Option<String> {
+    ticket
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
+}
+
+/// Leaves the queue, from wherever the program is.
+#[derive(Clone)]
+pub struct Leaver {
+    connector: Connector,
+    url: ServiceUrl,
+    ticket: Ticket,
+}
+
+impl Leaver {
+    /// Others needn't wait for somebody who has gone. If this fails, the clock does it.
+    pub fn leave(&self) {
+        let Some(ticket) = held(&self.ticket) else {
+            return;
+        };
+        let path = format!("/v1/turns/{ticket}/leave");
+        let json = "application/json";
+        let _ = (self.connector).post(&self.url, &path, json, b"{}", MAX_JSON, LEAVING);
+    }
 }
 
 impl<'a> Remote<'a> {
@@ -73,13 +117,39 @@ impl<'a> Remote<'a> {
             left: AtomicU64::new(limit.bytes()),
             connector: Connector::with_stall(PATIENCE),
             url: ServiceUrl::parse(url)?,
-            ticket: OnceLock::new(),
+            patience: Patience::default(),
+            ticket: Ticket::default(),
         })
     }
 
     fn query(&self) -> String {
-        let ticket = self.ticket.get();
-        ticket.map_or(String::new(), |t| format!("ticket={t}"))
+        held(&self.ticket).map_or(String::new(), |t| format!("ticket={t}"))
+    }
+
+    /// From now on calls are made with this ticket, or with none.
+    pub fn hold(&self, ticket: Option<String>) {
+        *self.ticket.lock().unwrap_or_else(PoisonError::into_inner) = ticket;
+    }
+
+    /// Who can leave the queue for this one.
+    pub fn leaver(&self) -> Leaver {
+        Leaver {
+            connector: self.connector.clone(),
+            url: self.url.clone(),
+            ticket: self.ticket.clone(),
+        }
+    }
+
+    /// Until then, Unix time in seconds, calls are made again as long as what is wrong can pass by itself.
+    pub fn be_patient(&self, until: u64) {
+        self.patience.last_until(until);
+    }
+
+    fn patiently<T>(
+        &self,
+        call: impl FnMut() -> Result<T, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        self.patience.bear(&self.cx.out, 0, call)
     }
 
     /// Is this an address, not a folder?
@@ -89,28 +159,38 @@ impl<'a> Remote<'a> {
 
     /// GET some JSON.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        let bytes = self.connector.get(&self.url, path, MAX_JSON, PATIENCE);
-        self.json(&bytes.map_err(|e| self.failure(e))?)
+        let call = || self.connector.get(&self.url, path, MAX_JSON, PATIENCE);
+        self.json(&self.patiently(call).map_err(|e| self.failure(e))?)
     }
 
-    /// POST some JSON.
-    pub fn post<T: DeserializeOwned>(
+    /// GET some short JSON, which comes soon or is asked for again.
+    pub fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let answer = self.patiently(|| self.ask_once(path));
+        self.json(&answer.map_err(|e| self.failure(e))?)
+    }
+
+    /// As [`Remote::ask`], whatever comes of it.
+    pub fn ask_once(&self, path: &str) -> Result<Vec<u8>, ServiceError> {
+        self.connector.get(&self.url, path, MAX_JSON, SHORT)
+    }
+
+    /// POST some JSON, which is made anew for each try.
+    pub fn post<T: DeserializeOwned, B: Serialize>(
         &self,
         path: &str,
-        body: &impl Serialize,
+        body: impl Fn() -> B,
     ) -> Result<T, Failure> {
-        // Structs of text and numbers always serialize.
-        let body = serde_json::to_vec(body).unwrap_or_default();
-        let answer = self.send(path, "application/json", &body)?;
-        self.json(&answer)
+        let call = || {
+            // Structs of text and numbers always serialize.
+            let body = serde_json::to_vec(&body()).unwrap_or_default();
+            let json = "application/json";
+            self.connector
+                .post(&self.url, path, json, &body, MAX_JSON, SHORT)
+        };
+        self.json(&self.patiently(call).map_err(|e| self.failure(e))?)
     }
 
-    /// POST some bytes.
-    pub fn send(&self, path: &str, kind: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
-        self.try_send(path, kind, body).map_err(|e| self.failure(e))
-    }
-
-    /// As [`Remote::send`], with the service's own error.
+    /// POST some bytes, once.
     pub fn try_send(&self, path: &str, kind: &str, body: &[u8]) -> Result<Vec<u8>, ServiceError> {
         let connector = &self.connector;
         connector.post(&self.url, path, kind, body, MAX_JSON, PATIENCE)
@@ -146,6 +226,15 @@ impl<'a> Remote<'a> {
                 "closed" => {
                     Failure::not_yet("closed", format!("{url} says: {p}"), p.advice.clone())
                 }
+                "ticket" => {
+                    Failure::not_yet(NO_TICKET, format!("{url} says: {p}"), p.advice.clone())
+                }
+                "contributed" => {
+                    Failure::usage(CONTRIBUTED, format!("{url} says: {p}"), p.advice.clone())
+                }
+                "not-your-turn" => {
+                    Failure::not_yet("lost-place", format!("{url} says: {p}"), p.advice.clone())
+                }
                 "not-found" => {
                     Failure::usage("not-found", format!("{url} says: {p}"), p.advice.clone())
                 }
@@ -159,8 +248,8 @@ impl<'a> Remote<'a> {
     pub fn transcript(&self, layout: &Layout) -> Result<Transcript, Failure> {
         let shown = |name: &str, limit: u64| {
             let path = format!("/v1/files/{name}?{}", self.query());
-            let bytes = self.connector.get(&self.url, &path, limit, PATIENCE);
-            let bytes = bytes.map_err(|e| self.failure(e))?;
+            let call = || self.connector.get(&self.url, &path, limit, PATIENCE);
+            let bytes = self.patiently(call).map_err(|e| self.failure(e))?;
             let to = layout.path(name);
             make_parent(&to)?;
             files::replace(&to, &bytes).map_err(|e| Failure::file("write", &to, &e))?;
@@ -263,19 +352,29 @@ impl<'a> Remote<'a> {
             )
         };
         let spinner = self.cx.out.spinner(&format!("fetching {name}"));
+        let mut pace = Pace::default();
         loop {
             // Where the end isn't known, one byte more than there may be shows a file that is too long.
             let more = match length {
                 Length::Exactly(_) => most - at,
                 Length::AtMost(_) => most - at + 1,
             };
-            let asked = more.min(MAX_PIECE);
-            if asked == 0 {
+            if more == 0 {
                 break;
             }
-            let query = self.query();
-            let path = format!("/v1/files/{name}?offset={at}&length={asked}&{query}");
-            let piece = self.connector.get(&self.url, &path, asked, PATIENCE);
+            let mut asked = 0;
+            let piece = self.patience.bear(&self.cx.out, AGAIN, || {
+                asked = more.min(pace.bytes());
+                let query = self.query();
+                let path = format!("/v1/files/{name}?offset={at}&length={asked}&{query}");
+                let began = Instant::now();
+                let piece = self.connector.get(&self.url, &path, asked, PATIENCE);
+                match &piece {
+                    Ok(_) => pace.took(began.elapsed()),
+                    Err(_) => pace.cut(),
+                }
+                piece
+            });
             let piece = piece.map_err(|e| self.failure(e))?;
             at += piece.len() as u64;
             if at > most {
@@ -301,29 +400,6 @@ impl<'a> Remote<'a> {
         self.left.store(left, Ordering::SeqCst);
         file.sync_all().map_err(failed)?;
         fs::rename(&part, &to).map_err(|e| Failure::file("write", &to, &e))
-    }
-
-    /// Uploads a file from where the coordinator has it already.
-    pub fn upload(&self, path: &str, from: &Path, mut at: u64) -> Result<(), Failure> {
-        use std::os::unix::fs::FileExt as _;
-        let failed = |e: std::io::Error| Failure::file("read", from, &e);
-        let file = fs::File::open(from).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
-        let bar = estimated(&self.cx.out, length, "uploading");
-        bar.set_position(at);
-        while at < length {
-            let mut piece = vec![0; (length - at).min(MAX_PIECE) as usize];
-            file.read_exact_at(&mut piece, at).map_err(failed)?;
-            self.send(
-                &format!("{path}?offset={at}"),
-                "application/octet-stream",
-                &piece,
-            )?;
-            at += piece.len() as u64;
-            bar.set_position(at);
-        }
-        bar.finish_and_clear();
-        Ok(())
     }
 }
 
