@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ark_ec::AffineRepr as _;
+use tacit_protocol::codec::Encode as _;
 use tacit_protocol::keys::SigningKey;
 use tacit_serve::{HttpLimits, Listen, Server};
 
@@ -16,8 +17,8 @@ use crate::contributor::{self, Entropy};
 use crate::folder;
 use crate::folder::tests::start;
 use crate::progress::Silent;
-use crate::transcript::Powers;
 use crate::transcript::tests::key;
+use crate::transcript::{Entry, Powers};
 
 fn now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -376,6 +377,28 @@ fn an_upload_that_is_cut_goes_on_where_it_was_cut() {
         assert!(began.elapsed() < Duration::from_secs(10));
         std::thread::sleep(Duration::from_millis(20));
     }
+    assert_eq!(town.hand_in(&ticket, &made).state, "accepted");
+}
+
+#[test]
+fn a_steady_upload_is_a_sign_of_life_however_slow_the_line_is() {
+    let town = town();
+    let ada = key(1);
+    let ticket = town.join(&ada);
+    let made = town.make(&ada, |_| {});
+    let path = format!("/v1/turns/{ticket}/files/0?offset=0");
+    let mut upload = town.open("POST", &path, made.file.len());
+    upload.write_all(&made.file[..10]).unwrap();
+    let began = now();
+    for piece in made.file[10..40].chunks(10) {
+        std::thread::sleep(Duration::from_millis(1_100));
+        upload.write_all(piece).unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    town.coordinator.tick(began + 121);
+    assert_eq!(town.standing(&ticket).state, "turn");
+    upload.write_all(&made.file[40..]).unwrap();
+    assert_eq!(answer(upload).0, 200);
     assert_eq!(town.hand_in(&ticket, &made).state, "accepted");
 }
 

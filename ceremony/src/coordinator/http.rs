@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
@@ -28,6 +28,8 @@ const BUFFER: u64 = 1 << 18;
 const CHUNK: usize = 1 << 20;
 /// Whose turn it is and who sends nothing of a piece for so long has gone.
 const IDLE: Duration = Duration::from_secs(20);
+/// Bytes that come are a sign of life, so often.
+const SIGN: Duration = Duration::from_secs(1);
 
 /// What one request may take. Bodies are short, but for pieces of uploads, which come from slow lines and
 /// are read from whose turn it is alone.
@@ -183,7 +185,7 @@ impl From<CallError> for Problem {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "invalid",
                 "The contribution does not hold",
-                "Make it again with this program's latest version.",
+                "Run the same command again. If that changes nothing, check your clock, and take this program's latest version.",
             ),
             E::Internal(inner) => {
                 tracing::error!(error = %inner, "a request failed");
@@ -303,6 +305,7 @@ async fn receive(
     };
     let mut stream = body.into_data_stream();
     let (mut piece, mut most) = (Vec::new(), MAX_PIECE);
+    let mut signed = Instant::now();
     let ended = loop {
         let Ok(next) = tokio::time::timeout(IDLE, stream.next()).await else {
             break Err(CallError::Slow);
@@ -317,6 +320,11 @@ async fn receive(
         };
         most = left;
         piece.extend_from_slice(&bytes);
+        if signed.elapsed() >= SIGN {
+            let ticket = ticket.clone();
+            work(c.clone(), move |c| c.standing(&ticket, now()).map(drop)).await?;
+            signed = Instant::now();
+        }
         if piece.len() >= CHUNK {
             offset = keep(std::mem::take(&mut piece), offset).await?;
         }
