@@ -221,12 +221,13 @@ fn what_an_earlier_run_left_is_made_and_fetched_anew_when_phase_2_opens_at_the_t
     let mut scene = Scene::new();
     scene.write("cube.r1cs", cube());
     let rehearsal = [&TIMES[..], &["--rehearsal", "--least", "2"]].concat();
-    for folder in ["town", "other"] {
+    for (folder, people) in [("town", ["bob", "eve"]), ("other", ["cid", "fay"])] {
         scene.quietly(&new(folder, folder, &rehearsal));
         {
             let serving = Serving::start(&scene, folder);
-            contribute(&mut scene, &serving.1, "bob", 1);
-            contribute(&mut scene, &serving.1, "eve", 1);
+            for who in people {
+                contribute(&mut scene, &serving.1, who, 1);
+            }
         }
         for name in SHOWN {
             let bytes = fs::read(scene.path(&format!("{folder}/{name}"))).unwrap();
