@@ -358,3 +358,92 @@ fn counted(number: usize, one: &str, many: &str) -> String {
         _ => format!("{number} {many}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tacit_protocol::codec::Encode as _;
+
+    use super::*;
+    use crate::beacon;
+    use crate::files::parameters::{Beacon, Parameters};
+    use crate::folder::Folder;
+    use crate::folder::tests::start;
+    use crate::origin::OriginError;
+    use crate::progress::Silent;
+    use crate::stream::Stream;
+    use crate::transcript::tests::{drand, key};
+    use crate::transcript::{Closing, QUICKNET, REHEARSAL_VALUE};
+
+    /// Powers that somebody contributed to, ended by this value and prepared.
+    fn powers(folder: &Path, value: &[u8]) -> std::path::PathBuf {
+        let path = |name: &str| folder.join(name);
+        let (value, exponent) = (value.to_vec(), 10);
+        let end = Beacon { value, exponent };
+        phase1::create(&path("0"), 4).unwrap();
+        let steps = [
+            (Stream::from_seed([7; 32]), Parameters::contribution(None)),
+            (beacon::stream(&end), Parameters::beacon(end.clone(), None)),
+        ];
+        for ((stream, parameters), i) in steps.into_iter().zip(0..) {
+            let (from, to) = (path(&i.to_string()), path(&(i + 1).to_string()));
+            let before = phase1::tests::linked(&from, &Rule::Open).unwrap();
+            phase1::contribute(&before, &to, stream, parameters, &mut Silent).unwrap();
+        }
+        let whole = phase1::tests::linked(&path("2"), &Rule::Announced(end)).unwrap();
+        phase1::prepare(&whole, &path("prepared"), &mut Silent).unwrap();
+        path("prepared")
+    }
+
+    #[test]
+    fn a_real_ceremony_from_a_rehearsals_powers_is_refused_and_others_are_to_be_compared() {
+        let place = tempfile::tempdir().unwrap();
+        let rehearsal = |error: &FolderError| {
+            matches!(
+                error,
+                FolderError::Part(PartError::Origin(OriginError::Rehearsal))
+            )
+        };
+        for (name, value) in [("good", &[9; 32][..]), ("bad", REHEARSAL_VALUE)] {
+            let made = place.path().join(name);
+            std::fs::create_dir_all(&made).unwrap();
+            let file = powers(&made, value);
+            let (hash, bytes) = parts::file_hash(&file).unwrap();
+            let mut start = start();
+            let d = &mut start.descriptor;
+            let power = 4;
+            d.powers = Powers::Existing { power, hash, bytes };
+            start.powers = Some(file);
+            // A coordinator makes what a rehearsal may be, and then says that it is none.
+            let root = made.join("town");
+            Folder::create(&root, &start, &key(100), &mut Silent).unwrap();
+            let d = &mut start.descriptor;
+            (d.rehearsal, d.least) = (false, 2);
+            d.closing = Closing {
+                closes: QUICKNET.genesis - 1_000,
+                beacon: drand().0,
+            };
+            let transcript = Transcript::new(d.clone()).unwrap();
+            std::fs::write(root.join(layout::DESCRIPTOR), d.to_bytes()).unwrap();
+            std::fs::write(root.join(layout::TRANSCRIPT), transcript.to_bytes()).unwrap();
+            let verified = verify(&root, &made.join("scratch"), &mut Silent);
+            if name == "good" {
+                let verified = verified.unwrap();
+                let rows: Vec<_> = verified.to_compare().collect();
+                assert!(matches!(&rows[..], [row] if row.name == "powers"
+                    && row.detail.contains(&hex::encode(hash))
+                    && row.detail.contains(&hex::encode(value))));
+                continue;
+            }
+            let refused = verified.unwrap_err();
+            assert!(rehearsal(&refused.error), "{refused}");
+            assert_eq!(refused.name, "powers");
+            // Nor does whoever contributes to it take them, or an honest coordinator.
+            let layout = Layout::new(&root);
+            let refused = folder::prepared(&layout, &transcript, &mut Silent).unwrap_err();
+            assert!(rehearsal(&refused), "{refused}");
+            let again = made.join("again");
+            let refused = Folder::create(&again, &start, &key(100), &mut Silent).unwrap_err();
+            assert!(rehearsal(&refused), "{refused}");
+        }
+    }
+}
