@@ -247,6 +247,46 @@ fn a_coordinator_that_is_started_again_finds_its_contributor_with_the_same_contr
 }
 
 #[test]
+fn who_waits_when_a_coordinator_is_started_again_waits_again_and_everybody_gets_a_turn() {
+    let scene = town();
+    let serving = Serving::start(&scene, "town");
+    let way = Way::to(&serving, entry_is_lost);
+    let people = ["ada", "bob", "cid"].map(|who| come(&scene, who, &way.url, &[]));
+    way.wait_for("/entry");
+    let until = Instant::now() + Duration::from_secs(60);
+    while way.times("POST /v1/turns") - way.times("POST /v1/turns/") < people.len() {
+        assert!(Instant::now() < until, "not everybody came");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(serving);
+    let serving = Serving::start(&scene, "town");
+    *way.to.lock().unwrap() = address(&serving);
+    *way.forecast.lock().unwrap() = |_| Weather::Fine;
+    let mut numbers = people.map(|person| accepted(person)["number"].as_u64());
+    numbers.sort_unstable();
+    assert_eq!(numbers, [Some(1), Some(2), Some(3)]);
+    assert_eq!(way.times("/leave"), 0);
+    assert_eq!(entries(&scene, "town").len(), 3);
+}
+
+#[test]
+fn who_is_refused_for_good_ends_and_leaves_so_that_others_get_on() {
+    let scene = town();
+    let serving = Serving::start(&scene, "town");
+    let way = Way::to(&serving, |asked| match asked.last() {
+        Some(call) if call.contains("/files/0") => Weather::Status(403),
+        _ => Weather::Fine,
+    });
+    let output = come(&scene, "ada", &way.url, &[])
+        .wait_with_output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert_eq!((way.times("/files/0"), way.times("/leave")), (1, 1));
+    accepted(come(&scene, "bob", &serving.1, &[]));
+    assert_eq!(entries(&scene, "town").len(), 1);
+}
+
+#[test]
 fn a_label_that_was_withdrawn_between_two_runs_is_not_published() {
     let scene = town();
     let serving = Serving::start(&scene, "town");

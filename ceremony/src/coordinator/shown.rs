@@ -16,7 +16,7 @@ use crate::transcript::Transcript;
 /// What follows from the transcript.
 pub(super) struct Told {
     head: Digest,
-    /// What happened.
+    /// What happened, without attestations' texts.
     pub entries: Vec<EntryView>,
     /// All published files, in order.
     pub files: Vec<String>,
@@ -29,10 +29,15 @@ impl Told {
     fn new(transcript: &Transcript) -> Self {
         let mut files = vec![layout::DESCRIPTOR.to_owned(), layout::TRANSCRIPT.to_owned()];
         files.extend(layout::published(transcript));
-        let entries = entries(transcript);
+        let mut entries = entries(transcript);
+        let rows = page::rows(&entries);
+        // For people, and as long as all the rest of them together: they stand on the page.
+        for entry in &mut entries {
+            entry.attestation = None;
+        }
         Self {
             head: transcript.head(),
-            rows: page::rows(&entries),
+            rows,
             names: files.iter().cloned().collect(),
             entries,
             files,

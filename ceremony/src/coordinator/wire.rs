@@ -149,7 +149,8 @@ pub struct EntryView {
     pub hashes: Vec<String>,
     /// Why a turn was missed.
     pub reason: Option<String>,
-    /// What a contributor publishes, for people.
+    /// What a contributor publishes, for people: on the page, and from a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attestation: Option<String>,
     /// The digest of the transcript with this entry.
     pub digest: String,

@@ -45,6 +45,9 @@ pub const NO_TICKET: &str = "no-ticket";
 /// A failure's name: the key has contributed to the phase.
 pub const CONTRIBUTED: &str = "contributed";
 
+/// Longest answer to a call about a place in the queue, in bytes.
+const MAX_SHORT: u64 = 64 << 10;
+
 /// How much is fetched at most.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct LimitArgs {
@@ -104,7 +107,7 @@ impl Leaver {
         };
         let path = format!("/v1/turns/{ticket}/leave");
         let json = "application/json";
-        let _ = (self.connector).post(&self.url, &path, json, b"{}", MAX_JSON, LEAVING);
+        let _ = (self.connector).post(&self.url, &path, json, b"{}", MAX_SHORT, LEAVING);
     }
 }
 
@@ -171,7 +174,7 @@ impl<'a> Remote<'a> {
 
     /// As [`Remote::ask`], whatever comes of it.
     pub fn ask_once(&self, path: &str) -> Result<Vec<u8>, ServiceError> {
-        self.connector.get(&self.url, path, MAX_JSON, SHORT)
+        self.connector.get(&self.url, path, MAX_SHORT, SHORT)
     }
 
     /// POST some JSON, which is made anew for each try.
@@ -185,7 +188,7 @@ impl<'a> Remote<'a> {
             let body = serde_json::to_vec(&body()).unwrap_or_default();
             let json = "application/json";
             self.connector
-                .post(&self.url, path, json, &body, MAX_JSON, SHORT)
+                .post(&self.url, path, json, &body, MAX_SHORT, SHORT)
         };
         self.json(&self.patiently(call).map_err(|e| self.failure(e))?)
     }
