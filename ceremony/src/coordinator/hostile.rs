@@ -437,6 +437,7 @@ fn whose_turn_it_is_makes_no_excuse_for_its_own_silence() {
     let held: Vec<_> = (0..8).map(|_| town.open("POST", &path, 1_000)).collect();
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(answer(town.open("POST", &path, 1_000)).0, 429);
+    assert!(!town.coordinator.pressure().within(now(), 60));
     town.coordinator.tick(now() + 121);
     assert_eq!(town.missed(&hostile), "nothing came in time");
     town.goes_on(&key(2));

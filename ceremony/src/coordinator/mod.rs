@@ -4,6 +4,7 @@
 //! A hostile contributor costs it at most the turn, and is named in the transcript. What somebody didn't
 //! sign never costs them their turn.
 
+mod call;
 mod checking;
 mod clock;
 mod desk;
@@ -13,6 +14,7 @@ mod incoming;
 mod page;
 mod queue;
 mod shown;
+mod state;
 mod steps;
 pub mod wire;
 
@@ -21,22 +23,22 @@ mod hostile;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tacit_protocol::codec::{Decode as _, Encode as _, Writer};
-use tacit_protocol::hash::{Digest, domain};
+use tacit_protocol::codec::Decode as _;
+use tacit_protocol::hash::domain;
 use tacit_protocol::keys::{PublicKey, Signature};
 use tacit_serve::Pressure;
-use thiserror::Error;
 
-use crate::folder::layout::{self, Layout};
+use crate::folder::layout;
 use crate::folder::{Folder, FolderError};
 use crate::parts::PartError;
-use crate::transcript::{CeremonyId, Entry, Missed, Reason, Signed, Stage, Transcript};
+use crate::transcript::{Reason, Signed};
 
+pub use call::{CallError, Outcome, Standing, turn_message};
 pub use checking::Checking;
 use checking::Wrong;
 pub use clock::Clock;
@@ -45,95 +47,14 @@ pub use http::{limits, router};
 use incoming::Incoming;
 pub use queue::{Place, Queue, Refused, Rules};
 use shown::{Answers, Shown};
+pub use state::Book;
+use state::{State, open_queue};
 pub use steps::StepError;
 
 /// Bytes that a file may grow by in one contribution: a record with the longest name.
 const MAX_GROWTH: u64 = 4096;
 /// Bytes of one piece of an upload at most.
 pub const MAX_PIECE: u64 = 4 << 20;
-
-/// Why a contributor's call is refused.
-#[derive(Debug, Error)]
-pub enum CallError {
-    /// No contributions are taken now.
-    #[error("{0}")]
-    Closed(&'static str),
-    /// Not let in.
-    #[error(transparent)]
-    Refused(#[from] Refused),
-    /// Contributed already.
-    #[error("this key has contributed to this phase already")]
-    Again,
-    /// The request's signature or time doesn't hold.
-    #[error("the request is not signed by its key, or at another time than now")]
-    Request,
-    /// A request that isn't newer than its key's last one.
-    #[error("this key has asked for a turn in this second already, or in a later one")]
-    Repeated,
-    /// An unknown ticket.
-    #[error("there is no such ticket: it is too old, or the coordinator was started again")]
-    Ticket,
-    /// Not their turn.
-    #[error("it is not this key's turn, or no longer")]
-    NotYourTurn,
-    /// A piece that doesn't go on where the file ends.
-    #[error("the upload goes on at {expected}, not at {found}")]
-    Offset {
-        /// Where it goes on.
-        expected: u64,
-        /// Where the piece would go.
-        found: u64,
-    },
-    /// A file that is longer than it can be.
-    #[error("the file is longer than a contribution can be: {0} bytes at most")]
-    TooLong(u64),
-    /// A piece that came too slowly, or that broke off. What came of it stays.
-    #[error("the piece came too slowly, or broke off")]
-    Slow,
-    /// No such file in this phase.
-    #[error("a contribution to this phase has no file {0}")]
-    NoFile(usize),
-    /// What was handed in is nobody's contribution to what stands now. It costs nobody the turn.
-    #[error("{0}")]
-    Invalid(String),
-    /// The coordinator's own trouble.
-    #[error("the coordinator can't do this now")]
-    Internal(FolderError),
-}
-
-/// What became of a contribution.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It stands in the transcript under this number.
-    Accepted(u32),
-    /// It broke this rule.
-    Refused(String),
-}
-
-/// The ceremony as it stands.
-pub struct Book {
-    layout: Layout,
-    transcript: Transcript,
-}
-
-impl Book {
-    /// Where the files lie.
-    pub fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    /// The transcript.
-    pub fn transcript(&self) -> &Transcript {
-        &self.transcript
-    }
-}
-
-struct State {
-    book: Book,
-    /// Away while a step takes long: nothing can be written down then.
-    folder: Option<Folder>,
-    queue: Queue,
-}
 
 /// A running coordinator. Locks are taken in the order of its fields, and never the other way.
 pub struct Coordinator {
@@ -146,60 +67,6 @@ pub struct Coordinator {
     pressure: Pressure,
     /// Whom the coordinator lets go before strangers.
     preferred: BTreeSet<PublicKey>,
-}
-
-/// What the holder of a ticket is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
-    /// Their place.
-    pub place: Place,
-    /// Seconds until their turn, about.
-    pub estimate: u64,
-    /// When the phase closes: Unix time in seconds.
-    pub closes: Option<u64>,
-    /// Whether their turn is shorter than others, because the phase closes.
-    pub short: bool,
-    /// Bytes of each file that are there already.
-    pub received: Vec<u64>,
-    /// What became of what they handed in.
-    pub outcome: Option<Outcome>,
-    /// The digest of the transcript that the contribution goes on from.
-    pub head: Digest,
-}
-
-/// The bytes that a request for a turn signs.
-pub fn turn_message(ceremony: &CeremonyId, at: u64) -> Vec<u8> {
-    let mut w = Writer::new();
-    ceremony.encode(&mut w);
-    w.u64(at);
-    w.finish()
-}
-
-/// The open phase's queue. Who has contributed to another phase isn't a stranger, and turns that were
-/// missed in another phase don't count.
-fn open_queue(transcript: &Transcript, preferred: &BTreeSet<PublicKey>) -> Queue {
-    let d = transcript.descriptor();
-    let (mut missed, mut known) = (BTreeMap::new(), preferred.clone());
-    for link in transcript.links() {
-        match &link.signed.entry {
-            Entry::Missed(m) if Some(m.stage) == transcript.stage() => {
-                *missed.entry(m.contributor).or_insert(0) += 1;
-            }
-            Entry::Contribution(c) => {
-                known.insert(c.contributor);
-            }
-            _ => {}
-        }
-    }
-    let closing = transcript.stage().and_then(|stage| d.closing_of(stage));
-    let rules = Rules {
-        turn: d.turn.into(),
-        strikes: d.strikes,
-        listed: d.contributors.clone(),
-        known,
-        closes: closing.map(|c| c.closes),
-    };
-    Queue::new(rules, missed)
 }
 
 impl Coordinator {
@@ -588,57 +455,5 @@ impl Drop for Halted<'_> {
         if self.goes_on {
             self.coordinator.lock().queue.resume();
         }
-    }
-}
-
-impl State {
-    fn open_stage(&self, now: u64) -> Result<Stage, CallError> {
-        let transcript = &self.book.transcript;
-        let stage = transcript
-            .stage()
-            .ok_or(CallError::Closed("the ceremony's last phase has ended"))?;
-        let closing = transcript.descriptor().closing_of(stage);
-        if closing.is_some_and(|c| now >= c.closes) {
-            return Err(CallError::Closed(
-                "this phase is closed: its beacon comes next",
-            ));
-        }
-        match &self.folder {
-            None => Err(CallError::Closed("this phase is being ended just now")),
-            Some(folder) if !folder.is_sure() => Err(CallError::Closed(
-                "the coordinator's disk has failed: nothing is taken until it is started again",
-            )),
-            Some(_) if transcript.is_full() => Err(CallError::Closed(
-                "as many have contributed to this phase as its files can name: its beacon comes next",
-            )),
-            Some(_) => Ok(stage),
-        }
-    }
-
-    fn accept(&mut self, checking: &Checking) -> Result<u32, FolderError> {
-        let folder = self
-            .folder
-            .as_mut()
-            .ok_or(FolderError::NotDue("the phase is being ended"))?;
-        let accepted = folder.accept(checking.signed.clone(), &checking.files);
-        self.book.transcript = folder.transcript().clone();
-        accepted.map(|()| self.book.transcript.count())
-    }
-
-    fn miss(&mut self, contributor: PublicKey, reason: Reason, at: u64) {
-        let (Some(stage), Some(folder)) = (self.book.transcript.stage(), self.folder.as_mut())
-        else {
-            return;
-        };
-        let missed = Missed {
-            contributor,
-            stage,
-            at,
-            reason,
-        };
-        if let Err(error) = folder.missed(missed) {
-            tracing::error!(%error, "can't write a missed turn down");
-        }
-        self.book.transcript = folder.transcript().clone();
     }
 }

@@ -1,5 +1,7 @@
 //! Contributors, honest and hostile, before a coordinator with a clock of its own.
 
+use tacit_protocol::codec::Encode as _;
+use tacit_protocol::hash::Digest;
 use tacit_protocol::keys::SigningKey;
 
 use super::*;
@@ -8,6 +10,7 @@ use crate::folder;
 use crate::folder::tests::start;
 use crate::progress::Silent;
 use crate::transcript::tests::key;
+use crate::transcript::{Entry, Missed, Stage};
 
 const NOW: u64 = 500;
 
