@@ -333,7 +333,11 @@ fn found(args: FoundArgs, cx: &Context) -> Result<(), Failure> {
             args.out.display(),
             args.keys.display()
         ));
-        out.line("Now every operator signs it: `tacit committee sign FILE`, one after the other.");
+        let compared = match args.ceremony {
+            Some(_) => " --ceremony DIR|URL",
+            None => "",
+        };
+        out.line(format!("Now every operator signs it: `tacit committee sign FILE{compared}`, one after the other."));
     });
     if view.development_keys {
         cx.out.note(format!("warning: {DEVELOPMENT_KEYS_WARNING}"));
@@ -450,8 +454,10 @@ fn sign(args: &SignArgs, cx: &Context) -> Result<(), Failure> {
     let before = FoundingView::of(&file);
     if !cx.out.is_json() {
         before.print(&cx.out);
-        cx.out.line("");
-        print_to_compare(&cx.out, &to_compare);
+        if !to_compare.is_empty() {
+            cx.out.line("");
+            print_to_compare(&cx.out, &to_compare);
+        }
     }
     if file.founding.development_keys() {
         cx.out.note(format!("warning: {DEVELOPMENT_KEYS_WARNING}"));

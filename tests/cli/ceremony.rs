@@ -385,6 +385,14 @@ fn powers_that_one_person_may_have_made_are_compared_by_everybody() {
     let sign = [&sign[..], &["--ceremony", "town"]].concat();
     scene.fails(&sign);
     scene.fails(&[&sign[..], &named].concat());
+    // Who contributes is told too.
+    let serving = Serving::start(&scene, "town");
+    let (url, file) = (&serving.1, "ada.json");
+    let ada = ["--home", "ada", "--yes", "ceremony", "contribute", url];
+    let told = scene.quietly(&[&ada[..], &["--attestation", file]].concat());
+    let told = crate::scene::text(&told.stderr);
+    assert!(told.contains("Mind: the powers are from a file"), "{told}");
+    assert!(told.contains(&hash), "{told}");
     scene.hold_golden("ceremony-powers");
 }
 
@@ -720,5 +728,8 @@ fn a_coordinator_who_shows_another_past_than_before_is_caught() {
     let verify = ["--home", "dan", "ceremony", "verify", &serving.1];
     let args = [&verify[..], &["--attestation", "cid-1.json"]].concat();
     verified(&mut scene, &args, 1);
+    scene.note("It keeps files back too: what it has dropped shows nevertheless");
+    fs::remove_file(scene.path("fork/circuits/cube.r1cs")).unwrap();
+    scene.fails(&args);
     scene.hold_golden("ceremony-fork");
 }

@@ -30,7 +30,7 @@ pub(super) fn render(view: &CeremonyView, rows: &str, now: u64) -> String {
         );
     }
     page += &format!(
-        "<h2>Check it yourself</h2><p>Everything is published. On your own machine, <code>tacit ceremony verify THIS-ADDRESS</code> fetches and checks all of it.</p><p class=\"id\">transcript <code>{}</code></p><details><summary>{} files</summary><ul>",
+        "<h2>Check it yourself</h2><p>Everything is published. On your own machine, <code>tacit ceremony verify THIS-ADDRESS --ceremony ID</code> fetches and checks all of it; ID is the ceremony's, as it was published before the start.</p><p class=\"id\">transcript <code>{}</code></p><details><summary>{} files</summary><ul>",
         escape(&view.transcript),
         view.files.len(),
     );
@@ -131,8 +131,9 @@ fn open(view: &CeremonyView, now: u64) -> String {
         least => format!("{} of at least {least}", view.contributors),
     };
     format!(
-        "<dl class=\"facts\"><div><dt>Contributors in this phase<dd><b>{contributors}</b></div><div><dt>Turn<dd>{turn}</div><div><dt>Waiting<dd><b>{}</b></div><div><dt>A newcomer's wait<dd><b>{wait}</b></div></dl><p>Take part: <code class=\"command\">tacit ceremony contribute THIS-ADDRESS</code></p>",
+        "<dl class=\"facts\"><div><dt>Contributors in this phase<dd><b>{contributors}</b></div><div><dt>Turn<dd>{turn}</div><div><dt>Waiting<dd><b>{}</b></div><div><dt>A newcomer's wait<dd><b>{wait}</b></div></dl><p>Take part: <code class=\"command\">tacit ceremony contribute THIS-ADDRESS --ceremony {}</code></p><p class=\"quiet\">Compare the id with what was published before the start, elsewhere than here.</p>",
         view.waiting,
+        escape(&view.ceremony),
     )
 }
 

@@ -12,7 +12,7 @@ use tacit_ceremony::folder::Folder;
 use tacit_files as files;
 use tacit_node::run::told_to_stop;
 use tacit_protocol::keys::PublicKey;
-use tacit_serve::Server;
+use tacit_serve::{Listen, Server};
 
 use crate::clock::now_ms;
 use crate::context::Context;
@@ -71,8 +71,9 @@ pub fn run(args: &ServeArgs, cx: &Context) -> Result<(), Failure> {
         cx.out.result(&view, |out| {
             out.line(format!("Listening on {}", view.url));
             out.line(format!(
-                "Contributors run: tacit ceremony contribute {}",
-                view.url
+                "Contributors run: tacit ceremony contribute {} --ceremony {}",
+                for_others(&view.url, server.address(), &listen),
+                view.ceremony
             ));
         });
         if files::open_to_others(&layout.private()).unwrap_or(false) {
@@ -144,5 +145,49 @@ async fn checked(coordinator: &Arc<Coordinator>) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// The address for others: this machine doesn't know it when it listens on all of its own, or when a proxy
+/// is what others see.
+fn for_others(url: &str, address: SocketAddr, listen: &Listen) -> String {
+    if listen.behind_proxy {
+        return "https://YOUR-ADDRESS".into();
+    }
+    if !address.ip().is_unspecified() {
+        return url.to_owned();
+    }
+    let scheme = match listen.tls {
+        Some(_) => "https",
+        None => "http",
+    };
+    format!("{scheme}://YOUR-ADDRESS:{}", address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contributors_are_told_no_address_that_only_this_machine_can_use() {
+        let listen = |behind_proxy| Listen {
+            address: ([127, 0, 0, 1], 0).into(),
+            tls: None,
+            behind_proxy,
+        };
+        let told = |url: &str, proxied| {
+            let address = url.strip_prefix("http://").unwrap().parse().unwrap();
+            for_others(url, address, &listen(proxied))
+        };
+        assert_eq!(
+            told("http://127.0.0.1:7800", false),
+            "http://127.0.0.1:7800"
+        );
+        assert_eq!(
+            told("http://0.0.0.0:7800", false),
+            "http://YOUR-ADDRESS:7800"
+        );
+        assert_eq!(told("http://[::]:7800", false), "http://YOUR-ADDRESS:7800");
+        assert_eq!(told("http://127.0.0.1:7800", true), "https://YOUR-ADDRESS");
     }
 }

@@ -256,7 +256,10 @@ impl<'a> Brought<'a> {
             match founded(file, transcript) {
                 _ if !ended => all.too_early("founding"),
                 Ok(()) => {
-                    let detail = format!("{path} names this transcript and its keys");
+                    let detail = match transcript.descriptor().rehearsal {
+                        true => format!("{path} names this rehearsal's keys, as development keys"),
+                        false => format!("{path} names this transcript and its keys"),
+                    };
                     all.push("founding", true, detail);
                 }
                 Err(why) => {
@@ -274,20 +277,27 @@ fn founded(file: &FoundingFile, transcript: &Transcript) -> Result<(), String> {
     let head = transcript.head();
     let made = (transcript.finished()).map_or(&[][..], |f| &f.circuits[..]);
     for keys in &file.founding.circuits {
-        match keys.transcript {
-            Some(named) if named == head => {}
-            Some(named) => {
+        match (keys.transcript, transcript.descriptor().rehearsal) {
+            (Some(named), true) => {
+                return Err(format!(
+                    "names the transcript {named}, and this is a rehearsal, which counts as none"
+                ));
+            }
+            (Some(named), false) if named != head => {
                 return Err(format!(
                     "names the transcript {named}, and this one is {head}"
                 ));
             }
-            None => return Err("names no transcript: its keys are development keys".into()),
+            (None, false) => {
+                return Err("names no transcript: its keys are development keys".into());
+            }
+            (Some(_), false) | (None, true) => {}
         }
         let same = |c: &tacit_ceremony::transcript::FinishedCircuit| {
             (c.proving_key, c.verifying_key) == (keys.proving_key, keys.verifying_key)
         };
         if !made.iter().any(same) {
-            return Err("names this transcript, and keys that are not in it".into());
+            return Err("names keys that this transcript doesn't name".into());
         }
     }
     Ok(())
