@@ -137,6 +137,8 @@ fn turns(
         let since = |stage: &Stage| own(first, *stage, work.key).is_none();
         let mut stages = [Stage::Powers, Stage::Keys].into_iter().filter(since);
         if let Some(attestation) = stages.find_map(|stage| own(&now, stage, work.key)) {
+            // If that fails, it is saved elsewhere all the same.
+            let _ = attestation::keep(&attestation, work.layout());
             return Ok((attestation, now));
         }
         work.cx
