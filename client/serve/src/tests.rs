@@ -255,6 +255,8 @@ fn what_an_earlier_turn_holds_keeps_nobody_out() {
     }
     assert_eq!(ask(address, "/turn/6"), 200);
     let mut last = send(address, "POST", "/turn/6", 10);
+    // Before its head is read, it is anybody's.
+    std::thread::sleep(Duration::from_millis(500));
     for _ in 0..20 {
         held.push(connect(address));
     }
