@@ -470,7 +470,11 @@ mod memory {
                 phase1::contribute(&linked, to, stream, parameters, &mut Silent)?;
             }
             "prepare" => phase1::prepare(&link_powers(from, &Rule::Open)?, to, &mut Silent)?,
-            "check prepared" => drop(prepared_powers(from)?),
+            "check prepared" => {
+                let linked = link_powers(from, &Rule::Open)?;
+                let mut weights = Weights::from_os()?;
+                drop(phase1::verify_prepared(linked, &mut weights, &mut Silent)?);
+            }
             other => return Err(format!("{other} is no step").into()),
         }
         let time = start.elapsed();
