@@ -33,7 +33,7 @@ impl Digits {
     /// Digits of random weights from random words, `WINDOWS` for each weight: -HALF to HALF - 1, each as
     /// likely. Every weight of an interval of 2^132 is as likely then.
     pub fn random(count: usize, mut word: impl FnMut() -> u16) -> Self {
-        let mut windows = vec![Vec::with_capacity(count); WINDOWS];
+        let mut windows: Vec<_> = (0..WINDOWS).map(|_| Vec::with_capacity(count)).collect();
         for _ in 0..count {
             for window in &mut windows {
                 window.push((word() >> (16 - BITS)) as i16 - HALF);
@@ -44,7 +44,8 @@ impl Digits {
 
     /// Of any scalars.
     pub fn of(scalars: &[Fr]) -> Self {
-        let mut windows = vec![Vec::with_capacity(scalars.len()); WIDE];
+        let all = scalars.len();
+        let mut windows: Vec<_> = (0..WIDE).map(|_| Vec::with_capacity(all)).collect();
         for scalar in scalars {
             let limbs = scalar.into_bigint().0;
             let mut carry = 0;
@@ -113,7 +114,7 @@ impl<C: SWCurveConfig> Buckets<C> {
 
 /// The whole sum, of its windows.
 pub(crate) fn total<C: SWCurveConfig>(windows: &[Projective<C>]) -> Projective<C> {
-    let sum = windows
+    windows
         .iter()
         .rev()
         .fold(Projective::zero(), |mut sum, window| {
@@ -121,8 +122,7 @@ pub(crate) fn total<C: SWCurveConfig>(windows: &[Projective<C>]) -> Projective<C
                 sum.double_in_place();
             }
             sum + window
-        });
-    sum
+        })
 }
 
 /// Puts each point into the bucket of its digit's size.

@@ -94,9 +94,8 @@ fn between(a: &Files, b: &Files) -> Vec<Files> {
         if a.get(name) == Some(bytes) || a.values().any(|old| old == bytes) {
             continue;
         }
-        let draft = if name.starts_with("private/incoming") {
-            name.clone()
-        } else if name.ends_with(".new") || name.ends_with(".part") {
+        let in_place = name.starts_with("private/incoming");
+        let draft = if in_place || name.ends_with(".new") || name.ends_with(".part") {
             name.clone()
         } else if [".ptau", ".zkey", ".r1cs"]
             .iter()

@@ -265,15 +265,16 @@ pub fn validate(
     };
     let n = Powers::TauG2.count(power);
     // The first n powers, the same but for the first, and those from the last of them on.
-    let stretches = [0..n, 1..n, n - 1..2 * n - 1];
+    let whole = 0..n;
+    let stretches = [whole.clone(), 1..n, n - 1..2 * n - 1];
     let (tau_g1, [low, shifted, high]) = scan.list::<G1Affine, 3>(Powers::TauG1, stretches)?;
-    let (tau_g2, [tau_g2_sum]) = scan.list::<G2Affine, 1>(Powers::TauG2, [0..n])?;
+    let (tau_g2, [tau_g2_sum]) = scan.list::<G2Affine, 1>(Powers::TauG2, [whole.clone()])?;
     let windows = tau_g2_sum.windows();
     if !all_in_subgroup(&windows) {
         return Err(PowersFault::Subgroup(List(Powers::TauG2)).into());
     }
-    let (alpha_g1, [alpha_sum]) = scan.list::<G1Affine, 1>(Powers::AlphaG1, [0..n])?;
-    let (beta_g1, [beta_sum]) = scan.list::<G1Affine, 1>(Powers::BetaG1, [0..n])?;
+    let (alpha_g1, [alpha_sum]) = scan.list::<G1Affine, 1>(Powers::AlphaG1, [whole.clone()])?;
+    let (beta_g1, [beta_sum]) = scan.list::<G1Affine, 1>(Powers::BetaG1, [whole])?;
     let (beta_g2, []) = scan.list::<G2Affine, 0>(Powers::BetaG2, [])?;
     if !in_subgroup(&[beta_g2.first], weights) {
         return Err(PowersFault::Subgroup(List(Powers::BetaG2)).into());

@@ -276,7 +276,7 @@ mod tests {
             differing("verifying", verifying)
         );
         assert_eq!(
-            compare(&[keys.clone()], &made(None)),
+            compare(std::slice::from_ref(&keys), &made(None)),
             Err(Difference::Rehearsal(transcript))
         );
     }

@@ -70,7 +70,7 @@ impl Story {
 
     /// One check of an offline verification.
     pub fn check(&self, check: &Check) {
-        self.mark(check.ok, &check.name.to_string(), &check.detail);
+        self.mark(check.ok, check.name, &check.detail);
     }
 
     /// Something that was checked: did it hold?
