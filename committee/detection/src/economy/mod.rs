@@ -1,0 +1,470 @@
+//! What a ring earns and loses: stakes, rewards, costs and the return on what was invested, with each layer
+//! of defence or without it, given what the detector found in each window.
+//!
+//! A pure function of votes and findings; nothing is detected and nothing is drawn here. Everything that a
+//! measure does is done by [`policy`](crate::policy) itself, so that what is priced here is what would
+//! happen. In doubt the ring is taken to be clever: it pays its rewards out as soon as the terms let it.
+
+pub mod interval;
+pub mod windows;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::interval::Interval;
+use crate::policy::appeals::{Decision, Outcome, Period};
+use crate::policy::discount::{Discount, Structure, Suspicions};
+use crate::policy::inputs::{
+    ActiveMembers, CaseText, Finding, PassRate, Pseudonym, Quality, WindowId,
+};
+use crate::policy::slash::{Immune, Slash};
+use crate::policy::strikes::{Record, Units};
+
+/// Milliseconds of a year of 365 days.
+pub const YEAR_MS: f64 = 365.0 * 24.0 * 60.0 * 60.0 * 1000.0;
+
+/// What taking part costs and brings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Terms {
+    /// What each member vouches with.
+    pub stake: Units,
+    /// What a post earns for each whole vote, rounded down for each post.
+    pub reward: Units,
+    /// What writing a post costs its author, in effort or fees.
+    pub post_cost: Units,
+    /// What a vote costs its voter.
+    pub vote_cost: Units,
+    /// What an account costs beside its stake.
+    pub account_cost: Units,
+    /// Rewards are paid out when so many later windows are over.
+    pub paid_out_after: usize,
+    /// How long a window is.
+    pub window_ms: i64,
+    /// How long a case is held open.
+    pub appeal: Period,
+}
+
+/// How stakes are put at risk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Slashing {
+    /// Not at all.
+    Off,
+    /// Strikes take their percentages, and rewards stay where they are.
+    Percentages,
+    /// Strikes claw the rewards back and then take their percentages.
+    ClawBack,
+}
+
+/// Which defences work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Layers {
+    /// Quality multiplies what votes bring.
+    pub quality: bool,
+    /// Votes count by their voters' attention.
+    pub attention: bool,
+    /// Votes inside a suspected community count less.
+    pub discount: bool,
+    /// Stakes are at risk.
+    pub slashing: Slashing,
+}
+
+impl Layers {
+    /// No defence.
+    pub const NONE: Self = Self {
+        quality: false,
+        attention: false,
+        discount: false,
+        slashing: Slashing::Off,
+    };
+    /// Every defence.
+    pub const ALL: Self = Self {
+        quality: true,
+        attention: true,
+        discount: true,
+        slashing: Slashing::ClawBack,
+    };
+    /// What is compared: none, each alone, and all but each.
+    pub const COMPARED: [(&'static str, Self); 9] = [
+        ("none", Self::NONE),
+        (
+            "quality",
+            Self {
+                quality: true,
+                ..Self::NONE
+            },
+        ),
+        (
+            "attention",
+            Self {
+                attention: true,
+                ..Self::NONE
+            },
+        ),
+        (
+            "discount",
+            Self {
+                discount: true,
+                ..Self::NONE
+            },
+        ),
+        (
+            "strikes without claw-back",
+            Self {
+                slashing: Slashing::Percentages,
+                ..Self::NONE
+            },
+        ),
+        (
+            "strikes",
+            Self {
+                slashing: Slashing::ClawBack,
+                ..Self::NONE
+            },
+        ),
+        (
+            "all but the discount",
+            Self {
+                discount: false,
+                ..Self::ALL
+            },
+        ),
+        (
+            "all but the strikes",
+            Self {
+                slashing: Slashing::Off,
+                ..Self::ALL
+            },
+        ),
+        ("all", Self::ALL),
+    ];
+}
+
+/// A post and the votes for it within its window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Supported {
+    /// Who wrote it.
+    pub author: Pseudonym,
+    /// How good it is.
+    pub quality: Quality,
+    /// Who voted for it, and how attentive each is.
+    pub votes: Vec<(Pseudonym, PassRate)>,
+}
+
+/// What happened in a window, and what was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    /// Which. Windows follow each other in the order of the list they stand in.
+    pub id: WindowId,
+    /// How many were active; if too few, nothing that was found is acted on.
+    pub active: u32,
+    /// Posts of the members in question, with the votes of this window.
+    pub posts: Vec<Supported>,
+    /// How many posts the members in question wrote in it.
+    pub posts_written: u64,
+    /// Votes of the members in question, those for others' posts too.
+    pub votes_cast: u64,
+    /// What else it cost them: bribes.
+    pub extra_cost: Units,
+    /// Structure evidence about anybody.
+    pub structure: Vec<Structure<Pseudonym>>,
+    /// Findings about the members in question.
+    pub findings: Vec<Finding>,
+}
+
+/// How a group fared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Books {
+    /// What its posts earned.
+    pub rewards: u128,
+    /// What the same posts would have earned without the group's votes for each other: nobody is suspected.
+    pub honest_rewards: u128,
+    /// What posts, votes, accounts and bribes cost.
+    pub costs: u128,
+    /// What that would have been without the group's votes for each other and without bribes.
+    pub honest_costs: u128,
+    /// What its members vouched with.
+    pub stakes: u128,
+    /// Rewards that were clawed back.
+    pub clawed_back: u128,
+    /// What strikes took of stakes, beyond rewards.
+    pub slashed: u128,
+    /// What stakes are short of after all: what was slashed, and what stood in for rewards paid out.
+    pub stakes_lost: u128,
+    /// Strikes that were carried out.
+    pub strikes: u64,
+}
+
+impl Books {
+    /// What is left: rewards that were kept, less costs and what was slashed.
+    pub fn profit(&self) -> f64 {
+        self.rewards as f64 - self.clawed_back as f64 - self.costs as f64 - self.slashed as f64
+    }
+
+    /// The return on investment: profit over stakes and costs; 10 is a gain of 1000 %.
+    pub fn return_on_investment(&self) -> f64 {
+        over(self.profit(), self.invested())
+    }
+
+    /// The same for what being a ring adds to writing the same posts honestly.
+    pub fn return_over_honesty(&self) -> f64 {
+        let honest = self.honest_rewards as f64 - self.honest_costs as f64;
+        over(self.profit() - honest, self.invested())
+    }
+
+    /// The share of the stakes that a year of this takes, if `span_ms` was observed.
+    pub fn stake_lost_per_year(&self, span_ms: i64) -> f64 {
+        over(self.stakes_lost as f64, self.stakes as f64) * over(YEAR_MS, span_ms as f64)
+    }
+
+    fn invested(&self) -> f64 {
+        self.stakes as f64 + self.costs as f64
+    }
+}
+
+/// A ratio; nothing over nothing is nothing.
+fn over(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
+}
+
+/// How a group fares over these windows. `cleared` are those whose appeals are won; nobody else appeals.
+/// After the last window, cases that are open still run to their end.
+pub fn fare(
+    members: &BTreeSet<Pseudonym>,
+    windows: &[Window],
+    terms: &Terms,
+    layers: Layers,
+    cleared: &BTreeSet<Pseudonym>,
+) -> Books {
+    let earned: Vec<Earned> = windows.iter().map(|w| earned(w, terms, layers)).collect();
+    let mut books = Books::default();
+    for (window, earned) in windows.iter().zip(&earned) {
+        books.count(members, window, earned, terms, layers);
+    }
+    let accounts = members.len() as u128;
+    books.stakes = accounts * u128::from(terms.stake.0);
+    books.costs += accounts * u128::from(terms.account_cost.0);
+    books.honest_costs += accounts * u128::from(terms.account_cost.0);
+    if layers.slashing != Slashing::Off {
+        for member in members {
+            let wins = cleared.contains(member);
+            let seen = windows.iter().zip(&earned);
+            books.take(&judged(member, seen, terms, layers.slashing, wins));
+        }
+    }
+    books
+}
+
+impl Books {
+    fn count(
+        &mut self,
+        members: &BTreeSet<Pseudonym>,
+        window: &Window,
+        earned: &Earned,
+        terms: &Terms,
+        layers: Layers,
+    ) {
+        let mut inner_votes = 0_u64;
+        for post in &window.posts {
+            let is_outer = |(voter, _): &&(Pseudonym, PassRate)| !members.contains(voter);
+            let votes: Vec<_> = post.votes.iter().filter(is_outer).cloned().collect();
+            inner_votes += (post.votes.len() - votes.len()) as u64;
+            let alone = Supported {
+                votes,
+                ..post.clone()
+            };
+            self.honest_rewards += u128::from(reward(&alone, None, terms, layers).0);
+        }
+        for units in earned.values() {
+            self.rewards += u128::from(units.0);
+        }
+        let cost = |votes: u64| {
+            let posts = u128::from(window.posts_written) * u128::from(terms.post_cost.0);
+            posts + u128::from(votes) * u128::from(terms.vote_cost.0)
+        };
+        self.costs += cost(window.votes_cast) + u128::from(window.extra_cost.0);
+        self.honest_costs += cost(window.votes_cast.saturating_sub(inner_votes));
+    }
+
+    fn take(&mut self, record: &Record) {
+        let closed = record.closed().iter();
+        for executed in closed.filter(|c| c.outcome == Outcome::Executed) {
+            let taken = executed.case.taken();
+            let stood_in = u128::from(taken.rewards_from_stake.0);
+            self.clawed_back += u128::from(taken.rewards.0) + stood_in;
+            self.slashed += u128::from(taken.stake.0);
+            self.stakes_lost += u128::from(taken.from_stake().0);
+            self.strikes += 1;
+        }
+    }
+}
+
+/// A group and what happened to it, with one seed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Its members.
+    pub members: BTreeSet<Pseudonym>,
+    /// In the order of time.
+    pub windows: Vec<Window>,
+}
+
+/// What one of [`Layers::COMPARED`] leaves to a group.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Returns {
+    /// The defences' name.
+    pub name: &'static str,
+    /// [`Books::return_on_investment`].
+    pub on_investment: Interval,
+    /// [`Books::return_over_honesty`].
+    pub over_honesty: Interval,
+}
+
+/// What each set of defences leaves to a group that wins no appeal, over runs with different seeds. `None`
+/// for fewer than two runs.
+pub fn compared(runs: &[Run], terms: &Terms, seed: u64) -> Option<Vec<Returns>> {
+    let nobody = BTreeSet::new();
+    let of = |(name, layers): (&'static str, Layers)| {
+        let books = runs
+            .iter()
+            .map(|r| fare(&r.members, &r.windows, terms, layers, &nobody));
+        let books: Vec<Books> = books.collect();
+        let over = |figure: fn(&Books) -> f64| {
+            let figures: Vec<f64> = books.iter().map(figure).collect();
+            interval::mean(&figures, seed)
+        };
+        Some(Returns {
+            name,
+            on_investment: over(Books::return_on_investment)?,
+            over_honesty: over(Books::return_over_honesty)?,
+        })
+    };
+    Layers::COMPARED.into_iter().map(of).collect()
+}
+
+/// By author, what a window's posts earned.
+type Earned = BTreeMap<Pseudonym, Units>;
+
+/// What each author's posts earn in a window.
+fn earned(window: &Window, terms: &Terms, layers: Layers) -> Earned {
+    let enough = ActiveMembers::new(window.active).ok();
+    let enough = enough.filter(|_| layers.discount);
+    let suspicions = enough.map(|enough| Discount::default().suspicions(enough, &window.structure));
+    let mut earned = Earned::new();
+    for post in &window.posts {
+        let Units(more) = reward(post, suspicions.as_ref(), terms, layers);
+        let units = earned.entry(post.author.clone()).or_default();
+        units.0 = units.0.saturating_add(more);
+    }
+    earned
+}
+
+/// What a post earns; without suspicions every vote counts in full.
+fn reward(
+    post: &Supported,
+    suspicions: Option<&Suspicions<Pseudonym>>,
+    terms: &Terms,
+    layers: Layers,
+) -> Units {
+    let attention = |rate: PassRate| {
+        if layers.attention {
+            rate
+        } else {
+            PassRate::ONE
+        }
+    };
+    let votes = post
+        .votes
+        .iter()
+        .map(|(voter, rate)| (voter.clone(), attention(*rate)));
+    let votes: Vec<(Pseudonym, PassRate)> = votes.collect();
+    let quality = if layers.quality {
+        post.quality
+    } else {
+        Quality::ONE
+    };
+    let nobody = Suspicions::nobody();
+    let value = suspicions
+        .unwrap_or(&nobody)
+        .value(&post.author, &votes, quality);
+    // Not below zero, and a float that is too large for units becomes the most there are.
+    Units((value * terms.reward.0 as f64).floor() as u64)
+}
+
+/// A member's record after all windows and all that followed from them.
+fn judged<'a>(
+    member: &Pseudonym,
+    seen: impl Iterator<Item = (&'a Window, &'a Earned)>,
+    terms: &Terms,
+    slashing: Slashing,
+    wins: bool,
+) -> Record {
+    let mut record = Record::new(member.clone(), terms.stake, 0);
+    let mut immune = Immune::default();
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut waiting: Vec<(WindowId, Units)> = Vec::new();
+    let mut now_ms = 0_i64;
+    for (window, earned) in seen {
+        now_ms = now_ms.saturating_add(terms.window_ms);
+        record = settled(record, now_ms, &immune);
+        if slashing == Slashing::ClawBack {
+            let reward = earned.get(member).copied().unwrap_or_default();
+            record = record.rewarded(window.id, reward).unwrap_or(record);
+            waiting.push((window.id, reward));
+        }
+        let last_due = waiting
+            .len()
+            .checked_sub(terms.paid_out_after.saturating_add(1));
+        if let Some((due, reward)) = last_due.and_then(|place| waiting.get(place))
+            && !record.is_judged(*due)
+        {
+            record = record.paid_out(*reward).unwrap_or(record);
+        }
+        let Ok(enough) = ActiveMembers::new(window.active) else {
+            continue;
+        };
+        findings.extend(
+            window
+                .findings
+                .iter()
+                .filter(|f| f.member == *member)
+                .cloned(),
+        );
+        record = accused(record, &findings, enough, now_ms, terms, &immune);
+        if wins && record.open().is_some() {
+            let appeal = record.appealed(now_ms);
+            let decided = appeal.map(|record| record.decided(Decision::Cleared, now_ms));
+            if let Ok(Ok(decided)) = decided {
+                immune = immune.with(decided.refuted);
+                record = decided.record;
+            }
+        }
+    }
+    settled(record, i64::MAX, &immune)
+}
+
+/// Opens a case if there are grounds for one.
+fn accused(
+    record: Record,
+    findings: &[Finding],
+    enough: ActiveMembers,
+    now_ms: i64,
+    terms: &Terms,
+    immune: &Immune,
+) -> Record {
+    if record.open().is_some() {
+        return record;
+    }
+    let Ok(text) = CaseText::new("A case of a simulation.") else {
+        return record;
+    };
+    let (member, spent) = (record.member(), record.spent());
+    let grounds = Slash::default().grounds(enough, member, findings, text, spent, immune);
+    let opened = grounds.map(|grounds| record.opened(grounds, now_ms, terms.appeal, immune));
+    match opened {
+        Ok(Ok(opened)) => opened,
+        _ => record,
+    }
+}
+
+/// Carries out a case whose period is over.
+fn settled(record: Record, now_ms: i64, immune: &Immune) -> Record {
+    record.executed(now_ms, immune).unwrap_or(record)
+}

@@ -1,0 +1,281 @@
+//! When a stake is at risk: structure and evidence of another kind, about one member of one community, in
+//! each of two different windows, none of it ever used or refuted before, and a case that people can read.
+//! Anything less is refused with the reason, which is part of what a moderator sees.
+//!
+//! Structure alone never takes a stake: fan clubs, parties and small niches have it too. Nor does one
+//! window: a viral day or a digest looks like a ring once. The two kinds have to meet in the same window and
+//! the same community, for a structure here and a coincidence there are two accidents.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::inputs::{
+    ActiveMembers, Bar, CaseText, CommunityId, EvidenceDigest, Finding, PValue, Pseudonym, Score,
+    WindowId,
+};
+
+/// Windows that have to speak against a member.
+pub const LEAST_WINDOWS: usize = 2;
+
+/// The rules of the slash.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Slash {
+    /// What structure must reach in a window.
+    pub structure: Bar,
+    /// What time or quality must reach in a window.
+    pub independent: Bar,
+}
+
+impl Default for Slash {
+    fn default() -> Self {
+        let bar = Bar {
+            least_score: Score::known(0.5),
+            most_p_value: PValue::known(0.01),
+        };
+        Self {
+            structure: bar,
+            independent: bar,
+        }
+    }
+}
+
+/// Evidence about a member that can't count again: what earlier cases stood on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// Findings that a case stood on, whatever became of it.
+    pub digests: BTreeSet<EvidenceDigest>,
+    /// Windows that a case was about: the same votes, cut or weighed in another way, are no fresh evidence,
+    /// and rewards are clawed back once.
+    pub windows: BTreeSet<WindowId>,
+}
+
+/// Findings that a won appeal refuted: they never count again, against anybody.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Immune(BTreeSet<EvidenceDigest>);
+
+impl Immune {
+    /// These and the findings that another appeal refuted.
+    #[must_use]
+    pub fn with(mut self, refuted: impl IntoIterator<Item = EvidenceDigest>) -> Self {
+        self.0.extend(refuted);
+        self
+    }
+
+    /// Whether a finding was refuted.
+    pub fn contains(&self, digest: &EvidenceDigest) -> bool {
+        self.0.contains(digest)
+    }
+}
+
+/// What a case stands on. Only [`Slash::grounds`] makes it, so it can't be less than the rule.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Grounds {
+    member: Pseudonym,
+    community: CommunityId,
+    windows: BTreeSet<WindowId>,
+    digests: BTreeSet<EvidenceDigest>,
+    text: CaseText,
+}
+
+impl Grounds {
+    /// Against whom.
+    pub fn member(&self) -> &Pseudonym {
+        &self.member
+    }
+
+    /// As a member of what.
+    pub fn community(&self) -> CommunityId {
+        self.community
+    }
+
+    /// In which windows: two or more.
+    pub fn windows(&self) -> &BTreeSet<WindowId> {
+        &self.windows
+    }
+
+    /// On which findings.
+    pub fn digests(&self) -> &BTreeSet<EvidenceDigest> {
+        &self.digests
+    }
+
+    /// In words.
+    pub fn text(&self) -> &CaseText {
+        &self.text
+    }
+}
+
+/// Why a stake is not at risk.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoSlash {
+    /// Findings about somebody else were put in.
+    #[error("the case is against {member} and a finding is about {other}")]
+    AboutAnother {
+        /// Against whom the case was to be.
+        member: Pseudonym,
+        /// About whom the finding is.
+        other: Pseudonym,
+    },
+    /// One digest for two findings: then it identifies neither.
+    #[error("two different findings have the digest {digest}")]
+    SameDigest {
+        /// Theirs.
+        digest: EvidenceDigest,
+    },
+    /// Not without structure.
+    #[error(
+        "no structure evidence reaches the bar: votes that merely coincide put no stake at risk"
+    )]
+    NoStructure,
+    /// Not on structure alone.
+    #[error(
+        "structure alone puts no stake at risk: no evidence of time or quality reaches the bar"
+    )]
+    StructureAlone,
+    /// Two accidents.
+    #[error(
+        "structure and evidence of time or quality never meet in the same community and window"
+    )]
+    Apart,
+    /// Not on one window.
+    #[error("only {window} has both kinds of evidence: two different windows are needed")]
+    OneWindow {
+        /// Which.
+        window: WindowId,
+    },
+    /// It would be enough if it were fresh.
+    #[error(
+        "the evidence would be enough, but {stale} of its findings were used or refuted before"
+    )]
+    NotFresh {
+        /// How many findings don't count any more.
+        stale: usize,
+    },
+}
+
+impl Slash {
+    /// Whether evidence puts a member's stake at risk. Findings that were used or refuted before don't count,
+    /// nor do those below the bar; the order of findings changes nothing. If the evidence is enough for
+    /// several communities, the case is about the one with the most windows.
+    ///
+    /// # Errors
+    /// [`NoSlash`], with the first reason why not.
+    pub fn grounds(
+        &self,
+        _enough: ActiveMembers,
+        member: &Pseudonym,
+        findings: &[Finding],
+        text: CaseText,
+        spent: &Spent,
+        immune: &Immune,
+    ) -> Result<Grounds, NoSlash> {
+        check(member, findings)?;
+        let is_fresh = |f: &Finding| {
+            let used = spent.digests.contains(&f.digest) || spent.windows.contains(&f.window);
+            !used && !immune.contains(&f.digest)
+        };
+        match self.weigh(findings.iter().filter(|f| is_fresh(f))) {
+            Ok((community, windows)) => {
+                let counts = |f: &&Finding| {
+                    f.community == community
+                        && windows.contains(&f.window)
+                        && is_fresh(f)
+                        && self.is_met(f)
+                };
+                Ok(Grounds {
+                    member: member.clone(),
+                    community,
+                    digests: findings.iter().filter(counts).map(|f| f.digest).collect(),
+                    windows,
+                    text,
+                })
+            }
+            Err(reason) => match self.weigh(findings.iter()) {
+                Ok(_) => {
+                    let stale = |f: &&Finding| !is_fresh(f);
+                    let stale: BTreeSet<_> =
+                        findings.iter().filter(stale).map(|f| f.digest).collect();
+                    Err(NoSlash::NotFresh { stale: stale.len() })
+                }
+                Err(_) => Err(reason),
+            },
+        }
+    }
+
+    fn is_met(&self, finding: &Finding) -> bool {
+        let bar = if finding.kind.is_independent() {
+            self.independent
+        } else {
+            self.structure
+        };
+        bar.is_met(finding.score, finding.p_value)
+    }
+
+    /// The community that two windows or more speak against in both ways, and those windows.
+    fn weigh<'a>(
+        &self,
+        findings: impl Iterator<Item = &'a Finding>,
+    ) -> Result<(CommunityId, BTreeSet<WindowId>), NoSlash> {
+        let mut structure: BTreeSet<(CommunityId, WindowId)> = BTreeSet::new();
+        let mut independent = structure.clone();
+        for finding in findings.filter(|f| self.is_met(f)) {
+            let place = (finding.community, finding.window);
+            if finding.kind.is_independent() {
+                independent.insert(place);
+            } else {
+                structure.insert(place);
+            }
+        }
+        if structure.is_empty() {
+            return Err(NoSlash::NoStructure);
+        }
+        if independent.is_empty() {
+            return Err(NoSlash::StructureAlone);
+        }
+        let mut windows: BTreeMap<CommunityId, BTreeSet<WindowId>> = BTreeMap::new();
+        for (community, window) in structure.intersection(&independent) {
+            windows.entry(*community).or_default().insert(*window);
+        }
+        // The most windows; of as many, the lower number.
+        let best = windows
+            .into_iter()
+            .max_by(|a, b| a.1.len().cmp(&b.1.len()).then(b.0.cmp(&a.0)));
+        let Some((community, windows)) = best else {
+            return Err(NoSlash::Apart);
+        };
+        match windows.first() {
+            Some(window) if windows.len() < LEAST_WINDOWS => {
+                Err(NoSlash::OneWindow { window: *window })
+            }
+            _ => Ok((community, windows)),
+        }
+    }
+}
+
+/// Findings that can be weighed at all: about this member, each with a digest of its own.
+fn check(member: &Pseudonym, findings: &[Finding]) -> Result<(), NoSlash> {
+    if let Some(other) = findings
+        .iter()
+        .map(|f| &f.member)
+        .filter(|m| *m != member)
+        .min()
+    {
+        return Err(NoSlash::AboutAnother {
+            member: member.clone(),
+            other: other.clone(),
+        });
+    }
+    let mut known: BTreeMap<EvidenceDigest, &Finding> = BTreeMap::new();
+    let mut twice: Option<EvidenceDigest> = None;
+    for finding in findings {
+        let first = *known.entry(finding.digest).or_insert(finding);
+        if first != finding {
+            twice = Some(twice.map_or(finding.digest, |digest| digest.min(finding.digest)));
+        }
+    }
+    match twice {
+        Some(digest) => Err(NoSlash::SameDigest { digest }),
+        None => Ok(()),
+    }
+}

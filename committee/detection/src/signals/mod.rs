@@ -1,0 +1,14 @@
+//! What can be measured of a board: each signal is a function of its own, with its source.
+
+pub mod bursts;
+pub mod chance;
+pub mod closure;
+pub mod covote;
+pub mod entropy;
+pub mod independence;
+pub mod order;
+pub mod reciprocity;
+pub mod significance;
+pub mod support;
+pub mod together;
+pub mod twins;

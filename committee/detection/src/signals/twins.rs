@@ -1,0 +1,119 @@
+//! What people of the same taste do: for a member of a group, those outside it who vote most alike on
+//! everything that the group did not write, and how often *they* voted for the group's posts.
+//!
+//! A party, a fan club or a niche supports its own because it likes the same things; so do people of the
+//! same taste who don't belong to it. A ring supports its own beyond that. This is matching, as in studies
+//! without an experiment (Rosenbaum and Rubin: "The central role of the propensity score", Biometrika 70,
+//! 1983).
+
+use std::collections::{HashMap, HashSet};
+
+use crate::votes::{Board, MemberId, Stance, Vote};
+
+/// People of the same taste that are asked.
+const TWINS: usize = 25;
+/// Posts in common that make somebody comparable.
+const COMMON: u32 = 3;
+/// Posts of a member that are compared at most: the least popular say most.
+const COMPARED: usize = 200;
+/// Voters of a post that are looked at, at most.
+const VOTERS: usize = 2_000;
+
+/// A member's support of its group, and that of people with the same taste.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Matched {
+    /// Whose.
+    pub member: MemberId,
+    /// The group's posts by others that the member voted for.
+    pub votes: u32,
+    /// How many somebody of the same taste and as active would have voted for.
+    pub expected: f64,
+    /// How many such people there were to compare with.
+    pub twins: u32,
+    /// Logarithm of the likelihood ratio, in nats; zero if not beyond what is expected.
+    pub evidence: f64,
+}
+
+/// Compares each member of a group.
+pub fn matched(board: &Board, group: &[MemberId]) -> Vec<Matched> {
+    let inside: HashSet<MemberId> = group.iter().copied().collect();
+    let of_group = |vote: &Vote| inside.contains(&board.post(vote.post).author);
+    let mut written = 0_u32;
+    for member in group {
+        written += board.posts_by(*member).len() as u32;
+    }
+    group
+        .iter()
+        .map(|member| {
+            let up = board.votes_of(*member).filter(|v| v.stance == Stance::Up);
+            let votes = up.filter(|v| of_group(v)).count() as u32;
+            let elsewhere = board.votes_of(*member).filter(|v| !of_group(v)).count();
+            let twins = twins(board, *member, &inside);
+            // Rates of support by activity elsewhere: with half a vote of what anybody might give.
+            let (mut supported, mut active) = (0.0, 0.0);
+            for (twin, alike) in &twins {
+                let up = board.votes_of(*twin).filter(|v| v.stance == Stance::Up);
+                supported += alike * up.filter(|v| of_group(v)).count() as f64;
+                active += alike * board.votes_of(*twin).filter(|v| !of_group(v)).count() as f64;
+            }
+            let rate = (supported + 0.5) / (active + 10.0);
+            let own = f64::from(written - board.posts_by(*member).len() as u32);
+            let expected = (rate * elsewhere as f64).min(own).max(0.25);
+            Matched {
+                member: *member,
+                votes,
+                expected,
+                twins: twins.len() as u32,
+                evidence: poisson(f64::from(votes), expected),
+            }
+        })
+        .collect()
+}
+
+/// Those outside the group who vote most alike, and how much.
+fn twins(board: &Board, member: MemberId, inside: &HashSet<MemberId>) -> Vec<(MemberId, f64)> {
+    let mut compared: Vec<&Vote> = board
+        .votes_of(member)
+        .filter(|v| !inside.contains(&board.post(v.post).author))
+        .collect();
+    compared.sort_by_key(|v| (board.votes_on(v.post).len(), v.post));
+    compared.truncate(COMPARED);
+    let mut common: HashMap<MemberId, (u32, f64)> = HashMap::new();
+    for vote in compared {
+        let voters = board.votes_on(vote.post).len();
+        // A rare opinion in common says more than a common one.
+        let rare = 1.0 / (1.0 + voters as f64).ln();
+        for other in board.votes_on(vote.post).take(VOTERS) {
+            if other.member == member || inside.contains(&other.member) {
+                continue;
+            }
+            let (count, alike) = common.entry(other.member).or_default();
+            *count += 1;
+            *alike += rare * agreement(vote.stance, other.stance);
+        }
+    }
+    let mut twins: Vec<(MemberId, f64)> = common
+        .into_iter()
+        .filter(|(_, (count, alike))| *count >= COMMON && *alike > 0.0)
+        .map(|(twin, (_, alike))| (twin, alike / (board.votes_of(twin).len() as f64).sqrt()))
+        .collect();
+    twins.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    twins.truncate(TWINS);
+    twins
+}
+
+fn agreement(a: Stance, b: Stance) -> f64 {
+    match (a, b) {
+        (Stance::Pass, _) | (_, Stance::Pass) => 0.0,
+        (a, b) if a == b => 1.0,
+        _ => -1.0,
+    }
+}
+
+/// `n·ln(n/e) - (n - e)`, if more than expected.
+pub(crate) fn poisson(seen: f64, expected: f64) -> f64 {
+    if seen <= expected {
+        return 0.0;
+    }
+    seen * (seen / expected).ln() - (seen - expected)
+}
