@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod audit;
 mod briefing;
 mod bundle;
 mod ceremony;
@@ -79,6 +80,8 @@ enum Family {
     Names(names::Command),
     /// Save a statement's whole history in one file, for anybody to verify offline
     Bundle(bundle::Command),
+    /// Look for vote rings in a table of votes under pseudonyms
+    Audit(audit::AuditArgs),
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {
@@ -96,6 +99,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Family::Sign(command) => sign::run(command, &cx),
         Family::Names(command) => names::run(command, &cx),
         Family::Bundle(command) => bundle::run(command, &cx),
+        Family::Audit(args) => audit::run(&args, &cx),
     }
 }
 

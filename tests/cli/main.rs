@@ -4,6 +4,7 @@
 //! After a text was changed on purpose, `INSTA_UPDATE=always cargo test --workspace --test cli` takes the new
 //! ones over; read the difference as somebody would who has never seen the program.
 
+mod audit;
 mod ceremony;
 mod committee;
 mod demo;

@@ -21,7 +21,7 @@ use tacit_detection::votes::{Board, MemberId, Stance};
 
 /// Groups of the scan that are looked at closer, the strongest first.
 const GROUPS: usize = 12;
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 13] = [
     "scan",
     "mutual3",
     "pair3",
@@ -33,6 +33,8 @@ const NAMES: [&str; 11] = [
     "scan+mutual3",
     "mutual3+together",
     "mutual3+together+unanimity",
+    "best rank of mutual3, together",
+    "ranks of scan, mutual3, together",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -171,6 +173,10 @@ fn rings() -> Vec<Ring> {
         },
         of(10, 0.6, Organic),
         of(10, 0.3, Organic),
+        Ring {
+            feints: 0.3,
+            ..of(10, 0.3, Organic)
+        },
         of(10, 0.1, Organic),
         Ring {
             camouflage: 0.9,
@@ -246,6 +252,14 @@ fn scores(board: &Board) -> Vec<Vec<f64>> {
     let both = sum(&[&found.evidence, &mutual]);
     let paired = sum(&[&mutual, &together]);
     let all = sum(&[&paired, &unanimity]);
+    let ranked = [&found.evidence, &mutual, &together].map(|scores| surprise(scores));
+    let [of_scan, of_mutual, of_together] = &ranked;
+    let best = of_mutual
+        .iter()
+        .zip(of_together)
+        .map(|(a, b)| a.max(*b))
+        .collect();
+    let ranks = sum(&[of_scan, of_mutual, of_together]);
     vec![
         found.evidence,
         mutual,
@@ -258,7 +272,23 @@ fn scores(board: &Board) -> Vec<Vec<f64>> {
         both,
         paired,
         all,
+        best,
+        ranks,
     ]
+}
+
+/// Minus the logarithm of the share of members with a score as high, equal ones counted half: what a score
+/// says once its scale is taken away.
+fn surprise(scores: &[f64]) -> Vec<f64> {
+    let mut sorted = scores.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let count = scores.len() as f64;
+    let share = |score: &f64| {
+        let below = sorted.partition_point(|s| s < score) as f64;
+        let up_to = sorted.partition_point(|s| s <= score) as f64;
+        1.0 - ((below + up_to) / 2.0 - 0.25) / count
+    };
+    scores.iter().map(|score| -share(score).ln()).collect()
 }
 
 /// A member's evidence in the best of the strongest groups that it is in.

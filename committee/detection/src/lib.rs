@@ -8,8 +8,10 @@
 
 pub mod economy;
 pub mod graph;
+pub mod judge;
 pub mod policy;
 pub mod read;
+pub mod report;
 pub mod scan;
 pub mod signals;
 pub mod simulate;

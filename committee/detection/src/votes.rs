@@ -28,8 +28,8 @@ impl PostId {
     }
 }
 
-/// What a vote says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// What a vote says, in the order from support to its opposite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stance {
     /// Support.
     Up,
@@ -301,7 +301,8 @@ impl Builder {
     }
 
     /// Makes the boards. Of several votes by one member on one post the last counts; of two in the same
-    /// millisecond the one that was pushed last. Gives the number of votes that others replaced.
+    /// millisecond the one that supports less, so that the order of rows changes nothing. Gives the number of
+    /// votes that others replaced.
     pub fn finish(self) -> (Votes, u64) {
         let mut again = 0;
         let boards = self.boards.into_iter().map(|draft| {
@@ -339,8 +340,8 @@ impl Draft {
             vote.post = PostId(posts[vote.post.at()]);
         }
         let before = votes.len();
-        // A stable sort, so that of one millisecond the one pushed last stays last; each run's last counts.
-        votes.sort_by_key(|v| (v.member, v.post, v.at_ms));
+        // Each run's last counts.
+        votes.sort_unstable_by_key(|v| (v.member, v.post, v.at_ms, v.stance));
         votes.reverse();
         votes.dedup_by_key(|v| (v.member, v.post));
         votes.sort_unstable_by_key(|v| (v.at_ms, v.member, v.post));

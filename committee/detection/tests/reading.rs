@@ -316,6 +316,21 @@ fn of_votes_on_the_same_post_the_last_one_counts() {
 }
 
 #[test]
+fn of_votes_in_the_same_millisecond_the_one_that_supports_less_counts() {
+    let votes = [
+        "c,30,ann,p,bob,10,1\n",
+        "c,30,ann,p,bob,10,-1\n",
+        "c,30,ann,p,bob,10,0\n",
+    ];
+    for turn in 0..3 {
+        let mut votes = votes;
+        votes.rotate_left(turn);
+        let reading = read(&votes.concat());
+        assert_eq!(told(&reading.votes), ["c 2 1", "c 30 ann p bob 10 Down"]);
+    }
+}
+
+#[test]
 fn of_exact_duplicates_one_counts() {
     let reading = read(&"c,30,ann,p,bob,10,1\n".repeat(3));
     assert_eq!(
@@ -403,12 +418,12 @@ fn every_list_of_a_board_has_the_same_votes() {
     assert_eq!((count, board.active()), (2, 3));
 }
 
-/// Rows of votes on posts each of which has its author and time; no two in the same millisecond.
+/// Rows of votes on posts each of which has its author and time, two in each millisecond.
 fn rows() -> impl Strategy<Value = Vec<(i64, u8, u8, i8)>> {
     prop::collection::vec((0..12_u8, 0..10_u8, -1..2_i8), 1..80).prop_map(|votes| {
-        let numbered = (100_i64..).zip(votes);
+        let numbered = (200_i64..).zip(votes);
         numbered
-            .map(|(at, (voter, post, vote))| (at, voter, post, vote))
+            .map(|(at, (voter, post, vote))| (at / 2, voter, post, vote))
             .collect()
     })
 }

@@ -50,7 +50,7 @@ fn covotes_of_two_members_by_hand() {
 
 #[test]
 fn ones_own_posts_are_no_trials_of_covoting() {
-    let board = lines(&SQUARE.replace("p1 z", "p1 b"));
+    let board = lines(&SQUARE.replace("p1 z", "p1 b").replace("p3 z", "p3 a"));
     let model = Chance::of_upvotes(&board);
     let (a, b) = (member(&board, "a"), member(&board, "b"));
     let (expected, one) = tail(&board, &model, a, b, 1);

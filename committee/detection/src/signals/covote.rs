@@ -30,7 +30,7 @@ use crate::signals::support::banded;
 use crate::votes::{Board, MemberId, PostId, Stance};
 
 /// Pairs that are counted for each vote at most, on average.
-pub const PAIRS_PER_VOTE: u64 = 64;
+pub const PAIRS_PER_VOTE: u64 = 32;
 /// Pairs that are counted on any board, however small.
 const LEAST_PAIRS: u64 = 4_000_000;
 /// Pairs with a larger p-value are not listed: no control of false discoveries would keep them.
@@ -83,38 +83,42 @@ pub fn covotes(board: &Board, model: &Chance) -> Covotes {
     let totals = totals(board);
     let cap = cap(&totals);
     let null = Null::of(board, model, totals, cap);
-    let voters = null.voters();
+    let order = null.order();
+    let voters = null.voters(&order);
     let mut pairs = Vec::new();
     let mut counts = vec![0_u32; board.members()];
     let mut seen: Vec<u32> = Vec::new();
-    for a in (0..board.members() as u32).map(MemberId) {
-        for post in &null.posts_of[a.at()] {
+    let mut trials = Trials::default();
+    for (place, few) in (0_u32..).zip(&order) {
+        for post in &null.posts_of[few.at()] {
             let voters = &voters[post.at()];
-            let after = voters.partition_point(|b| *b <= a.0);
-            for b in voters.iter().skip(after) {
-                let count = &mut counts[*b as usize];
+            let after = voters.partition_point(|other| *other <= place);
+            for other in voters.iter().skip(after) {
+                let count = &mut counts[*other as usize];
                 if *count == 0 {
-                    seen.push(*b);
+                    seen.push(*other);
                 }
                 *count += 1;
             }
         }
-        seen.sort_unstable();
-        for b in seen.drain(..) {
-            let together = std::mem::take(&mut counts[b as usize]);
+        let given = null.given(*few);
+        for other in seen.drain(..) {
+            let together = std::mem::take(&mut counts[other as usize]);
             if together < LEAST_TOGETHER {
                 continue;
             }
-            let b = MemberId(b);
-            let trials = null.trials(a, b);
+            let many = order[other as usize];
+            if !null.put_trials(&given, many, f64::from(together), &mut trials) {
+                continue;
+            }
             if f64::from(together) < trials.mean() + DEVIATIONS * trials.variance().sqrt() {
                 continue;
             }
             let p = trials.tail(together).p();
             if p <= LISTED {
                 pairs.push(Covote {
-                    a,
-                    b,
+                    a: many.min(*few),
+                    b: many.max(*few),
                     together,
                     expected: trials.mean(),
                     p,
@@ -122,6 +126,7 @@ pub fn covotes(board: &Board, model: &Chance) -> Covotes {
             }
         }
     }
+    pairs.sort_unstable_by_key(|pair| (pair.a, pair.b));
     let active = voted(board);
     Covotes {
         pairs,
@@ -224,45 +229,80 @@ impl<'a> Null<'a> {
         }
     }
 
-    /// Each post's voters, ascending, for posts up to the cap.
-    fn voters(&self) -> Vec<Vec<u32>> {
+    /// Members, by how many posts they voted for: of a pair the first is the one with fewer.
+    fn order(&self) -> Vec<MemberId> {
+        let mut order: Vec<MemberId> = (0..self.posts_of.len() as u32).map(MemberId).collect();
+        order.sort_unstable_by_key(|m| (self.posts_of[m.at()].len(), *m));
+        order
+    }
+
+    /// Each post's voters up to the cap, as places in the order, ascending.
+    fn voters(&self, order: &[MemberId]) -> Vec<Vec<u32>> {
         let mut voters = vec![Vec::new(); self.totals.len()];
-        for (member, posts) in (0..).zip(&self.posts_of) {
-            for post in posts {
-                voters[post.at()].push(member);
+        for (place, member) in (0..).zip(order) {
+            for post in &self.posts_of[member.at()] {
+                voters[post.at()].push(place);
             }
         }
         voters
     }
 
-    /// The chances of the one with more votes for the posts of the one with fewer.
-    fn trials(&self, a: MemberId, b: MemberId) -> Trials {
-        let of = |m: MemberId| &self.posts_of[m.at()];
-        let (few, many) = if of(b).len() < of(a).len() {
-            (b, a)
-        } else {
-            (a, b)
-        };
-        let (mut chances, mut rest) = (Vec::with_capacity(of(few).len()), self.sums[many.at()]);
-        for post in of(few)
-            .iter()
-            .filter(|post| self.board.post(**post).author != many)
-        {
-            let (first, p) = (self.model.of(few, *post), self.model.of(many, *post));
+    /// The posts of the one with fewer votes, the greatest appeal first.
+    fn given(&self, few: MemberId) -> Vec<Given> {
+        let given = self.posts_of[few.at()].iter().map(|post| {
             let votes = f64::from(self.totals[post.at()]);
-            chances.push((p * (votes - 1.0).max(0.0) / (votes - first).max(0.5)).min(1.0));
+            Given {
+                author: self.board.post(*post).author,
+                appeal: self.model.appeal(*post),
+                left: (votes - 1.0).max(0.0) / (votes - self.model.of(few, *post)).max(0.5),
+            }
+        });
+        let mut given: Vec<Given> = given.collect();
+        given.sort_unstable_by(|a, b| b.appeal.total_cmp(&a.appeal).then(a.author.cmp(&b.author)));
+        given
+    }
+
+    fn trials(&self, a: MemberId, b: MemberId) -> Trials {
+        let of = |m: MemberId| (self.posts_of[m.at()].len(), m);
+        let (few, many) = if of(b) < of(a) { (b, a) } else { (a, b) };
+        let mut trials = Trials::default();
+        self.put_trials(&self.given(few), many, f64::INFINITY, &mut trials);
+        trials
+    }
+
+    /// Puts the chances of the one with more votes for the posts of the one with fewer in the place of what was
+    /// there. Gives up, and says `false`, when more than `most` are expected.
+    fn put_trials(&self, given: &[Given], many: MemberId, most: f64, into: &mut Trials) -> bool {
+        let appetite = self.model.appetite(many);
+        let (mut rest, mut expected) = (self.sums[many.at()], 0.0);
+        into.chances.clear();
+        for post in given.iter().filter(|post| post.author != many) {
+            let p = chance(appetite, post.appeal);
+            let trial = (p * post.left).min(1.0);
+            into.chances.push(trial);
+            expected += trial;
+            if expected > most {
+                return false;
+            }
             rest = (rest.0 - p, rest.1 - p * p);
         }
         let each = if rest.0 > 0.0 { rest.1 / rest.0 } else { 0.0 };
-        Trials {
-            chances,
-            votes: of(many).len() as u32,
-            each: each.clamp(1e-6, 1.0 - 1e-6),
-        }
+        into.each = each.clamp(1e-6, 1.0 - 1e-6);
+        into.votes = self.posts_of[many.at()].len() as u32;
+        true
     }
 }
 
+/// A post that the one with fewer votes voted for.
+struct Given {
+    author: MemberId,
+    appeal: f64,
+    /// By how much the chances of others are less, because one of the votes is known.
+    left: f64,
+}
+
 /// A pair's trials.
+#[derive(Default)]
 struct Trials {
     /// The chances of the one for the other's posts.
     chances: Vec<f64>,
@@ -425,7 +465,7 @@ mod tests {
         assert_eq!(cap(&[10, 10, 2_000]), 2_000);
         assert_eq!(cap(&[10, 2_000, 2_900]), 2_000);
         // Many votes have a larger budget, in proportion.
-        let many = vec![128; 1_000];
-        assert_eq!(cap(&many), 128);
+        let many = vec![64; 10_000];
+        assert_eq!(cap(&many), 64);
     }
 }

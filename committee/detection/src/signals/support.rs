@@ -1,7 +1,9 @@
 //! Who supports whom beyond chance: for a member and an author, how often the one voted for the other's
 //! posts, against what the configuration model expects of them.
 
+use crate::scan::LEAST_EXPECTED;
 use crate::signals::chance::{Chance, chance};
+use crate::signals::twins::poisson;
 use crate::votes::{Board, MemberId, Stance};
 
 /// How one member supports one author.
@@ -83,6 +85,22 @@ impl Supports {
         let by = self.by(member);
         let place = by.binary_search_by_key(&author, |s| s.author).ok()?;
         by.get(place)
+    }
+
+    /// For each member, the evidence of its three strongest mutual pairs: of a pair, the weaker direction's
+    /// Poisson likelihood ratio against chance, in nats.
+    pub fn mutual(&self, members: usize) -> Vec<f64> {
+        let evidence = |s: &Support| poisson(f64::from(s.votes), s.expected.max(LEAST_EXPECTED));
+        let of = |member: MemberId| {
+            let back = |s: &Support| {
+                let back = self.between(s.author, member)?;
+                Some(evidence(s).min(evidence(back)))
+            };
+            let mut pairs: Vec<f64> = self.by(member).iter().filter_map(back).collect();
+            pairs.sort_unstable_by(|a, b| b.total_cmp(a));
+            pairs.iter().take(3).sum()
+        };
+        (0..members as u32).map(|m| of(MemberId(m))).collect()
     }
 
     /// How many posts a member wrote.

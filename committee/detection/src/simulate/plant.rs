@@ -86,6 +86,7 @@ struct Planned {
     post: usize,
     voter: MemberId,
     joined_ms: i64,
+    stance: Stance,
 }
 
 struct Planter<'a> {
@@ -198,11 +199,15 @@ impl Planter<'_> {
                         (step + size - 1 - (author + round * turn) % (size - 1)) % (size - 1) < turn
                     }
                 };
-                if let (true, Some(account)) = (votes, self.accounts.get((author + step) % size)) {
+                let feint = !votes && self.rng.random_bool(self.ring.feints);
+                if let (true, Some(account)) =
+                    (votes || feint, self.accounts.get((author + step) % size))
+                {
                     planned.push(Planned {
                         post,
                         voter: account.member,
                         joined_ms: account.joined_ms,
+                        stance: if votes { Stance::Up } else { Stance::Pass },
                     });
                 }
             }
@@ -212,6 +217,7 @@ impl Planter<'_> {
                         post,
                         voter: *voter,
                         joined_ms: i64::MIN,
+                        stance: Stance::Up,
                     });
                 }
             }
@@ -229,7 +235,8 @@ impl Planter<'_> {
         let inside: HashSet<MemberId> = accounts.iter().map(|(member, _)| *member).collect();
         let sham = self.ring.sham;
         for (member, joined_ms) in accounts {
-            let ring = planned.iter().filter(|p| p.voter == member).count() as f64;
+            let votes = planned.iter().filter(|p| p.stance == Stance::Up);
+            let ring = votes.filter(|p| p.voter == member).count() as f64;
             let share = self.ring.camouflage;
             let beside = if self.ring.sham {
                 ring / (1.0 - share)
@@ -278,7 +285,11 @@ impl Planter<'_> {
             let start = self.moment(&times, post);
             for vote in same {
                 let within = |rng: &mut ChaCha8Rng, width: i64| start + rng.random_range(0..width);
-                let at_ms = match self.ring.synchrony {
+                let synchrony = match vote.stance {
+                    Stance::Up => self.ring.synchrony,
+                    _ => Synchrony::Organic,
+                };
+                let at_ms = match synchrony {
                     Synchrony::Minute => within(&mut self.rng, MINUTE),
                     Synchrony::TenMinutes => within(&mut self.rng, 10 * MINUTE),
                     Synchrony::Organic => self.own_moment(&times, vote, post),
@@ -292,7 +303,7 @@ impl Planter<'_> {
                     at_ms,
                     member: vote.voter,
                     post,
-                    stance: Stance::Up,
+                    stance: vote.stance,
                 });
             }
         }

@@ -233,6 +233,20 @@ fn bribed_outsiders_vote_for_the_ring_and_are_not_of_it() {
 }
 
 #[test]
+fn a_ring_that_feints_is_not_of_one_mind() {
+    let board = honest();
+    let share = |feints| {
+        let planted = plant(&board, &Ring { feints, ..ring() }, 12).unwrap();
+        let inside = inside(&planted, &board);
+        let all: Vec<Stance> = inside.values().flatten().map(|v| v.stance).collect();
+        all.iter().filter(|s| **s == Stance::Up).count() as f64 / all.len() as f64
+    };
+    assert_eq!(share(0.0), 1.0);
+    // Of ten mates' posts four are voted for, and three of the other six passed.
+    assert!((share(0.5) - 4.0 / 7.0).abs() < 0.1);
+}
+
+#[test]
 fn a_rings_posts_have_an_audience_like_other_posts() {
     let board = honest();
     let planted = plant(

@@ -63,6 +63,9 @@ pub struct Ring {
     pub joining: Joining,
     /// Honest members who are paid to vote as ring members do; they write nothing for the ring.
     pub bribed: usize,
+    /// Of the others' posts that a member doesn't vote for, the share on which it passes, so as not to be of
+    /// one mind with them, 0 to 1.
+    pub feints: f64,
     /// The accounts write and vote as much as the ring's, but vote for others as anybody would: no ring at
     /// all. A score that tells these from honest members sees how they were planted, and not the ring.
     pub sham: bool,
@@ -74,7 +77,7 @@ pub enum RingError {
     /// Fewer than two members, or none of their posts.
     #[error("a ring has two members or more, and each writes a post or more")]
     Empty,
-    /// A share that is none.
+    /// A share that is none, of votes or of feints.
     #[error("a ring's share is {0}, and must be from 0 to 1")]
     Share(f64),
     /// Too much camouflage.
@@ -107,6 +110,7 @@ impl Ring {
             rotation: Rotation::Chance,
             joining: Joining::AtOnce,
             bribed: 0,
+            feints: 0.0,
             sham: false,
         }
     }
@@ -119,8 +123,10 @@ impl Ring {
         if self.size < 2 || self.posts_each == 0 {
             return Err(RingError::Empty);
         }
-        if !(0.0..=1.0).contains(&self.share) {
-            return Err(RingError::Share(self.share));
+        for share in [self.share, self.feints] {
+            if !(0.0..=1.0).contains(&share) {
+                return Err(RingError::Share(share));
+            }
         }
         if !(0.0..=0.9).contains(&self.camouflage) {
             return Err(RingError::Camouflage(self.camouflage));
@@ -158,6 +164,9 @@ impl fmt::Display for Ring {
         }
         if self.bribed > 0 {
             write!(f, " bribed{}", self.bribed)?;
+        }
+        if self.feints > 0.0 {
+            write!(f, " feints{:.1}", self.feints)?;
         }
         Ok(())
     }
@@ -213,12 +222,13 @@ mod tests {
             rotation: Rotation::Rota,
             joining: Joining::OverTime,
             bribed: 3,
+            feints: 0.2,
             sham: true,
             ..Ring::of(5)
         };
         assert_eq!(
             hidden.to_string(),
-            "sham 5x4 s0.5 1min c0.5 new rota joining bribed3"
+            "sham 5x4 s0.5 1min c0.5 new rota joining bribed3 feints0.2"
         );
     }
 }

@@ -280,6 +280,7 @@ impl fmt::Display for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simulate::ring::Accounts;
     use crate::votes::Stance;
 
     /// The share of a member's upvotes that are returned: a poor score, and enough for a plain ring.
@@ -321,6 +322,38 @@ mod tests {
         assert_eq!(lines[1].recall.unwrap().mean, 0.0);
         assert_eq!(lines[0].seeds, 3);
         assert!(lines[0].against.contains_key(&Behaviour::Casual));
+    }
+
+    #[test]
+    fn a_sham_ring_is_like_other_authors() {
+        let population = Population::plain(150, 21);
+        let ring = Ring {
+            accounts: Accounts::Sleepers,
+            posts_each: 2,
+            ..Ring::of(10)
+        };
+        let auc = |ring| {
+            let ground = Ground::Population(&population);
+            let lines = run(
+                &[Case { ground, ring }],
+                &[0, 1, 2, 3],
+                &["mutual", "blind"],
+                both,
+                1,
+                |_| {},
+            );
+            lines
+                .first()
+                .and_then(|line| line.auc_among_authors)
+                .unwrap()
+                .mean
+        };
+        let (real, sham) = (auc(ring), auc(Ring { sham: true, ..ring }));
+        // The score is a poor one, and the sham must do no better by it than chance.
+        assert!(
+            (0.35..0.65).contains(&sham) && real > sham + 0.15,
+            "{real} {sham}"
+        );
     }
 
     #[test]
