@@ -214,7 +214,7 @@ impl Maker {
         let rng = &mut self.rng;
         let mut taste = [(); TASTES].map(|()| 0.7 * normal(rng));
         if behaviour == Behaviour::PartyLine {
-            let side = if group % 2 == 0 { 1.8 } else { -1.8 };
+            let side = if group.is_multiple_of(2) { 1.8 } else { -1.8 };
             taste = taste.map(|t| 0.6 * t);
             taste[0] += side;
         }
