@@ -8,6 +8,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
+use tacit_detection::judge::{Evidence, judge};
 use tacit_detection::read;
 use tacit_detection::scan::{Scan, scan};
 use tacit_detection::signals::chance::Chance;
@@ -21,7 +22,8 @@ use tacit_detection::votes::{Board, MemberId, Stance};
 
 /// Groups of the scan that are looked at closer, the strongest first.
 const GROUPS: usize = 12;
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
+    "the product's",
     "scan",
     "mutual3",
     "pair3",
@@ -260,7 +262,12 @@ fn scores(board: &Board) -> Vec<Vec<f64>> {
         .map(|(a, b)| a.max(*b))
         .collect();
     let ranks = sum(&[of_scan, of_mutual, of_together]);
+    let of_product = match judge(board) {
+        Ok(verdict) => verdict.members.iter().map(Evidence::score).collect(),
+        Err(_) => vec![0.0; board.members()],
+    };
     vec![
+        of_product,
         found.evidence,
         mutual,
         pair,
