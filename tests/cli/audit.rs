@@ -81,7 +81,7 @@ fn six_who_support_each_other_at_once_come_first_and_say_why() {
         assert!(voter["discount"].as_f64().unwrap() < 1.0);
         let reasons = voter["reasons"].to_string();
         assert!(
-            reasons.contains("others of one group") && reasons.contains("within"),
+            reasons.contains("group with 5 others") && reasons.contains("within"),
             "{reasons}"
         );
     }

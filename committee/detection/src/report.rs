@@ -164,19 +164,23 @@ fn reasons(member: MemberId, evidence: &Evidence, verdict: &Verdict) -> Vec<Stri
         return reasons;
     };
     let others = judged.group.members.len() - 1;
-    if let Some(inside) = judged.inside.iter().find(|i| i.member == member)
-        && evidence.structure > 0.0
-    {
-        reasons.push(format!(
-            "{} votes for posts of {others} others of one group, where chance would give {:.1}",
-            inside.votes, inside.expected
-        ));
+    if let Some(inside) = judged.inside.iter().find(|i| i.member == member) {
+        for (verb, votes, by_chance) in [
+            ("gave", inside.given, inside.given_by_chance),
+            ("got", inside.got, inside.got_by_chance),
+        ] {
+            if f64::from(votes) > by_chance {
+                reasons.push(format!(
+                    "{verb} {votes} votes within a group with {others} others, where chance would give {by_chance:.1}"
+                ));
+            }
+        }
     }
     if let Some(matched) = judged.matched.iter().find(|m| m.member == member)
         && matched.evidence > 0.0
     {
         reasons.push(format!(
-            "{} of the like; people of the same taste ({} compared) would have given {:.1}",
+            "voted for {} of the group's posts; people of the same taste ({} compared) would for {:.1}",
             matched.votes, matched.twins, matched.expected
         ));
     }
