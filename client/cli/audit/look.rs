@@ -1,7 +1,7 @@
 //! Looks for vote rings in a table of votes under pseudonyms. It asks nobody, and knows nobody's name.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -18,11 +18,18 @@ use crate::output::{counted, printable_line};
 const SHOWN: usize = 20;
 
 #[derive(Debug, Args)]
-pub struct AuditArgs {
+pub struct LookArgs {
     /// The votes: CSV, plain or gzipped, with the columns conv, vote_ms, voter, post, author, post_ms and
     /// vote (1, 0 or -1); times are milliseconds since 1970
-    #[arg(value_name = "FILE")]
-    votes: PathBuf,
+    #[arg(value_name = "FILE", required = true)]
+    votes: Option<PathBuf>,
+}
+
+impl LookArgs {
+    /// The table; clap asks for it wherever no subcommand is given.
+    fn file(&self) -> &Path {
+        self.votes.as_deref().unwrap_or(Path::new(""))
+    }
 }
 
 #[derive(Serialize)]
@@ -46,11 +53,11 @@ struct BadView {
     why: String,
 }
 
-pub fn run(args: &AuditArgs, cx: &Context) -> Result<(), Failure> {
+pub fn run(args: &LookArgs, cx: &Context) -> Result<(), Failure> {
     let now = i64::try_from(now_ms()).unwrap_or(i64::MAX);
-    let length = std::fs::metadata(&args.votes).map_or(0, |m| m.len());
+    let length = std::fs::metadata(args.file()).map_or(0, |m| m.len());
     let bar = cx.out.progress(length, "reading");
-    let reading = read::file(&args.votes, now, |bytes| bar.inc(bytes));
+    let reading = read::file(args.file(), now, |bytes| bar.inc(bytes));
     bar.finish_and_clear();
     let reading = reading.map_err(|e| unread(args, &e))?;
     let boards = reading.votes.boards().len() as u64;
@@ -58,7 +65,7 @@ pub fn run(args: &AuditArgs, cx: &Context) -> Result<(), Failure> {
     if none {
         return Err(Failure::usage(
             "no-votes",
-            format!("{} holds no vote that counts", args.votes.display()),
+            format!("{} holds no vote that counts", args.file().display()),
             left_out(&reading),
         ));
     }
@@ -89,11 +96,11 @@ pub fn run(args: &AuditArgs, cx: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-fn unread(args: &AuditArgs, error: &ReadError) -> Failure {
+fn unread(args: &LookArgs, error: &ReadError) -> Failure {
     if let ReadError::Io(e) = error {
-        return Failure::file("read", &args.votes, e);
+        return Failure::file("read", args.file(), e);
     }
-    let problem = format!("{}: {error}", args.votes.display());
+    let problem = format!("{}: {error}", args.file().display());
     Failure::usage("votes", problem, "Give a table as tacit audit --help says.")
 }
 

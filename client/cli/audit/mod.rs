@@ -1,0 +1,38 @@
+//! `tacit audit`: looks for vote rings in a table of votes under pseudonyms. It asks nobody, and knows
+//! nobody's name.
+
+mod look;
+mod simulate;
+mod validate;
+
+use clap::{Args, Subcommand};
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct AuditArgs {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    look: look::LookArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play rings and honest members against each other, and show who earns what
+    #[command(hide = true)]
+    Simulate(simulate::SimulateArgs),
+    /// Measure what the look finds, and whom it wrongs
+    #[command(hide = true)]
+    Validate(validate::ValidateArgs),
+}
+
+pub fn run(args: &AuditArgs, cx: &Context) -> Result<(), Failure> {
+    match &args.command {
+        None => look::run(&args.look, cx),
+        Some(Command::Simulate(args)) => simulate::run(args, cx),
+        Some(Command::Validate(args)) => validate::run(args, cx),
+    }
+}
