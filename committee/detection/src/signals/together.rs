@@ -5,8 +5,6 @@
 //! everything, and nothing is wrong with it. So the measure of chance is each member's own: on posts that
 //! the group did *not* write. Only what the group's own posts have beyond that counts.
 
-use std::collections::HashSet;
-
 use crate::votes::{Board, MemberId, PostId, Stance, Vote};
 
 /// Votes count as together within so many milliseconds: a minute, ten minutes.
@@ -36,9 +34,8 @@ pub struct Together {
 
 /// Measures a group, in the window that tells most for the group as a whole.
 pub fn together(board: &Board, group: &[MemberId]) -> Vec<Together> {
-    let windows = WINDOWS_MS.map(|window| within(board, group, window));
     let sum = |list: &[Together]| list.iter().map(|t| t.evidence).sum::<f64>();
-    let [short, long] = windows;
+    let [short, long] = in_windows(board, group, WINDOWS_MS);
     if sum(&short) >= sum(&long) {
         short
     } else {
@@ -48,40 +45,50 @@ pub fn together(board: &Board, group: &[MemberId]) -> Vec<Together> {
 
 /// Measures a group in one window.
 pub fn within(board: &Board, group: &[MemberId], window_ms: i64) -> Vec<Together> {
-    let inside: HashSet<MemberId> = group.iter().copied().collect();
-    let mut measured: Vec<Together> = Vec::with_capacity(group.len());
-    for member in group {
-        let mut own = Count::default();
-        let mut elsewhere = Count::default();
-        let mut pace = 0.0;
-        for vote in board.votes_of(*member).filter(|v| v.stance == Stance::Up) {
-            let near = Near::of(board, vote, &inside, window_ms);
-            if near.group == 0 {
-                continue;
+    let [measured] = in_windows(board, group, [window_ms]);
+    measured
+}
+
+/// Measures a group in several windows: its upvotes, sorted by post and time, are gone through once, and so
+/// are the votes on its own posts.
+fn in_windows<const N: usize>(
+    board: &Board,
+    group: &[MemberId],
+    windows_ms: [i64; N],
+) -> [Vec<Together>; N] {
+    let inside = Inside::of(board, group);
+    let met = met(board, group, &inside, windows_ms);
+    let mut measured = windows_ms.map(|_| Vec::with_capacity(group.len()));
+    for (member, met) in group.iter().zip(met) {
+        for (window, (measured, window_ms)) in measured.iter_mut().zip(windows_ms).enumerate() {
+            let mut own = Count::default();
+            let mut elsewhere = Count::default();
+            let mut pace = 0.0;
+            for met in met.iter().flatten() {
+                if let Some(by_pace) = met.by_pace {
+                    own.add(met.near[window]);
+                    pace += by_pace[window];
+                } else {
+                    elsewhere.add(met.near[window]);
+                }
             }
-            if inside.contains(&board.post(vote.post).author) {
-                own.add(near.group_near > 0);
-                pace += near.by_pace();
+            let pace = if own.all > 0 {
+                pace / f64::from(own.all)
             } else {
-                elsewhere.add(near.group_near > 0);
-            }
+                0.0
+            };
+            let expected =
+                (f64::from(elsewhere.hits) + PRIOR * pace) / (f64::from(elsewhere.all) + PRIOR);
+            let expected = expected.clamp(LEAST_SHARE, 1.0);
+            measured.push(Together {
+                member: *member,
+                window_ms,
+                votes: own.all,
+                together: own.hits,
+                expected,
+                evidence: binomial(own.hits, own.all, expected),
+            });
         }
-        let pace = if own.all > 0 {
-            pace / f64::from(own.all)
-        } else {
-            0.0
-        };
-        let expected =
-            (f64::from(elsewhere.hits) + PRIOR * pace) / (f64::from(elsewhere.all) + PRIOR);
-        let expected = expected.clamp(LEAST_SHARE, 1.0);
-        measured.push(Together {
-            member: *member,
-            window_ms,
-            votes: own.all,
-            together: own.hits,
-            expected,
-            evidence: binomial(own.hits, own.all, expected),
-        });
     }
     measured
 }
@@ -99,49 +106,100 @@ impl Count {
     }
 }
 
-/// What else happened on a vote's post.
-struct Near {
-    /// Votes of others of the group.
-    group: u32,
-    /// Of these, within the window.
-    group_near: u32,
-    /// Votes of everybody else.
-    rest: u32,
-    /// Of these, within the window.
-    rest_near: u32,
+/// Who is of the group.
+struct Inside(Vec<bool>);
+
+impl Inside {
+    fn of(board: &Board, group: &[MemberId]) -> Self {
+        let mut inside = vec![false; board.members()];
+        for member in group {
+            inside[member.at()] = true;
+        }
+        Self(inside)
+    }
+
+    fn has(&self, member: MemberId) -> bool {
+        self.0[member.at()]
+    }
+
+    fn wrote(&self, board: &Board, post: PostId) -> bool {
+        self.has(board.post(post).author)
+    }
 }
 
-impl Near {
-    fn of(board: &Board, vote: &Vote, inside: &HashSet<MemberId>, window_ms: i64) -> Self {
-        let mut near = Self {
-            group: 0,
-            group_near: 0,
-            rest: 0,
-            rest_near: 0,
-        };
-        for other in board
-            .votes_on(vote.post)
-            .filter(|o| o.member != vote.member)
-        {
-            let close = u32::from(other.at_ms.abs_diff(vote.at_ms) <= window_ms.unsigned_abs());
-            if inside.contains(&other.member) {
-                if other.stance == Stance::Up {
-                    near.group += 1;
-                    near.group_near += close;
-                }
-            } else {
-                near.rest += 1;
-                near.rest_near += close;
-            }
-        }
-        near
-    }
+/// A member's vote on a post on which others of its group voted too.
+#[derive(Clone, Copy)]
+struct Met<const N: usize> {
+    /// Is another's vote near, by window?
+    near: [bool; N],
+    /// On a post by the group, the chance of that if the others' votes came at the pace of everybody else's.
+    by_pace: Option<[f64; N]>,
+}
 
-    /// The chance that at least one of the group's votes is near, if they came at the others' pace.
-    fn by_pace(&self) -> f64 {
-        let share = (f64::from(self.rest_near) + 0.05) / (f64::from(self.rest) + 1.0);
-        1.0 - (1.0 - share).powi(self.group as i32)
+/// For each member of a group, and each of its upvotes in the order of time, whether it met others.
+fn met<const N: usize>(
+    board: &Board,
+    group: &[MemberId],
+    inside: &Inside,
+    windows_ms: [i64; N],
+) -> Vec<Vec<Option<Met<N>>>> {
+    struct Upvote {
+        post: PostId,
+        at_ms: i64,
+        member: usize,
+        place: usize,
     }
+    let mut upvotes: Vec<Upvote> = Vec::new();
+    let mut met = Vec::with_capacity(group.len());
+    for (member, id) in group.iter().enumerate() {
+        let before = upvotes.len();
+        let up = board.votes_of(*id).filter(|v| v.stance == Stance::Up);
+        upvotes.extend(up.enumerate().map(|(place, vote)| Upvote {
+            post: vote.post,
+            at_ms: vote.at_ms,
+            member,
+            place,
+        }));
+        met.push(vec![None; upvotes.len() - before]);
+    }
+    upvotes.sort_unstable_by_key(|v| (v.post, v.at_ms, v.member));
+    let mut rest: Vec<i64> = Vec::new();
+    for on_post in upvotes.chunk_by(|a, b| a.post == b.post) {
+        let Some(post) = on_post
+            .first()
+            .map(|v| v.post)
+            .filter(|_| on_post.len() > 1)
+        else {
+            continue;
+        };
+        let own = inside.wrote(board, post);
+        rest.clear();
+        if own {
+            let others = board.votes_on(post).filter(|v| !inside.has(v.member));
+            rest.extend(others.map(|v| v.at_ms));
+        }
+        for (turn, vote) in on_post.iter().enumerate() {
+            let before = turn.checked_sub(1).and_then(|turn| on_post.get(turn));
+            let beside = before.into_iter().chain(on_post.get(turn + 1));
+            let gap = beside.map(|other| other.at_ms.abs_diff(vote.at_ms)).min();
+            let near = |window_ms: i64| gap.is_some_and(|gap| gap <= window_ms.unsigned_abs());
+            let by_pace = |window_ms: i64| by_pace(&rest, vote.at_ms, window_ms, on_post.len() - 1);
+            met[vote.member][vote.place] = Some(Met {
+                near: windows_ms.map(near),
+                by_pace: own.then(|| windows_ms.map(by_pace)),
+            });
+        }
+    }
+    met
+}
+
+/// The chance that at least one of so many votes is near, if they came at the pace of the rest's.
+fn by_pace(rest: &[i64], at_ms: i64, window_ms: i64, votes: usize) -> f64 {
+    let window_ms = window_ms.saturating_abs();
+    let from = rest.partition_point(|t| *t < at_ms.saturating_sub(window_ms));
+    let to = rest.partition_point(|t| *t <= at_ms.saturating_add(window_ms));
+    let share = ((to - from) as f64 + 0.05) / (rest.len() as f64 + 1.0);
+    1.0 - (1.0 - share).powi(votes as i32)
 }
 
 /// `votes·KL(hits/votes ‖ share)`, if more hits than expected.
@@ -161,21 +219,21 @@ pub(crate) fn binomial(hits: u32, votes: u32, share: f64) -> f64 {
 /// How early a group votes on its own posts: for each member the votes among the first quarter of a post's
 /// votes, on the group's posts and elsewhere.
 pub fn early(board: &Board, group: &[MemberId]) -> Vec<Together> {
-    let inside: HashSet<MemberId> = group.iter().copied().collect();
-    let first_quarter = |member: MemberId, post: PostId| {
-        let votes = board.votes_on(post);
+    let inside = Inside::of(board, group);
+    let first_quarter = |vote: &Vote| {
+        let mut votes = board.votes_on(vote.post);
         let all = votes.len();
-        let place = board.votes_on(post).position(|v| v.member == member);
-        (all >= 4).then(|| place.is_some_and(|place| 4 * place < all))
+        let last = votes.nth(all.saturating_sub(1) / 4)?;
+        (all >= 4).then(|| (vote.at_ms, vote.member) <= (last.at_ms, last.member))
     };
     let measure = |member: &MemberId| {
         let (mut own, mut elsewhere) = (Count::default(), Count::default());
         for vote in board.votes_of(*member).filter(|v| v.stance == Stance::Up) {
-            let Some(early) = first_quarter(*member, vote.post) else {
+            let Some(early) = first_quarter(vote) else {
                 continue;
             };
-            let within = inside.contains(&board.post(vote.post).author);
-            if within { &mut own } else { &mut elsewhere }.add(early);
+            let own_post = inside.wrote(board, vote.post);
+            if own_post { &mut own } else { &mut elsewhere }.add(early);
         }
         let expected =
             (f64::from(elsewhere.hits) + PRIOR / 4.0) / (f64::from(elsewhere.all) + PRIOR);
@@ -190,3 +248,7 @@ pub fn early(board: &Board, group: &[MemberId]) -> Vec<Together> {
     };
     group.iter().map(measure).collect()
 }
+
+#[cfg(test)]
+#[path = "together_tests.rs"]
+mod tests;
