@@ -120,7 +120,7 @@ fn words(why: LeftOut) -> &'static str {
         LeftOut::VotedAgain => "replaced by a later vote",
         LeftOut::BeforePost => "dated before the post",
         LeftOut::Future => "dated in the future",
-        LeftOut::OtherPost => "with another author or time of a post than before",
+        LeftOut::OtherPost => "on posts that stand under two authors or at two times",
     }
 }
 

@@ -121,7 +121,7 @@ impl Report {
     }
 
     fn add(&mut self, board: &Board, verdict: &Verdict) {
-        let id = |member: MemberId| format!("{}/{}", board.name(), board.member_name(member));
+        let id = |member: MemberId| board.id(member);
         let discounts = discounts(board, verdict);
         for (place, evidence) in (0..).zip(&verdict.members) {
             let member = MemberId(place);

@@ -3,8 +3,16 @@
 //! A board is a conversation, a topic or a place whose members meet; what happens on one says nothing of
 //! another, so each has its own members and is judged on its own. Members and posts are dense numbers here,
 //! in the order of their first appearance in time, and the names stay in one place.
+//!
+//! Only votes that count make a board: its posts are those with such a vote, and its members those who cast
+//! one or wrote one of those posts. Rows that don't count must change nothing, or whoever can add rows could
+//! thin out a ring among members who never did anything.
 
-use std::collections::HashMap;
+mod build;
+
+use std::borrow::Cow;
+
+pub use build::{Builder, Disputed, Omitted, TOLD_POSTS};
 
 /// A member of a board: its place in [`Board::members`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,7 +99,7 @@ pub enum LeftOut {
     BeforePost,
     /// The vote, or its post, is dated after the time of reading.
     Future,
-    /// The post stood in an earlier row under another author or another time.
+    /// The post stands in the table under two authors or at two times, and none of its rows can be believed.
     OtherPost,
 }
 
@@ -148,12 +156,12 @@ impl Board {
         &self.name
     }
 
-    /// How many voted or wrote.
+    /// How many cast a vote that counts, or wrote a post with one.
     pub fn members(&self) -> usize {
         self.members.len()
     }
 
-    /// How many posts were voted on.
+    /// How many posts have a vote that counts.
     pub fn posts(&self) -> usize {
         self.posts.len()
     }
@@ -166,6 +174,16 @@ impl Board {
     /// A member's pseudonym, as in the file.
     pub fn member_name(&self, member: MemberId) -> &str {
         &self.members[member.at()]
+    }
+
+    /// A member's name among those of all boards: `board/pseudonym`, each [`escaped`], so that no two members
+    /// have the same and none can pass for a list of others.
+    pub fn id(&self, member: MemberId) -> String {
+        format!(
+            "{}/{}",
+            escaped(&self.name),
+            escaped(self.member_name(member))
+        )
     }
 
     /// A post's name, as in the file.
@@ -204,7 +222,32 @@ impl Board {
     }
 }
 
-/// Boards, in the order of their names' first appearance.
+/// A name with `/`, `%`, blanks, control characters and characters that nobody sees written as in URIs:
+/// `%` and two hexadecimal digits for each byte of UTF-8.
+pub fn escaped(name: &str) -> Cow<'_, str> {
+    let plain = |c: char| {
+        let unseen = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}');
+        !(c.is_whitespace() || c.is_control() || unseen || matches!(c, '/' | '%'))
+    };
+    if name.chars().all(plain) {
+        return Cow::Borrowed(name);
+    }
+    let mut text = String::with_capacity(name.len() + 8);
+    for c in name.chars() {
+        if plain(c) {
+            text.push(c);
+        } else {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                text.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// Boards, in the order of their names: of their numbers, if all names are numbers.
 #[derive(Debug, Clone, Default)]
 pub struct Votes {
     boards: Vec<Board>,
@@ -215,170 +258,4 @@ impl Votes {
     pub fn boards(&self) -> &[Board] {
         &self.boards
     }
-}
-
-/// Takes rows and makes boards of them.
-#[derive(Debug, Default)]
-pub struct Builder {
-    boards: Vec<Draft>,
-    names: HashMap<Box<str>, usize>,
-}
-
-#[derive(Debug, Default)]
-struct Draft {
-    name: Box<str>,
-    members: Names,
-    posts: Names,
-    known: Vec<Post>,
-    votes: Vec<Vote>,
-}
-
-/// Names and their numbers.
-#[derive(Debug, Default)]
-struct Names {
-    list: Vec<Box<str>>,
-    numbers: HashMap<Box<str>, u32>,
-}
-
-impl Names {
-    fn number(&mut self, name: &str) -> u32 {
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
-        }
-        let number = self.list.len() as u32;
-        self.list.push(name.into());
-        self.numbers.insert(name.into(), number);
-        number
-    }
-}
-
-impl Builder {
-    /// Takes a row, if it counts.
-    ///
-    /// # Errors
-    /// [`LeftOut`], if it doesn't. `VotedAgain` is found at the end, by [`Builder::finish`].
-    pub fn push(&mut self, row: Row<'_>, now_ms: i64) -> Result<(), LeftOut> {
-        if row.vote_ms > now_ms || row.post_ms > now_ms {
-            return Err(LeftOut::Future);
-        }
-        let place = match self.names.get(row.board) {
-            Some(place) => *place,
-            None => {
-                self.boards.push(Draft {
-                    name: row.board.into(),
-                    ..Draft::default()
-                });
-                self.names.insert(row.board.into(), self.boards.len() - 1);
-                self.boards.len() - 1
-            }
-        };
-        let draft = &mut self.boards[place];
-        let author = MemberId(draft.members.number(row.author));
-        let post = PostId(draft.posts.number(row.post));
-        let known = Post {
-            author,
-            at_ms: row.post_ms,
-        };
-        match draft.known.get(post.at()) {
-            Some(earlier) if *earlier != known => return Err(LeftOut::OtherPost),
-            Some(_) => {}
-            None => draft.known.push(known),
-        }
-        if row.voter == row.author {
-            return Err(LeftOut::OwnPost);
-        }
-        if row.vote_ms < row.post_ms {
-            return Err(LeftOut::BeforePost);
-        }
-        let member = MemberId(draft.members.number(row.voter));
-        draft.votes.push(Vote {
-            at_ms: row.vote_ms,
-            member,
-            post,
-            stance: row.stance,
-        });
-        Ok(())
-    }
-
-    /// Makes the boards. Of several votes by one member on one post the last counts; of two in the same
-    /// millisecond the one that supports less, so that the order of rows changes nothing. Gives the number of
-    /// votes that others replaced.
-    pub fn finish(self) -> (Votes, u64) {
-        let mut again = 0;
-        let boards = self.boards.into_iter().map(|draft| {
-            let (board, replaced) = draft.finish();
-            again += replaced;
-            board
-        });
-        let votes = Votes {
-            boards: boards.collect(),
-        };
-        (votes, again)
-    }
-}
-
-impl Draft {
-    fn finish(self) -> (Board, u64) {
-        let (members, member_names) = in_time(self.members.list, {
-            let wrote = self.known.iter().map(|p| (p.author.0, p.at_ms));
-            wrote.chain(self.votes.iter().map(|v| (v.member.0, v.at_ms)))
-        });
-        let (posts, post_names) = in_time(self.posts.list, {
-            let made = self.known.iter().zip(0..);
-            made.map(|(post, number)| (number, post.at_ms))
-        });
-        let mut known = self.known.clone();
-        for (post, number) in self.known.iter().zip(&posts) {
-            known[*number as usize] = Post {
-                author: MemberId(members[post.author.at()]),
-                at_ms: post.at_ms,
-            };
-        }
-        let mut votes = self.votes;
-        for vote in &mut votes {
-            vote.member = MemberId(members[vote.member.at()]);
-            vote.post = PostId(posts[vote.post.at()]);
-        }
-        let before = votes.len();
-        // Each run's last counts.
-        votes.sort_unstable_by_key(|v| (v.member, v.post, v.at_ms, v.stance));
-        votes.reverse();
-        votes.dedup_by_key(|v| (v.member, v.post));
-        votes.sort_unstable_by_key(|v| (v.at_ms, v.member, v.post));
-        let replaced = (before - votes.len()) as u64;
-        let (members, posts) = (member_names.len(), known.len());
-        let board = Board {
-            by_member: Index::new(members, votes.iter().map(|v| v.member.0)),
-            by_post: Index::new(posts, votes.iter().map(|v| v.post.0)),
-            by_author: Index::new(members, known.iter().map(|p| p.author.0)),
-            name: self.name,
-            members: member_names,
-            posts: known,
-            post_names,
-            votes,
-        };
-        (board, replaced)
-    }
-}
-
-/// New numbers in the order of the first time each was seen, then of the name, so that the order of rows
-/// changes nothing: the new number by the old one, and the names by the new one.
-fn in_time(
-    names: Vec<Box<str>>,
-    seen: impl Iterator<Item = (u32, i64)>,
-) -> (Vec<u32>, Vec<Box<str>>) {
-    let mut first = vec![i64::MAX; names.len()];
-    for (number, at_ms) in seen {
-        let first = &mut first[number as usize];
-        *first = at_ms.min(*first);
-    }
-    let mut order: Vec<u32> = (0..names.len() as u32).collect();
-    order.sort_unstable_by_key(|n| (first[*n as usize], &names[*n as usize]));
-    let mut numbers = vec![0; names.len()];
-    for (new, old) in order.iter().enumerate() {
-        numbers[*old as usize] = new as u32;
-    }
-    let mut sorted: Vec<(u32, Box<str>)> = numbers.iter().copied().zip(names).collect();
-    sorted.sort_unstable_by_key(|(number, _)| *number);
-    (numbers, sorted.into_iter().map(|(_, name)| name).collect())
 }

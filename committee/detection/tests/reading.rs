@@ -5,8 +5,10 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
-use tacit_detection::read::{self, BadRow, MAX_NAME, ReadError, Reading, RowError, TOLD};
-use tacit_detection::votes::{LeftOut, Stance, Votes};
+use tacit_detection::read::{
+    self, BadRow, MAX_LINE, MAX_MS, MAX_NAME, ReadError, Reading, RowError, TOLD,
+};
+use tacit_detection::votes::{LeftOut, Stance, TOLD_POSTS, Votes, escaped};
 
 const HEADER: &str = "conv,vote_ms,voter,post,author,post_ms,vote\n";
 const NOW: i64 = 1_000_000;
@@ -135,11 +137,91 @@ fn a_gzipped_file_reads_as_a_plain_one() {
     assert_eq!(numbered(&from_packed.votes), numbered(&from_plain.votes));
     assert_eq!(from_packed.votes.boards()[0].votes().len(), 2);
     assert_eq!(read_bytes, bytes.len() as u64);
-    std::fs::write(&packed, &bytes[..bytes.len() - 12]).unwrap();
-    assert!(matches!(
-        read::file(&packed, NOW, |_| {}),
-        Err(ReadError::Io(_))
-    ));
+}
+
+fn packed(table: &[u8]) -> Vec<u8> {
+    let mut gz = GzEncoder::new(Vec::new(), Compression::default());
+    gz.write_all(table).unwrap();
+    gz.finish().unwrap()
+}
+
+fn read_file(name: &str, bytes: &[u8]) -> Result<Reading, ReadError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    read::file(&path, NOW, |_| {})
+}
+
+#[test]
+fn what_a_file_is_called_says_nothing_of_its_compression() {
+    let table = format!("{HEADER}c,20,ann,p,bob,10,1\n");
+    for (name, bytes) in [
+        ("votes.csv.gz", table.clone().into_bytes()),
+        ("votes.csv", packed(table.as_bytes())),
+    ] {
+        let reading = read_file(name, &bytes).unwrap();
+        assert_eq!(told(&reading.votes), ["c 2 1", "c 20 ann p bob 10 Up"]);
+    }
+}
+
+#[test]
+fn a_compressed_file_that_is_cut_short_is_told_with_the_line() {
+    let table = format!("{HEADER}c,20,ann,p,bob,10,1\nc,20,eve,p,bob,10,1");
+    let bytes = packed(table.as_bytes());
+    let error = read_file("votes.csv.gz", &bytes[..bytes.len() - 4]).unwrap_err();
+    assert!(matches!(error, ReadError::Damaged { line: 3 }), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "the compressed file is cut short or damaged at line 3"
+    );
+    let error = read_file("votes.csv.gz", &bytes[..5]).unwrap_err();
+    assert!(matches!(error, ReadError::Damaged { line: 1 }), "{error}");
+}
+
+#[test]
+fn a_compressed_file_that_is_damaged_is_told_with_the_line() {
+    let mut bytes = packed(format!("{HEADER}c,20,ann,p,bob,10,1\n").as_bytes());
+    // Its checksum.
+    let place = bytes.len() - 8;
+    bytes[place] ^= 1;
+    let error = read_file("votes.csv.gz", &bytes).unwrap_err();
+    assert!(matches!(error, ReadError::Damaged { line: 3 }), "{error}");
+}
+
+#[test]
+fn files_that_are_no_text_are_said_so() {
+    let utf16: Vec<u8> = HEADER.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [
+        b"PAR1\x15\x04\x15\x00,".as_slice(),
+        b"PK\x03\x04\x00\x00",
+        &utf16,
+    ] {
+        assert!(matches!(refused(bytes), ReadError::Binary), "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_table_with_other_signs_between_its_fields_is_told_what_is_needed() {
+    let error = refused(HEADER.replace(',', ";").as_bytes());
+    assert!(matches!(error, ReadError::Column { column: "conv" }));
+    assert!(
+        error.to_string().ends_with("with commas between them"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_header_that_is_no_row_is_told_why() {
+    let error = refused(b"conv,\"vote_ms,voter,post,author,post_ms,vote\n");
+    assert!(
+        matches!(error, ReadError::Header(RowError::Quote)),
+        "{error}"
+    );
+    let error = refused("x".repeat(MAX_LINE + 1).as_bytes());
+    assert!(
+        matches!(error, ReadError::Header(RowError::LongLine)),
+        "{error}"
+    );
 }
 
 #[test]
@@ -213,15 +295,39 @@ fn a_row_that_is_not_text_is_told_with_its_line() {
 #[test]
 fn times_that_are_no_whole_numbers_are_told_with_their_column() {
     let rows =
-        "c,noon,ann,p,bob,10,1\nc,20,ann,p,bob,1.5,1\nc,9223372036854775808,ann,p,bob,10,1\n";
+        "c,noon,ann,p,bob,10,1\nc,20,ann,p,bob,1.5,1\nc,,ann,p,bob,10,1\nc,20,ann,p,bob,-,1\n";
     let time = |column| RowError::Time { column };
     assert_eq!(
         bad(rows),
         [
             (2, time("vote_ms")),
             (3, time("post_ms")),
-            (4, time("vote_ms"))
+            (4, time("vote_ms")),
+            (5, time("post_ms"))
         ]
+    );
+}
+
+#[test]
+fn times_of_no_year_that_we_count_are_told_with_their_column() {
+    let years = |column| RowError::Years { column };
+    for time in [-1, i64::MIN, MAX_MS + 1, i64::MAX] {
+        assert_eq!(
+            bad(&format!("c,{time},a,p,b,10,1\n")),
+            [(2, years("vote_ms"))]
+        );
+        assert_eq!(
+            bad(&format!("c,20,a,p,b,{time},1\n")),
+            [(2, years("post_ms"))]
+        );
+    }
+    let larger = "c,9223372036854775808,a,p,b,10,1\nc,-99999999999999999999999,a,p,b,10,1\n";
+    assert_eq!(bad(larger), [(2, years("vote_ms")), (3, years("vote_ms"))]);
+    let least_and_most = format!("{HEADER}c,{MAX_MS},a,p,b,0,1\n");
+    let reading = read::table(least_and_most.as_bytes(), MAX_MS).unwrap();
+    assert_eq!(
+        (reading.bad_rows, reading.votes.boards()[0].votes().len()),
+        (0, 1)
     );
 }
 
@@ -265,17 +371,50 @@ fn huge_numbers_are_names_like_others_and_names_that_are_too_long_are_told() {
 
 #[test]
 fn lines_are_those_of_an_editor() {
-    // Empty lines, fields with line ends of their own, and either kind of line end.
-    let rows = "c,20,ann,p,bob,10,1\n\n\nc,20,ann,p,bob,10,5\n\"c\nd\",20,ann,p,bob,10,5\nc,20,ann,p,bob,10,7";
+    // Empty lines, and either kind of line end.
+    let rows = "c,20,ann,p,bob,10,1\n\n\nc,20,ann,p,bob,10,5\n\"c\",20,ann,p,bob,10,5\nc,20,ann,p,bob,10,7";
     let lines = |rows: &str| {
         bad(rows)
             .into_iter()
             .map(|(line, _)| line)
             .collect::<Vec<_>>()
     };
-    assert_eq!(lines(rows), [5, 6, 8]);
-    assert_eq!(lines(&rows.replace('\n', "\r\n")), [5, 6, 8]);
-    assert_eq!(lines(&format!("{rows}\n")), [5, 6, 8]);
+    assert_eq!(lines(rows), [5, 6, 7]);
+    assert_eq!(lines(&rows.replace('\n', "\r\n")), [5, 6, 7]);
+    assert_eq!(lines(&format!("{rows}\n")), [5, 6, 7]);
+}
+
+#[test]
+fn a_stray_quotation_mark_takes_no_other_row_with_it() {
+    let rows = "c,20,ann,p,bob,10,1\nc,20,\"eve,p,bob,10,1\nc,20,joe,p,bob,10,1\nc,20,\"sue\"x,p,bob,10,1\nc,20,\"kim\",p,bob,10,1\n";
+    assert_eq!(bad(rows), [(3, RowError::Quote), (5, RowError::AfterQuote)]);
+    let reading = read(rows);
+    assert_eq!(
+        (reading.rows, reading.votes.boards()[0].votes().len()),
+        (5, 3)
+    );
+}
+
+#[test]
+fn a_line_that_is_too_long_is_told_and_passed_over() {
+    let long = "9".repeat(MAX_LINE);
+    let rows = format!("c,20,ann,p,bob,10,1\n\"{long}\nc,20,eve,p,bob,10,1\n");
+    assert_eq!(bad(&rows), [(3, RowError::LongLine)]);
+    assert_eq!(read(&rows).votes.boards()[0].votes().len(), 2);
+}
+
+#[test]
+fn a_file_of_one_field_that_never_ends_is_passed_over() {
+    // Sixty-four megabytes in some sixty thousand bytes: what is held is one line.
+    let field = vec![b'x'; 1 << 20];
+    let mut gz = GzEncoder::new(Vec::new(), Compression::fast());
+    gz.write_all(format!("{HEADER}\"").as_bytes()).unwrap();
+    for _ in 0..64 {
+        gz.write_all(&field).unwrap();
+    }
+    let reading = read_file("votes.csv.gz", &gz.finish().unwrap()).unwrap();
+    let why = RowError::LongLine;
+    assert_eq!(reading.bad, [BadRow { line: 2, why }]);
 }
 
 #[test]
@@ -296,13 +435,13 @@ fn a_bad_row_takes_no_other_with_it() {
 }
 
 #[test]
-fn a_vote_for_ones_own_post_is_left_out_and_the_post_is_known() {
+fn a_vote_for_ones_own_post_is_left_out() {
     let reading = read("c,10,bob,p,bob,10,1\n");
     assert_eq!(
         reading.left_out.into_iter().collect::<Vec<_>>(),
         [(LeftOut::OwnPost, 1)]
     );
-    assert_eq!(told(&reading.votes), ["c 1 1"]);
+    assert_eq!(told(&reading.votes), ["c 0 0"]);
 }
 
 #[test]
@@ -368,24 +507,109 @@ fn a_vote_in_the_future_is_left_out_and_one_now_is_not() {
 }
 
 #[test]
-fn times_at_the_ends_of_the_scale_do_no_harm() {
-    let reading = read(&format!(
-        "c,{},ann,p,bob,{},1\nc,0,eve,p,bob,{1},1\n",
-        i64::MIN,
-        i64::MIN
-    ));
-    assert_eq!(reading.votes.boards()[0].votes().len(), 2);
+fn of_a_post_under_two_authors_or_at_two_times_no_row_counts_whichever_comes_first() {
+    let rows = [
+        "c,20,ann,p,bob,10,1\n",
+        "c,30,eve,p,ann,10,1\n",
+        "c,10,bob,p,bob,10,1\n",
+        "c,30,eve,q,bob,11,1\n",
+        "c,30,joe,q,bob,12,1\n",
+        "c,40,joe,r,bob,12,1\n",
+    ];
+    for turn in 0..rows.len() {
+        let mut rows = rows;
+        rows.rotate_left(turn);
+        let reading = read(&rows.concat());
+        assert_eq!(
+            reading.left_out.into_iter().collect::<Vec<_>>(),
+            [(LeftOut::OtherPost, 5)]
+        );
+        assert_eq!(told(&reading.votes), ["c 2 1", "c 40 joe r bob 12 Up"]);
+        let names: Vec<_> = reading
+            .disputed
+            .iter()
+            .map(|d| (&*d.board, &*d.post))
+            .collect();
+        assert_eq!(names, [("c", "p"), ("c", "q")]);
+        assert_eq!(reading.disputed_posts, 2);
+    }
 }
 
 #[test]
-fn a_post_under_another_author_or_at_another_time_is_left_out() {
-    let rows = "c,20,ann,p,bob,10,1\nc,30,eve,p,ann,10,1\nc,30,eve,p,bob,11,1\n";
-    let reading = read(rows);
-    assert_eq!(
-        reading.left_out.into_iter().collect::<Vec<_>>(),
-        [(LeftOut::OtherPost, 2)]
-    );
+fn a_vote_in_the_future_says_nothing_of_its_post() {
+    let reading = read(&format!(
+        "c,20,ann,p,bob,10,1\nc,{},eve,p,joe,11,1\n",
+        NOW + 1
+    ));
     assert_eq!(told(&reading.votes), ["c 2 1", "c 20 ann p bob 10 Up"]);
+    assert_eq!(reading.disputed_posts, 0);
+}
+
+#[test]
+fn of_many_disputed_posts_some_are_named_and_all_are_counted() {
+    let post = |n: usize| format!("c,20,ann,p{n:03},bob,10,1\nc,20,ann,p{n:03},bob,11,1\n");
+    let reading = read(&(0..TOLD_POSTS + 30).rev().map(post).collect::<String>());
+    assert_eq!(reading.disputed_posts, TOLD_POSTS as u64 + 30);
+    let names: Vec<String> = reading
+        .disputed
+        .iter()
+        .map(|d| d.post.to_string())
+        .collect();
+    assert_eq!(
+        names,
+        (0..TOLD_POSTS)
+            .map(|n| format!("p{n:03}"))
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn whoever_has_no_row_that_counts_is_no_member() {
+    // On its own post, before the post, in the future, on a disputed post, and unreadable.
+    let rows = format!(
+        "c,20,ann,p,bob,10,1\nc,20,m1,x,m1,10,1\nc,5,m2,p,bob,10,1\nc,{},m3,y,m4,10,1\nc,20,m5,z,m6,10,1\nc,20,m5,z,m7,10,1\nc,20,m8,w,m9,10,2\n",
+        NOW + 1
+    );
+    let reading = read(&rows);
+    assert_eq!(told(&reading.votes), ["c 2 1", "c 20 ann p bob 10 Up"]);
+}
+
+#[test]
+fn boards_are_in_the_order_of_their_names_and_of_numbers_if_all_are() {
+    let boards = |names: &[&str]| -> Vec<String> {
+        let rows = names
+            .iter()
+            .map(|name| format!("{name},20,ann,p,bob,10,1\n"));
+        let reading = read(&rows.collect::<String>());
+        reading
+            .votes
+            .boards()
+            .iter()
+            .map(|b| b.name().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        boards(&["10", "9", "0", "007", "7"]),
+        ["0", "007", "7", "9", "10"]
+    );
+    let huge = "99999999999999999999999999999999999";
+    assert_eq!(boards(&[huge, "2"]), ["2", huge]);
+    assert_eq!(boards(&["b", "10", "9"]), ["10", "9", "b"]);
+}
+
+#[test]
+fn no_two_members_have_the_same_id_and_none_reads_as_two() {
+    let reading =
+        read("a,20,b/c,p,bob,10,1\na/b,20,c,p,bob,10,1\n%2F,20,x y\u{202e}z,p,bob,10,1\n");
+    let mut ids: Vec<String> = reading
+        .votes
+        .boards()
+        .iter()
+        .flat_map(|b| b.votes().iter().map(|v| b.id(v.member)))
+        .collect();
+    ids.sort();
+    assert_eq!(ids, ["%252F/x%20y%E2%80%AEz", "a%2Fb/c", "a/b%2Fc"]);
+    assert_eq!(escaped("plain-Ünïcode_1.2:3@"), "plain-Ünïcode_1.2:3@");
 }
 
 #[test]
@@ -445,7 +669,37 @@ fn table(
     rows.iter().map(line).collect()
 }
 
+/// Rows on few posts of few authors and times, so that most posts are disputed or have votes that don't count.
+fn careless() -> impl Strategy<Value = Vec<String>> {
+    let row = (0..3_u8, 0..6_u8, 0..6_u8, 0..8_u8, 0..12_u8, -1..2_i8);
+    let rows = prop::collection::vec(row, 1..40).prop_map(|rows| {
+        let line = |(board, voter, on, lie, at, vote)| {
+            let (author, made) = match lie {
+                0_u8 => (7, 5),
+                1 => (on % 3, 6),
+                _ => (on % 3, 5),
+            };
+            let at: i64 = if at == 0 { NOW + 1 } else { i64::from(at) };
+            format!("b{board},{at},m{voter},p{on},m{author},{made},{vote}\n")
+        };
+        rows.into_iter().map(line).collect::<Vec<_>>()
+    });
+    rows
+}
+
 proptest! {
+    #[test]
+    fn no_order_of_rows_that_contradict_each_other_changes_anything(
+        (rows, shuffled) in careless().prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
+    ) {
+        let (one, other) = (read(&rows.concat()), read(&shuffled.concat()));
+        prop_assert_eq!(numbered(&one.votes), numbered(&other.votes));
+        prop_assert_eq!(&one.left_out, &other.left_out);
+        prop_assert_eq!(one.disputed, other.disputed);
+        let counted: usize = one.votes.boards().iter().map(|b| b.votes().len()).sum();
+        prop_assert_eq!(counted as u64 + one.left_out.values().sum::<u64>(), one.rows);
+    }
+
     #[test]
     fn the_order_of_rows_changes_nothing(mut votes in rows(), turn in 0..80_usize) {
         let straight = read(&table(&votes, |m| format!("m{m}"), |p| format!("p{p}")));

@@ -15,7 +15,7 @@ use std::f64::consts::TAU;
 use chacha20::ChaCha8Rng;
 use rand::{Rng, RngExt, SeedableRng};
 
-use crate::votes::{Board, Builder, MemberId, PostId, Row, Stance, Vote};
+use crate::votes::{Board, Builder, MemberId, PostId, Row, Vote};
 
 pub(crate) const SECOND: i64 = 1_000;
 pub(crate) const MINUTE: i64 = 60 * SECOND;
@@ -66,44 +66,28 @@ impl Script {
         }
     }
 
-    /// The rows of the table that it would be: for each post its author's own vote, which makes the post
-    /// known and counts for nothing, then the votes.
+    /// The rows of the table that it would be: one for each vote.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        let own = self
-            .posts
-            .iter()
-            .map(|post| self.row(post, post.at_ms, post.author, Stance::Up));
-        let votes = self.votes.iter().filter_map(|vote| {
-            let post = self.posts.get(vote.post.at())?;
-            Some(self.row(post, vote.at_ms, vote.member, vote.stance))
-        });
-        own.chain(votes)
-    }
-
-    fn row<'a>(
-        &'a self,
-        post: &'a Written,
-        vote_ms: i64,
-        voter: MemberId,
-        stance: Stance,
-    ) -> Row<'a> {
         let name = |member: MemberId| self.members.get(member.at()).map_or("", |name| name);
-        Row {
-            board: &self.name,
-            vote_ms,
-            voter: name(voter),
-            post: &post.name,
-            author: name(post.author),
-            post_ms: post.at_ms,
-            stance,
-        }
+        self.votes.iter().filter_map(move |vote| {
+            let post = self.posts.get(vote.post.at())?;
+            Some(Row {
+                board: &self.name,
+                vote_ms: vote.at_ms,
+                voter: name(vote.member),
+                post: &post.name,
+                author: name(post.author),
+                post_ms: post.at_ms,
+                stance: vote.stance,
+            })
+        })
     }
 
-    /// The board that a reader of those rows would have; `None` without posts.
+    /// The board that a reader of those rows would have; `None` without votes.
     pub fn board(&self) -> Option<Board> {
         let mut builder = Builder::default();
         for row in self.rows() {
-            // Own votes are refused, as they are meant to be, after their post was noted.
+            // Nothing is in the future.
             let _ = builder.push(row, i64::MAX);
         }
         builder.finish().0.boards().first().cloned()
@@ -155,6 +139,7 @@ pub(crate) fn pseudonym<R: Rng>(rng: &mut R) -> Box<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::votes::Stance;
 
     #[test]
     fn a_script_of_a_board_gives_the_same_board() {
@@ -181,16 +166,17 @@ mod tests {
             }],
         };
         let board = script.board().unwrap();
+        // Nobody voted on the other post, so neither it nor its author is anywhere.
         assert_eq!(
             (board.members(), board.posts(), board.votes().len()),
-            (3, 2, 1)
+            (2, 1, 1)
         );
         let again = Script::of(&board);
         assert_eq!(Script::of(&again.board().unwrap()), again);
     }
 
     #[test]
-    fn a_script_without_posts_is_no_board() {
+    fn a_script_without_votes_is_no_board() {
         assert!(Script::default().board().is_none());
     }
 
