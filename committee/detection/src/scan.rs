@@ -54,8 +54,9 @@ pub fn scan(supports: &Supports, members: usize) -> Scan {
     let mut found: Vec<Group> = Vec::new();
     for share in SHARES {
         let graph = Pairs::of(supports, members, share);
+        let mut around = Around::new(members);
         for seed in graph.seeds() {
-            let Some(group) = graph.grow(seed) else {
+            let Some(group) = graph.grow(seed, &mut around) else {
                 continue;
             };
             for (member, adds) in &group.members {
@@ -164,34 +165,22 @@ impl Pairs {
     }
 
     /// Grows a group from a member, always by whoever adds most, and keeps its best moment.
-    fn grow(&self, seed: u32) -> Option<Group> {
+    fn grow(&self, seed: u32, around: &mut Around) -> Option<Group> {
         let total = self.ratios.len() as f64;
         let mut group = vec![seed];
         let mut wrote = self.silence[seed as usize];
-        let mut around: HashMap<u32, f64> = self.ratios[seed as usize].iter().copied().collect();
+        around.clear();
+        around.join(self, seed);
         let (mut evidence, mut best, mut best_size, mut best_evidence) = (0.0, f64::MIN, 0, 0.0);
         while group.len() < MAX_GROUP {
-            let size = group.len() as f64;
-            let adds = |(member, ratio): (&u32, &f64)| {
-                let adds = ratio - size * self.silence[*member as usize] - wrote;
-                (*member, adds)
-            };
-            let next = around.iter().map(adds).max_by(|a, b| {
-                let more = a.1.total_cmp(&b.1);
-                more.then(b.0.cmp(&a.0))
-            });
+            let next = around.most(group.len() as f64, wrote);
             let Some((member, adds)) = next.filter(|(_, adds)| *adds > 0.0) else {
                 break;
             };
             evidence += adds;
             wrote += self.silence[member as usize];
-            around.remove(&member);
             group.push(member);
-            for (other, ratio) in &self.ratios[member as usize] {
-                if !group.contains(other) {
-                    *around.entry(*other).or_default() += ratio;
-                }
-            }
+            around.join(self, member);
             let beyond = evidence - choices(total, group.len());
             if beyond > best {
                 (best, best_size, best_evidence) = (beyond, group.len(), evidence);
@@ -225,6 +214,73 @@ impl Pairs {
             .collect();
         members.sort_unstable_by_key(|(member, _)| *member);
         members
+    }
+}
+
+/// Those who have pairs with a growing group, in lists that are gone through fast. Made once for all groups.
+struct Around {
+    /// By member: its place in the lists.
+    place: Vec<u32>,
+    near: Vec<Near>,
+}
+
+/// Somebody with pairs with a group.
+struct Near {
+    member: u32,
+    /// What its pairs with the group add up to; minus infinity, and so never most, if it is of the group.
+    ratio: f64,
+    silence: f64,
+}
+
+impl Around {
+    const NOWHERE: u32 = u32::MAX;
+
+    fn new(members: usize) -> Self {
+        Self {
+            place: vec![Self::NOWHERE; members],
+            near: Vec::new(),
+        }
+    }
+
+    fn clear(&mut self) {
+        for near in self.near.drain(..) {
+            self.place[near.member as usize] = Self::NOWHERE;
+        }
+    }
+
+    /// A member joins the group.
+    fn join(&mut self, pairs: &Pairs, member: u32) {
+        self.near(pairs, member).ratio = f64::NEG_INFINITY;
+        for (other, ratio) in &pairs.ratios[member as usize] {
+            self.near(pairs, *other).ratio += ratio;
+        }
+    }
+
+    fn near(&mut self, pairs: &Pairs, member: u32) -> &mut Near {
+        let place = &mut self.place[member as usize];
+        if *place == Self::NOWHERE {
+            *place = self.near.len() as u32;
+            self.near.push(Near {
+                member,
+                ratio: 0.0,
+                silence: pairs.silence[member as usize],
+            });
+        }
+        &mut self.near[*place as usize]
+    }
+
+    /// Who adds most to a group of `size` whose members are `wrote` silent pairs' worth; of equals the first.
+    fn most(&self, size: f64, wrote: f64) -> Option<(u32, f64)> {
+        let mut most: Option<(u32, f64)> = None;
+        for near in &self.near {
+            let adds = near.ratio - size * near.silence - wrote;
+            if most
+                .is_none_or(|(member, best)| adds > best || (adds == best && near.member < member))
+            {
+                most = Some((near.member, adds));
+            }
+        }
+        most
     }
 }
 
