@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::policy::inputs::{ActiveMembers, TooFewActive};
 use crate::scan::{Group, Scan, scan};
-use crate::signals::chance::Chance;
+use crate::signals::chance::{Chance, chance as of_appeal};
 use crate::signals::support::Supports;
 use crate::signals::together::{Together, early, together};
 use crate::signals::twins::{Matched, matched};
@@ -141,25 +141,52 @@ pub fn judge(board: &Board) -> Result<Verdict, TooFewActive> {
 fn look(board: &Board, chance: &Chance, supports: &Supports, group: Group) -> Judged {
     let members: Vec<MemberId> = group.members.iter().map(|(member, _)| *member).collect();
     let votes = |from: MemberId, to: MemberId| supports.between(from, to).map_or(0, |s| s.votes);
-    let by_chance =
-        |from: MemberId, to| -> f64 { board.posts_by(to).map(|post| chance.of(from, post)).sum() };
-    let inside = |member: &MemberId| {
-        let others = || members.iter().filter(|other| *other != member);
+    // Of each ordered pair once. An author's posts with equal appeal have equal chances.
+    let by_chance: Vec<Vec<f64>> = members
+        .iter()
+        .map(|to| {
+            let appeals = equal(board.posts_by(*to).map(|post| chance.appeal(post)));
+            let of = |from: &MemberId| {
+                let appetite = chance.appetite(*from);
+                let terms = appeals.iter();
+                terms
+                    .map(|(count, appeal)| count * of_appeal(appetite, *appeal))
+                    .sum()
+            };
+            members.iter().map(of).collect()
+        })
+        .collect();
+    let inside = |(place, member): (usize, &MemberId)| {
+        let others = || {
+            members
+                .iter()
+                .enumerate()
+                .filter(move |(other, _)| *other != place)
+        };
         Inside {
             member: *member,
-            given: others().map(|other| votes(*member, *other)).sum(),
-            given_by_chance: others().map(|other| by_chance(*member, *other)).sum(),
-            got: others().map(|other| votes(*other, *member)).sum(),
-            got_by_chance: others().map(|other| by_chance(*other, *member)).sum(),
+            given: others().map(|(_, other)| votes(*member, *other)).sum(),
+            given_by_chance: others().map(|(other, _)| by_chance[other][place]).sum(),
+            got: others().map(|(_, other)| votes(*other, *member)).sum(),
+            got_by_chance: others().map(|(other, _)| by_chance[place][other]).sum(),
         }
     };
     Judged {
-        inside: members.iter().map(inside).collect(),
+        inside: members.iter().enumerate().map(inside).collect(),
         together: together(board, &members),
         early: early(board, &members),
         matched: matched(board, &members),
         group,
     }
+}
+
+/// How many there are of each value.
+fn equal(values: impl Iterator<Item = f64>) -> Vec<(f64, f64)> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    let same = values.chunk_by(|a, b| a == b);
+    same.filter_map(|same| Some((same.len() as f64, *same.first()?)))
+        .collect()
 }
 
 impl Judged {

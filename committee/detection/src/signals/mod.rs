@@ -6,6 +6,7 @@ pub mod closure;
 pub mod covote;
 pub mod entropy;
 pub mod independence;
+mod inside;
 pub mod order;
 pub mod reciprocity;
 pub mod significance;

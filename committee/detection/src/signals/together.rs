@@ -5,6 +5,7 @@
 //! everything, and nothing is wrong with it. So the measure of chance is each member's own: on posts that
 //! the group did *not* write. Only what the group's own posts have beyond that counts.
 
+use crate::signals::inside::Inside;
 use crate::votes::{Board, MemberId, PostId, Stance, Vote};
 
 /// Votes count as together within so many milliseconds: a minute, ten minutes.
@@ -103,27 +104,6 @@ impl Count {
     fn add(&mut self, hit: bool) {
         self.all += 1;
         self.hits += u32::from(hit);
-    }
-}
-
-/// Who is of the group.
-struct Inside(Vec<bool>);
-
-impl Inside {
-    fn of(board: &Board, group: &[MemberId]) -> Self {
-        let mut inside = vec![false; board.members()];
-        for member in group {
-            inside[member.at()] = true;
-        }
-        Self(inside)
-    }
-
-    fn has(&self, member: MemberId) -> bool {
-        self.0[member.at()]
-    }
-
-    fn wrote(&self, board: &Board, post: PostId) -> bool {
-        self.has(board.post(post).author)
     }
 }
 

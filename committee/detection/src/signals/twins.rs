@@ -6,8 +6,7 @@
 //! without an experiment (Rosenbaum and Rubin: "The central role of the propensity score", Biometrika 70,
 //! 1983).
 
-use std::collections::{HashMap, HashSet};
-
+use crate::signals::inside::Inside;
 use crate::votes::{Board, MemberId, Stance, Vote};
 
 /// People of the same taste that are asked.
@@ -36,8 +35,9 @@ pub struct Matched {
 
 /// Compares each member of a group.
 pub fn matched(board: &Board, group: &[MemberId]) -> Vec<Matched> {
-    let inside: HashSet<MemberId> = group.iter().copied().collect();
-    let of_group = |vote: &Vote| inside.contains(&board.post(vote.post).author);
+    let inside = Inside::of(board, group);
+    let of_group = |vote: &Vote| inside.wrote(board, vote.post);
+    let mut common = Common::of(board);
     let mut written = 0_u32;
     for member in group {
         written += board.posts_by(*member).len() as u32;
@@ -48,7 +48,7 @@ pub fn matched(board: &Board, group: &[MemberId]) -> Vec<Matched> {
             let up = board.votes_of(*member).filter(|v| v.stance == Stance::Up);
             let votes = up.filter(|v| of_group(v)).count() as u32;
             let elsewhere = board.votes_of(*member).filter(|v| !of_group(v)).count();
-            let twins = twins(board, *member, &inside);
+            let twins = twins(board, *member, &inside, &mut common);
             // Rates of support by activity elsewhere: with half a vote of what anybody might give.
             let (mut supported, mut active) = (0.0, 0.0);
             for (twin, alike) in &twins {
@@ -71,35 +71,69 @@ pub fn matched(board: &Board, group: &[MemberId]) -> Vec<Matched> {
 }
 
 /// Those outside the group who vote most alike, and how much.
-fn twins(board: &Board, member: MemberId, inside: &HashSet<MemberId>) -> Vec<(MemberId, f64)> {
+fn twins(
+    board: &Board,
+    member: MemberId,
+    inside: &Inside,
+    common: &mut Common,
+) -> Vec<(MemberId, f64)> {
     let mut compared: Vec<&Vote> = board
         .votes_of(member)
-        .filter(|v| !inside.contains(&board.post(v.post).author))
+        .filter(|v| !inside.wrote(board, v.post))
         .collect();
     compared.sort_by_key(|v| (board.votes_on(v.post).len(), v.post));
     compared.truncate(COMPARED);
-    let mut common: HashMap<MemberId, (u32, f64)> = HashMap::new();
     for vote in compared {
         let voters = board.votes_on(vote.post).len();
         // A rare opinion in common says more than a common one.
         let rare = 1.0 / (1.0 + voters as f64).ln();
         for other in board.votes_on(vote.post).take(VOTERS) {
-            if other.member == member || inside.contains(&other.member) {
-                continue;
+            if other.member != member && !inside.has(other.member) {
+                common.add(other.member, rare * agreement(vote.stance, other.stance));
             }
-            let (count, alike) = common.entry(other.member).or_default();
-            *count += 1;
-            *alike += rare * agreement(vote.stance, other.stance);
         }
     }
     let mut twins: Vec<(MemberId, f64)> = common
-        .into_iter()
-        .filter(|(_, (count, alike))| *count >= COMMON && *alike > 0.0)
-        .map(|(twin, (_, alike))| (twin, alike / (board.votes_of(twin).len() as f64).sqrt()))
+        .taken()
+        .filter(|(_, count, alike)| *count >= COMMON && *alike > 0.0)
+        .map(|(twin, _, alike)| (twin, alike / (board.votes_of(twin).len() as f64).sqrt()))
         .collect();
     twins.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     twins.truncate(TWINS);
     twins
+}
+
+/// What a member has in common with others: posts, and how much they agree on them.
+struct Common {
+    by_member: Vec<(u32, f64)>,
+    seen: Vec<MemberId>,
+}
+
+impl Common {
+    fn of(board: &Board) -> Self {
+        Self {
+            by_member: vec![(0, 0.0); board.members()],
+            seen: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, other: MemberId, agrees: f64) {
+        let (count, alike) = &mut self.by_member[other.at()];
+        if *count == 0 {
+            self.seen.push(other);
+        }
+        *count += 1;
+        *alike += agrees;
+    }
+
+    /// Everybody with something in common; nothing is left for the next member.
+    fn taken(&mut self) -> impl Iterator<Item = (MemberId, u32, f64)> + '_ {
+        let Self { by_member, seen } = self;
+        seen.drain(..).map(|other| {
+            let (count, alike) = std::mem::take(&mut by_member[other.at()]);
+            (other, count, alike)
+        })
+    }
 }
 
 fn agreement(a: Stance, b: Stance) -> f64 {
