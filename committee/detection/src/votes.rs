@@ -11,6 +11,7 @@
 mod build;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 pub use build::{Builder, Disputed, Omitted, TOLD_POSTS};
 
@@ -211,6 +212,13 @@ impl Board {
     /// The posts that a member wrote.
     pub fn posts_by(&self, member: MemberId) -> impl ExactSizeIterator<Item = PostId> + Clone {
         self.by_author.of(member.at()).iter().map(|p| PostId(*p))
+    }
+
+    /// The board that only the votes of a span of time make; the end is no part of it.
+    pub fn within(&self, span: Range<i64>) -> Self {
+        let place = |at_ms: i64| self.votes.partition_point(|v| v.at_ms < at_ms);
+        let votes = self.votes.get(place(span.start)..place(span.end));
+        Self::of(self, votes.unwrap_or_default())
     }
 
     /// Members with a vote that counts.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tacit_detection::read::{
     self, BadRow, MAX_LINE, MAX_MS, MAX_NAME, ReadError, Reading, RowError, TOLD,
 };
-use tacit_detection::votes::{LeftOut, Stance, TOLD_POSTS, Votes, escaped};
+use tacit_detection::votes::{Board, LeftOut, MemberId, Stance, TOLD_POSTS, Votes, escaped};
 
 const HEADER: &str = "conv,vote_ms,voter,post,author,post_ms,vote\n";
 const NOW: i64 = 1_000_000;
@@ -623,6 +623,38 @@ fn votes_are_in_the_order_of_time_whatever_the_order_of_rows() {
         .map(|v| v.at_ms)
         .collect();
     assert_eq!(on, times);
+}
+
+#[test]
+fn a_span_of_a_board_is_the_board_of_its_rows() {
+    let rows = [
+        "c,20,ann,p,bob,10,1\n",
+        "c,30,eve,q,sue,12,0\n",
+        "c,31,ann,q,sue,12,-1\n",
+        "c,40,joe,p,bob,10,1\n",
+    ];
+    let whole = read(&rows.concat());
+    let board = &whole.votes.boards()[0];
+    for (from, to, of) in [(20, 40, 0..3), (21, 32, 1..3), (0, i64::MAX, 0..4)] {
+        let part = read(&rows[of].concat());
+        let part = &part.votes.boards()[0];
+        let within = board.within(from..to);
+        assert_eq!(within.votes(), part.votes());
+        let names = |b: &Board| {
+            (0..b.members() as u32)
+                .map(|m| b.id(MemberId(m)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(&within), names(part));
+        assert_eq!(within.posts(), part.posts());
+    }
+    assert_eq!(
+        (
+            board.within(41..60).members(),
+            board.within(50..20).active()
+        ),
+        (0, 0)
+    );
 }
 
 #[test]

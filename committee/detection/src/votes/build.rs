@@ -175,43 +175,89 @@ impl Draft {
         votes.dedup_by_key(|v| (v.member, v.post));
         omitted.add(LeftOut::VotedAgain, (before - votes.len()) as u64);
 
-        let post_of = |vote: &Vote| known.get(vote.post.at()).copied().flatten();
-        let on: Vec<(&Vote, Post)> = votes
-            .iter()
-            .filter_map(|v| Some((v, post_of(v)?)))
-            .collect();
-        let members = InTime::of(self.members.list, {
-            let wrote = on.iter().map(|(_, post)| (post.author.0, post.at_ms));
-            wrote.chain(on.iter().map(|(vote, _)| (vote.member.0, vote.at_ms)))
-        });
-        let posts = InTime::of(
-            self.posts.list,
-            on.iter().map(|(vote, post)| (vote.post.0, post.at_ms)),
-        );
-        drop(on);
-        let of_board = posts.old.iter().filter_map(|old| {
-            let post = known.get(*old as usize).copied().flatten()?;
-            Some(Post {
-                author: MemberId(members.number(post.author.0)),
-                at_ms: post.at_ms,
+        let known: Vec<Post> = known
+            .into_iter()
+            // Nobody's vote on a disputed post is left to ask.
+            .map(|known| {
+                known.unwrap_or(Post {
+                    author: MemberId(0),
+                    at_ms: 0,
+                })
             })
-        });
-        let of_board: Vec<Post> = of_board.collect();
+            .collect();
+        let (members, posts) = (self.members.list, self.posts.list);
+        Numbered::of(&known, votes, |m| &*members[m], |p| &*posts[p]).board(self.name)
+    }
+}
+
+impl Board {
+    /// The board that some of a board's votes make.
+    pub(super) fn of(from: &Self, votes: &[Vote]) -> Self {
+        let names = (&from.members, &from.post_names);
+        let numbered = Numbered::of(
+            &from.posts,
+            votes.to_vec(),
+            |m| &*names.0[m],
+            |p| &*names.1[p],
+        );
+        numbered.board(from.name.clone())
+    }
+}
+
+/// Votes that count, at most one by a member on a post, and only the members and posts that they know, by
+/// new numbers.
+struct Numbered {
+    members: Vec<Box<str>>,
+    posts: Vec<Post>,
+    post_names: Vec<Box<str>>,
+    votes: Vec<Vote>,
+}
+
+impl Numbered {
+    fn of<'a>(
+        known: &[Post],
+        mut votes: Vec<Vote>,
+        member_name: impl Fn(usize) -> &'a str,
+        post_name: impl Fn(usize) -> &'a str,
+    ) -> Self {
+        let on = |vote: &Vote| known[vote.post.at()];
+        let seen = |vote: &Vote| {
+            let post = on(vote);
+            [(post.author.0, post.at_ms), (vote.member.0, vote.at_ms)]
+        };
+        let members = InTime::of(votes.iter().flat_map(seen), &member_name);
+        let posts = InTime::of(votes.iter().map(|v| (v.post.0, on(v).at_ms)), &post_name);
         for vote in &mut votes {
             vote.member = MemberId(members.number(vote.member.0));
             vote.post = PostId(posts.number(vote.post.0));
         }
         votes.sort_unstable_by_key(|v| (v.at_ms, v.member, v.post));
-        let (count, written) = (members.names.len(), posts.names.len());
-        Board {
-            by_member: Index::new(count, votes.iter().map(|v| v.member.0)),
-            by_post: Index::new(written, votes.iter().map(|v| v.post.0)),
-            by_author: Index::new(count, of_board.iter().map(|p| p.author.0)),
-            name: self.name,
-            members: members.names,
-            posts: of_board,
-            post_names: posts.names,
+        let post = |old: &u32| {
+            let post = known[*old as usize];
+            Post {
+                author: MemberId(members.number(post.author.0)),
+                ..post
+            }
+        };
+        Self {
+            posts: posts.old.iter().map(post).collect(),
+            members: members.names(&member_name),
+            post_names: posts.names(&post_name),
             votes,
+        }
+    }
+
+    fn board(self, name: Box<str>) -> Board {
+        let (members, posts) = (self.members.len(), self.posts.len());
+        Board {
+            by_member: Index::new(members, self.votes.iter().map(|v| v.member.0)),
+            by_post: Index::new(posts, self.votes.iter().map(|v| v.post.0)),
+            by_author: Index::new(members, self.posts.iter().map(|p| p.author.0)),
+            name,
+            members: self.members,
+            posts: self.posts,
+            post_names: self.post_names,
+            votes: self.votes,
         }
     }
 }
@@ -229,34 +275,46 @@ fn why_not(vote: &Vote, known: &[Option<Post>]) -> Option<LeftOut> {
 /// New numbers for those that are seen, in the order of the first time, then of the name, so that the order
 /// of rows changes nothing.
 struct InTime {
-    /// By the old number; nothing that is asked for, if it wasn't seen.
+    /// By the old number; none that is asked for, if it wasn't seen.
     new: Vec<u32>,
     /// By the new number.
     old: Vec<u32>,
-    names: Vec<Box<str>>,
 }
 
 impl InTime {
-    fn of(mut names: Vec<Box<str>>, seen: impl Iterator<Item = (u32, i64)>) -> Self {
-        let mut first: Vec<Option<i64>> = vec![None; names.len()];
+    fn of<'a>(seen: impl Iterator<Item = (u32, i64)>, name: impl Fn(usize) -> &'a str) -> Self {
+        let mut first: Vec<Option<i64>> = Vec::new();
         for (number, at_ms) in seen {
-            let first = &mut first[number as usize];
-            *first = Some(first.map_or(at_ms, |first| first.min(at_ms)));
+            let number = number as usize;
+            if number >= first.len() {
+                first.resize(number + 1, None);
+            }
+            first[number] = Some(first[number].map_or(at_ms, |first| first.min(at_ms)));
         }
-        let mut old: Vec<u32> = (0..names.len() as u32)
-            .filter(|n| first[*n as usize].is_some())
+        let mut old: Vec<(i64, u32)> = (0..)
+            .zip(&first)
+            .filter_map(|(number, first)| Some(((*first)?, number)))
             .collect();
-        old.sort_unstable_by_key(|n| (first[*n as usize], &names[*n as usize]));
-        let mut new = vec![u32::MAX; names.len()];
-        for (number, old) in (0..).zip(&old) {
+        old.sort_unstable_by(|a, b| {
+            let time = a.0.cmp(&b.0);
+            time.then_with(|| name(a.1 as usize).cmp(name(b.1 as usize)))
+        });
+        let mut new = vec![u32::MAX; first.len()];
+        for (number, (_, old)) in (0..).zip(&old) {
             new[*old as usize] = number;
         }
-        let taken = old.iter().map(|n| std::mem::take(&mut names[*n as usize]));
-        let names = taken.collect();
-        Self { new, old, names }
+        let old = old.into_iter().map(|(_, number)| number).collect();
+        Self { new, old }
     }
 
     fn number(&self, old: u32) -> u32 {
         self.new[old as usize]
+    }
+
+    fn names<'a>(&self, name: impl Fn(usize) -> &'a str) -> Vec<Box<str>> {
+        self.old
+            .iter()
+            .map(|old| name(*old as usize).into())
+            .collect()
     }
 }
