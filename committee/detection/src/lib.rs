@@ -17,3 +17,4 @@ pub mod signals;
 pub mod simulate;
 pub mod validate;
 pub mod votes;
+pub mod windows;

@@ -13,6 +13,7 @@ mod build;
 use std::borrow::Cow;
 use std::ops::Range;
 
+pub(crate) use build::Names;
 pub use build::{Builder, Disputed, Omitted, TOLD_POSTS};
 
 /// A member of a board: its place in [`Board::members`].
@@ -265,5 +266,10 @@ impl Votes {
     /// All boards.
     pub fn boards(&self) -> &[Board] {
         &self.boards
+    }
+
+    /// All boards, to keep.
+    pub fn into_boards(self) -> Vec<Board> {
+        self.boards
     }
 }

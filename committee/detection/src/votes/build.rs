@@ -51,13 +51,14 @@ struct Draft {
 
 /// Names and their numbers.
 #[derive(Debug, Default)]
-struct Names {
+pub(crate) struct Names {
     list: Vec<Box<str>>,
     numbers: HashMap<Box<str>, u32>,
 }
 
 impl Names {
-    fn number(&mut self, name: &str) -> u32 {
+    /// A name's number: the next one, if it is new.
+    pub(crate) fn number(&mut self, name: &str) -> u32 {
         if let Some(number) = self.numbers.get(name) {
             return *number;
         }
@@ -65,6 +66,11 @@ impl Names {
         self.list.push(name.into());
         self.numbers.insert(name.into(), number);
         number
+    }
+
+    /// The name of a number that [`Names::number`] gave.
+    pub(crate) fn name(&self, number: u32) -> &str {
+        &self.list[number as usize]
     }
 }
 
