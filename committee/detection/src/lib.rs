@@ -18,3 +18,4 @@ pub mod simulate;
 pub mod validate;
 pub mod votes;
 pub mod windows;
+pub mod words;

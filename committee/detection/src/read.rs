@@ -18,6 +18,7 @@ use std::path::Path;
 use flate2::bufread::MultiGzDecoder;
 
 use crate::votes::{Builder, Disputed, LeftOut, Row, Stance, Votes};
+use crate::words::counted;
 use lines::{Fields, Lines, Next};
 
 /// Bytes of a pseudonym or of the name of a board or post at most.
@@ -68,7 +69,7 @@ pub struct BadRow {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
     /// Too few or too many fields.
-    #[error("it has {found} fields and the header has {expected}")]
+    #[error("it has {} and the header has {expected}", counted(*.found as u64, "field"))]
     Fields {
         /// In the row.
         found: usize,

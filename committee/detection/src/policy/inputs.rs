@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::votes::Board;
+
 /// Members who must have been active in a window before anything is said about any of them: among fewer,
 /// everybody meets everybody, and structure says nothing.
 pub const LEAST_ACTIVE: u32 = 50;
@@ -100,8 +102,8 @@ pub struct ActiveMembers(u32);
 /// Too few members to say anything about any of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "only {found} members were active; among fewer than {LEAST_ACTIVE}, friends and rings look the same, so \
-     nobody is judged"
+    "only {} active; among fewer than {LEAST_ACTIVE}, friends and rings look the same, so nobody is judged",
+    match .found { 1 => "1 member was".to_owned(), n => format!("{n} members were") }
 )]
 pub struct TooFewActive {
     /// How many were.
@@ -118,6 +120,14 @@ impl ActiveMembers {
             return Err(TooFewActive { found });
         }
         Ok(Self(found))
+    }
+
+    /// A board's members with a vote that counts.
+    ///
+    /// # Errors
+    /// [`TooFewActive`], below [`LEAST_ACTIVE`].
+    pub fn of(board: &Board) -> Result<Self, TooFewActive> {
+        Self::new(u32::try_from(board.active()).unwrap_or(u32::MAX))
     }
 
     /// The number.

@@ -1,0 +1,188 @@
+//! Figures and names as people read them. Names come from a table that strangers wrote: none may move a
+//! cursor, turn a line around, or fill a page.
+
+/// Characters of a name that are shown.
+const SHOWN: usize = 48;
+
+/// A number with its noun: "1 vote", "2 votes".
+pub fn counted(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{} {noun}s", grouped(number)),
+    }
+}
+
+/// A whole number with its thousands apart: "118,295".
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// What is expected, to the precision that means something: "0.04", "1.2", "35".
+pub fn expected(value: f64) -> String {
+    match value {
+        v if v < 0.005 => "0.00".to_owned(),
+        v if v < 0.95 => format!("{v:.2}"),
+        v if v < 9.95 => format!("{v:.1}"),
+        v => format!("{v:.0}"),
+    }
+}
+
+/// A share in percent: "43 %"; a small one isn't nothing.
+pub fn percent(share: f64) -> String {
+    match share {
+        s if s > 0.0 && s < 0.01 => "under 1 %".to_owned(),
+        s => format!("{:.0} %", 100.0 * s),
+    }
+}
+
+/// A span in the unit that fits: "40 seconds", "12 minutes", "3 hours", "9 days".
+pub fn span(ms: i64) -> String {
+    let seconds = ms.unsigned_abs() / 1_000;
+    match seconds {
+        0..120 => counted(seconds, "second"),
+        120..7_200 => counted(seconds / 60, "minute"),
+        7_200..172_800 => counted(seconds / 3_600, "hour"),
+        _ => counted(seconds / 86_400, "day"),
+    }
+}
+
+/// How rare something is that chance gives with this p-value, for boards like the one at hand.
+pub fn rarity(p_value: f64) -> String {
+    if p_value >= 0.5 {
+        return "chance alone gives a group like this on most boards".to_owned();
+    }
+    let one_in = 1.0 / p_value.max(f64::MIN_POSITIVE);
+    let shown = match one_in {
+        n if n >= 1e9 => "a thousand million".to_owned(),
+        n if n >= 1e6 => "a million".to_owned(),
+        n => {
+            // Two digits: more would claim more than is known.
+            let step = 10_f64.powi(n.log10().floor() as i32 - 1).max(1.0);
+            grouped(((n / step).floor() * step) as u64)
+        }
+    };
+    format!("chance alone gives a group like this on less than one board in {shown}")
+}
+
+/// A name that is safe to show: on one line, without characters that hide or turn text, and not too long.
+pub fn name(text: &str) -> String {
+    let mut shown = String::new();
+    for (place, c) in text.chars().enumerate() {
+        if place == SHOWN {
+            shown.push('…');
+            break;
+        }
+        shown.push(if hides(c) { '\u{fffd}' } else { c });
+    }
+    shown
+}
+
+/// Control characters, and those that have no width or change the direction of what follows.
+fn hides(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// A time in UTC to the second, as people and machines read it: "2026-11-21 22:24:30 UTC".
+pub fn utc(at_ms: i64) -> String {
+    let (year, month, day) = date(at_ms.div_euclid(86_400_000));
+    let second = at_ms.rem_euclid(86_400_000) / 1_000;
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+/// The day of a time in UTC: "2026-11-21".
+pub fn day(at_ms: i64) -> String {
+    let (year, month, day) = date(at_ms.div_euclid(86_400_000));
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Year, month and day of a number of days since 1970, in the Gregorian calendar (Hinnant:
+/// "chrono-compatible low-level date algorithms", `civil_from_days`).
+fn date(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    (year + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_their_noun_and_their_thousands() {
+        assert_eq!(counted(1, "member"), "1 member");
+        assert_eq!(counted(0, "member"), "0 members");
+        assert_eq!(counted(118_295, "vote"), "118,295 votes");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_000_000), "1,000,000");
+    }
+
+    #[test]
+    fn an_expectation_keeps_the_digits_that_mean_something() {
+        let shown = [0.0, 0.004, 0.044, 1.23, 9.96, 35.4].map(expected);
+        assert_eq!(shown, ["0.00", "0.00", "0.04", "1.2", "10", "35"]);
+        assert_eq!(
+            [0.0, 0.004, 0.434].map(percent),
+            ["0 %", "under 1 %", "43 %"]
+        );
+    }
+
+    #[test]
+    fn a_rarity_claims_no_more_than_is_known() {
+        assert!(rarity(1.0).contains("on most boards"));
+        assert!(rarity(0.01).ends_with("one board in 100"));
+        assert!(rarity(1.0 / 3_456.0).ends_with("one board in 3,400"));
+        assert!(rarity(1e-7).ends_with("a million"));
+        assert!(rarity(0.0).ends_with("a thousand million"));
+    }
+
+    #[test]
+    fn a_name_can_neither_hide_text_nor_fill_a_page() {
+        assert_eq!(
+            name("a\u{1b}[2J\u{202e}b\nc"),
+            "a\u{fffd}[2J\u{fffd}b\u{fffd}c"
+        );
+        assert_eq!(name("<script>"), "<script>");
+        assert_eq!(name(&"é".repeat(128)).chars().count(), SHOWN + 1);
+    }
+
+    #[test]
+    fn times_are_in_utc_whatever_they_are() {
+        assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(utc(1_651_045_821_288), "2022-04-27 07:50:21 UTC");
+        assert_eq!(utc(-1), "1969-12-31 23:59:59 UTC");
+        assert_eq!(day(951_782_400_000), "2000-02-29");
+        assert_eq!(utc(1_796_126_400_000), "2026-12-01 12:00:00 UTC");
+        for extreme in [i64::MIN, i64::MAX] {
+            assert!(utc(extreme).ends_with("UTC"));
+        }
+        assert_eq!(span(40_000), "40 seconds");
+        assert_eq!(span(60_000), "60 seconds");
+        assert_eq!(span(600_000), "10 minutes");
+        assert_eq!(span(1_000), "1 second");
+        assert_eq!(span(9 * 86_400_000), "9 days");
+    }
+}
