@@ -5,8 +5,6 @@
 //! out ([`covote`](crate::signals::covote)), chance closes hardly any. The coefficient is Watts and
 //! Strogatz's; see [`clustering`].
 
-use std::collections::BTreeMap;
-
 use crate::graph::{Graph, clustering};
 use crate::signals::covote::Covote;
 use crate::votes::{Board, Stance};
@@ -24,11 +22,11 @@ pub fn upvote_graph(board: &Board) -> Graph {
 /// Who votes with whom beyond chance: an edge for each pair, weighed by the surprise `-ln p`.
 pub fn covote_graph<'a>(board: &Board, pairs: impl Iterator<Item = &'a Covote>) -> Graph {
     let surprise = |p: f64| -p.max(f64::MIN_POSITIVE).ln();
-    let edges: BTreeMap<(u32, u32), f64> = pairs.map(|c| ((c.a.0, c.b.0), surprise(c.p))).collect();
-    let edges: Vec<(u32, u32, f64)> = edges
-        .into_iter()
-        .map(|((a, b), weight)| (a, b, weight))
-        .collect();
+    let edges = pairs.map(|c| (c.a.0, c.b.0, surprise(c.p)));
+    let mut edges: Vec<(u32, u32, f64)> = edges.collect();
+    // A pair that is named twice is one pair.
+    edges.sort_by_key(|(a, b, _)| (*a, *b));
+    edges.dedup_by_key(|(a, b, _)| (*a, *b));
     Graph::new(board.members(), &edges)
 }
 

@@ -84,16 +84,15 @@ pub fn covotes(board: &Board, model: &Chance) -> Covotes {
     let cap = cap(&totals);
     let null = Null::of(board, model, totals, cap);
     let order = null.order();
-    let voters = null.voters(&order);
+    let mut voters = null.voters(&order);
+    let everybody: Vec<Many> = order.iter().map(|member| null.many(*member)).collect();
     let mut pairs = Vec::new();
     let mut counts = vec![0_u32; board.members()];
     let mut seen: Vec<u32> = Vec::new();
     let mut trials = Trials::default();
-    for (place, few) in (0_u32..).zip(&order) {
+    for few in &order {
         for post in &null.posts_of[few.at()] {
-            let voters = &voters[post.at()];
-            let after = voters.partition_point(|other| *other <= place);
-            for other in voters.iter().skip(after) {
+            for other in voters.after_next(*post) {
                 let count = &mut counts[*other as usize];
                 if *count == 0 {
                     seen.push(*other);
@@ -107,8 +106,8 @@ pub fn covotes(board: &Board, model: &Chance) -> Covotes {
             if together < LEAST_TOGETHER {
                 continue;
             }
-            let many = order[other as usize];
-            if !null.put_trials(&given, many, f64::from(together), &mut trials) {
+            let many = &everybody[other as usize];
+            if !many.put_trials(&given, f64::from(together), &mut trials) {
                 continue;
             }
             if f64::from(together) < trials.mean() + DEVIATIONS * trials.variance().sqrt() {
@@ -117,8 +116,8 @@ pub fn covotes(board: &Board, model: &Chance) -> Covotes {
             let p = trials.tail(together).p();
             if p <= LISTED {
                 pairs.push(Covote {
-                    a: many.min(*few),
-                    b: many.max(*few),
+                    a: many.member.min(*few),
+                    b: many.member.max(*few),
                     together,
                     expected: trials.mean(),
                     p,
@@ -236,15 +235,38 @@ impl<'a> Null<'a> {
         order
     }
 
-    /// Each post's voters up to the cap, as places in the order, ascending.
-    fn voters(&self, order: &[MemberId]) -> Vec<Vec<u32>> {
-        let mut voters = vec![Vec::new(); self.totals.len()];
+    /// Each post's voters up to the cap.
+    fn voters(&self, order: &[MemberId]) -> Voters {
+        let mut starts = vec![0_u32; self.totals.len() + 1];
+        for post in self.posts_of.iter().flatten() {
+            starts[post.at() + 1] += 1;
+        }
+        for post in 0..self.totals.len() {
+            starts[post + 1] += starts[post];
+        }
+        let mut ends = starts.clone();
+        let mut places = vec![0; starts.last().copied().unwrap_or(0) as usize];
         for (place, member) in (0..).zip(order) {
             for post in &self.posts_of[member.at()] {
-                voters[post.at()].push(place);
+                let end = &mut ends[post.at()];
+                places[*end as usize] = place;
+                *end += 1;
             }
         }
-        voters
+        Voters {
+            starts,
+            ends,
+            places,
+        }
+    }
+
+    fn many(&self, member: MemberId) -> Many {
+        Many {
+            member,
+            votes: self.posts_of[member.at()].len() as u32,
+            appetite: self.model.appetite(member),
+            sums: self.sums[member.at()],
+        }
     }
 
     /// The posts of the one with fewer votes, the greatest appeal first.
@@ -266,18 +288,46 @@ impl<'a> Null<'a> {
         let of = |m: MemberId| (self.posts_of[m.at()].len(), m);
         let (few, many) = if of(b) < of(a) { (b, a) } else { (a, b) };
         let mut trials = Trials::default();
-        self.put_trials(&self.given(few), many, f64::INFINITY, &mut trials);
+        let given = self.given(few);
+        self.many(many)
+            .put_trials(&given, f64::INFINITY, &mut trials);
         trials
     }
+}
 
-    /// Puts the chances of the one with more votes for the posts of the one with fewer in the place of what was
-    /// there. Gives up, and says `false`, when more than `most` are expected.
-    fn put_trials(&self, given: &[Given], many: MemberId, most: f64, into: &mut Trials) -> bool {
-        let appetite = self.model.appetite(many);
-        let (mut rest, mut expected) = (self.sums[many.at()], 0.0);
+/// For each post, its voters as places in the order, ascending. They are gone through in that order, and each
+/// leaves when its turn comes, so that nobody looks for where the later ones begin.
+struct Voters {
+    starts: Vec<u32>,
+    ends: Vec<u32>,
+    places: Vec<u32>,
+}
+
+impl Voters {
+    /// The voters after the one whose turn it is.
+    fn after_next(&mut self, post: PostId) -> &[u32] {
+        let start = &mut self.starts[post.at()];
+        *start += 1;
+        &self.places[*start as usize..self.ends[post.at()] as usize]
+    }
+}
+
+/// The one of a pair with more votes.
+struct Many {
+    member: MemberId,
+    votes: u32,
+    appetite: f64,
+    sums: (f64, f64),
+}
+
+impl Many {
+    /// Puts its chances for the posts of the one with fewer votes in the place of what was there. Gives up, and
+    /// says `false`, when more than `most` are expected.
+    fn put_trials(&self, given: &[Given], most: f64, into: &mut Trials) -> bool {
+        let (mut rest, mut expected) = (self.sums, 0.0);
         into.chances.clear();
-        for post in given.iter().filter(|post| post.author != many) {
-            let p = chance(appetite, post.appeal);
+        for post in given.iter().filter(|post| post.author != self.member) {
+            let p = chance(self.appetite, post.appeal);
             let trial = (p * post.left).min(1.0);
             into.chances.push(trial);
             expected += trial;
@@ -288,7 +338,7 @@ impl<'a> Null<'a> {
         }
         let each = if rest.0 > 0.0 { rest.1 / rest.0 } else { 0.0 };
         into.each = each.clamp(1e-6, 1.0 - 1e-6);
-        into.votes = self.posts_of[many.at()].len() as u32;
+        into.votes = self.votes;
         true
     }
 }
