@@ -87,7 +87,7 @@ impl Measured {
 pub fn run(python: &Path, dir: &Path, votes: usize) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(dir)?;
     println!(
-        "Seconds, the median of {ROUNDS}; load average {}.\n",
+        "Seconds of processor, the median of {ROUNDS} runs in turns; load average {}.\n",
         load()
     );
     println!("| board | what | tacit | igraph | tacit / igraph | aim | the same? |");
@@ -135,8 +135,7 @@ fn compare(
 
     let mut made = Measured::default();
     for _ in 0..ROUNDS {
-        made.ours
-            .push(timed(|| upvote_graph(board)).1.as_secs_f64());
+        made.ours.push(timed(|| upvote_graph(board)).1.processor);
         made.theirs.push(igraph.ask("graph")?[0]);
     }
     let says = format!("{} nodes, {} edges", graph.nodes(), graph.edges());
@@ -149,8 +148,8 @@ fn compare(
     let start = vec![1.0; graph.nodes()];
     let (mut ranks, mut apart) = (Measured::default(), 0.0_f64);
     for _ in 0..ROUNDS {
-        let (ours, time) = timed(|| personalised(&directed, &start, DAMPING, CLOSE));
-        ranks.ours.push(time.as_secs_f64());
+        let (ours, took) = timed(|| personalised(&directed, &start, DAMPING, CLOSE));
+        ranks.ours.push(took.processor);
         let theirs = igraph.ask("pagerank")?;
         ranks.theirs.push(theirs[0]);
         let ranked = ours.iter().zip(&theirs[1..]);
@@ -164,8 +163,8 @@ fn compare(
 fn clustering_of(shape: &str, graph: &Graph, igraph: &mut Igraph) -> Result<(), Box<dyn Error>> {
     let (mut measured, mut apart) = (Measured::default(), 0.0_f64);
     for _ in 0..ROUNDS {
-        let (ours, time) = timed(|| clustering::local(graph));
-        measured.ours.push(time.as_secs_f64());
+        let (ours, took) = timed(|| clustering::local(graph));
+        measured.ours.push(took.processor);
         let theirs = igraph.ask("clustering")?;
         measured.theirs.push(theirs[0]);
         for (ours, theirs) in ours.iter().zip(&theirs[1..]) {
@@ -181,8 +180,8 @@ fn leiden_of(shape: &str, graph: &Graph, igraph: &mut Igraph) -> Result<(), Box<
     let mut measured = Measured::default();
     let mut modular = Measured::default();
     for seed in 0..ROUNDS as u64 {
-        let (ours, time) = timed(|| leiden(graph, 1.0, LEIDEN_ROUNDS, seed));
-        measured.ours.push(time.as_secs_f64());
+        let (ours, took) = timed(|| leiden(graph, 1.0, LEIDEN_ROUNDS, seed));
+        measured.ours.push(took.processor);
         modular.ours.push(modularity(graph, &ours, 1.0));
         let theirs = igraph.ask(&format!("leiden {LEIDEN_ROUNDS} {seed}"))?;
         measured.theirs.push(theirs[0]);

@@ -8,9 +8,10 @@ import numpy
 
 
 def timed(work):
-    start = time.perf_counter()
+    # Seconds of processor, as on the other side.
+    start = time.thread_time()
     found = work()
-    return time.perf_counter() - start, found
+    return time.thread_time() - start, found
 
 
 for line in sys.stdin:

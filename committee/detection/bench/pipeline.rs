@@ -5,7 +5,6 @@ use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::BufWriter;
 use std::path::Path;
-use std::time::Duration;
 
 use tacit_detection::graph::{clustering, leiden};
 use tacit_detection::read;
@@ -21,23 +20,23 @@ use tacit_detection::signals::reciprocity::reciprocity;
 use tacit_detection::signals::support::Supports;
 
 use crate::boards::{Shape, made};
-use crate::{DAYS, load, timed};
+use crate::{DAYS, Took, load, timed};
 
 /// False discoveries that are allowed among pairs who vote together.
 const LEVEL: f64 = 0.05;
 
 /// Steps and their times.
-struct Steps(Vec<(&'static str, Duration)>);
+struct Steps(Vec<(&'static str, Took)>);
 
 impl Steps {
     fn step<T>(&mut self, what: &'static str, work: impl FnOnce() -> T) -> T {
-        let (found, time) = timed(work);
-        self.0.push((what, time));
+        let (found, took) = timed(work);
+        self.0.push((what, took));
         found
     }
 
-    fn total(&self) -> f64 {
-        self.0.iter().map(|(_, time)| time.as_secs_f64()).sum()
+    fn total(&self, of: impl Fn(&Took) -> f64) -> f64 {
+        self.0.iter().map(|(_, took)| of(took)).sum()
     }
 }
 
@@ -73,14 +72,14 @@ pub fn run(file: &Path, votes: usize, shape: Option<&str>) -> Result<(), Box<dyn
 
     let peak = peak();
     for steps in [&audit, &signals] {
-        for (what, time) in &steps.0 {
-            let each = time.as_nanos() as f64 / votes as f64;
+        for (what, took) in &steps.0 {
+            let each = took.processor * 1e9 / votes as f64;
             eprintln!(
-                "  {what:<14} {:>9.3} s {each:>9.0} ns each",
-                time.as_secs_f64()
+                "  {what:<14} {:>9.3} s of processor, {each:>7.0} ns each, {:>9.3} s by the clock",
+                took.processor, took.clock
             );
         }
-        eprintln!("  {:<14} {:>9.3} s", "", steps.total());
+        eprintln!("  {:<14} {:>9.3} s", "", steps.total(|took| took.processor));
     }
     eprintln!(
         "  {} members, {} votes, {} communities beyond chance, {} groups scanned",
@@ -99,13 +98,14 @@ pub fn run(file: &Path, votes: usize, shape: Option<&str>) -> Result<(), Box<dyn
     // The scan and what it needs are within the report too: they count once.
     let again = ["chance", "supports", "scan"];
     let again = signals.0.iter().filter(|(what, _)| again.contains(what));
-    let again: f64 = again.map(|(_, time)| time.as_secs_f64()).sum();
-    let total = audit.total() + signals.total() - again;
+    let again: f64 = again.map(|(_, took)| took.processor).sum();
+    let processor = |steps: &Steps| steps.total(|took| took.processor);
+    let total = processor(&audit) + processor(&signals) - again;
     println!(
-        "| {name} | {votes} | {:.2} | {total:.2} | {:.0} | {} | {} |",
-        audit.total(),
+        "| {name} | {votes} | {:.2} | {total:.2} | {:.0} | {:.2} | {peak} | {} |",
+        processor(&audit),
         total * 1e9 / votes as f64,
-        peak,
+        audit.total(|took| took.clock),
         load()
     );
     Ok(())

@@ -36,8 +36,8 @@ beside() {
 
 # Each size in a process of its own, so that the most memory is its own; of three runs the middle one.
 pipeline() {
-    echo "| board | votes | generator to report, s | with every signal, s | ns a vote | memory at most | load |"
-    echo "|---|---|---|---|---|---|---|"
+    echo "| board | votes | generator to report, s | with every signal, s | ns a vote | by the clock, s | memory at most | load |"
+    echo "|---|---|---|---|---|---|---|---|"
     for size in ${SIZES:-10000 100000 1000000 10000000}; do
         for run in 1 2 3; do
             "$speed" pipeline "$work/votes.csv" "$size" 2>"$work/pipeline-$size-$run.log"

@@ -27,7 +27,7 @@ pub fn run(votes: usize) -> Result<(), Box<dyn Error>> {
         });
         count
     };
-    println!("Load average {}.\n", load());
+    println!("Seconds of processor; load average {}.\n", load());
     println!("| what | votes | windows judged | reading, s | judging, s |");
     println!("|---|---|---|---|---|");
     let day = |number: i64| NEW_DAY + number * DAY_MS;
@@ -42,8 +42,8 @@ pub fn run(votes: usize) -> Result<(), Box<dyn Error>> {
         println!(
             "| {what} | {count} | {judged} of {} | {:.3} | {:.3} |",
             windows.found().count(),
-            adding.as_secs_f64(),
-            judging.as_secs_f64()
+            adding.processor,
+            judging.processor
         );
     }
     println!("\nReading includes going through all {votes} made votes for those of the day.");
