@@ -9,7 +9,7 @@ use super::{CallError, Outcome, Refused};
 
 /// A request for a turn is signed at most so many seconds before or after the coordinator's time.
 pub(super) const CLOCKS: u64 = 600;
-/// Requests of one key in that time.
+/// Requests of one key in that time, counted from its first one.
 const MAX_ASKED: u32 = 60;
 /// Requests of keys that nobody knows: so many at once, and then so many a second.
 const BURST: u64 = 300;
@@ -61,15 +61,18 @@ impl Desk {
     /// A signed request for a turn: none is taken twice, nobody asks all the time, and strangers together
     /// take nobody's time from those whom the ceremony knows.
     pub fn ask(&mut self, key: PublicKey, at: u64, knows: bool, now: u64) -> Result<(), CallError> {
-        // A request that is older than that is refused for its age.
-        (self.asked)
-            .retain(|_, a| now.abs_diff(a.last) <= CLOCKS && now.abs_diff(a.since) <= 2 * CLOCKS);
-        let asked = self.asked.get(&key);
-        if asked.is_some_and(|asked| at <= asked.last) {
-            return Err(CallError::Repeated);
-        }
-        if asked.is_some_and(|a| a.times >= MAX_ASKED) {
-            return Err(Refused::TooOften.into());
+        // A request that is older than that is refused for its age, and no younger one is forgotten.
+        self.asked.retain(|_, a| now.abs_diff(a.last) <= CLOCKS);
+        if let Some(asked) = self.asked.get_mut(&key) {
+            if at <= asked.last {
+                return Err(CallError::Repeated);
+            }
+            if now.abs_diff(asked.since) > CLOCKS {
+                (asked.since, asked.times) = (now, 0);
+            }
+            if asked.times >= MAX_ASKED {
+                return Err(Refused::TooOften.into());
+            }
         }
         if !knows {
             let (count, then) = self.strangers;
@@ -120,5 +123,41 @@ impl Desk {
         if let Some(ticket) = self.tickets.get_mut(ticket) {
             ticket.outcome = Some(outcome);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tacit_protocol::keys::SigningKey;
+
+    use super::*;
+
+    fn key(n: u8) -> PublicKey {
+        SigningKey::from_seed([n; 32]).public()
+    }
+
+    #[test]
+    fn no_request_is_taken_twice_as_long_as_its_time_would_let_it_in() {
+        let mut desk = Desk::default();
+        for at in [0, 600, 1_200] {
+            desk.ask(key(1), at, true, at).unwrap();
+        }
+        for now in [1_201, 1_500, 1_800] {
+            let again = desk.ask(key(1), 1_200, true, now);
+            assert!(matches!(again, Err(CallError::Repeated)), "{now}");
+        }
+    }
+
+    #[test]
+    fn a_key_asks_so_often_in_so_long_and_then_again() {
+        let mut desk = Desk::default();
+        let often = u64::from(MAX_ASKED);
+        for at in 1..=often {
+            desk.ask(key(1), at, true, at).unwrap();
+        }
+        let more = desk.ask(key(1), often + 1, true, often + 1);
+        assert!(matches!(more, Err(CallError::Refused(Refused::TooOften))));
+        desk.ask(key(2), often + 1, true, often + 1).unwrap();
+        desk.ask(key(1), CLOCKS + 2, true, CLOCKS + 2).unwrap();
     }
 }
