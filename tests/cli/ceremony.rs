@@ -517,12 +517,8 @@ fn a_file_is_contributed_to_on_a_machine_without_a_network() {
     scene.hold_golden("ceremony-offline");
 }
 
-#[test]
-fn what_is_made_by_hand_is_waited_for_until_it_is_whole() {
-    let scene = Scene::new();
-    scene.write("cube.r1cs", cube());
-    scene.quietly(&new("town", "town", &TIMES));
-    let serving = Serving::start(&scene, "town");
+/// Ada contributes with what is put into the folder `hand`.
+fn by_hand(scene: &Scene, url: &str) -> Child {
     let args = [
         "--home",
         "ada",
@@ -530,26 +526,81 @@ fn what_is_made_by_hand_is_waited_for_until_it_is_whole() {
         "--json",
         "ceremony",
         "contribute",
-        &serving.1,
+        url,
         "--attestation",
         "ada.json",
         "--by-hand",
         "hand",
     ];
     let said = fs::File::create(scene.path("said")).unwrap();
-    let ada = command(&scene.path("."), &args)
+    command(&scene.path("."), &args)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(said)
         .spawn()
-        .unwrap();
-    let told = |what: &str| {
-        let until = Instant::now() + Duration::from_secs(60);
-        while !(fs::read_to_string(scene.path("said")).unwrap()).contains(what) {
-            assert!(Instant::now() < until, "nobody said: {what}");
-            std::thread::sleep(Duration::from_millis(20));
+        .unwrap()
+}
+
+/// Waits until she is told something.
+fn told(scene: &Scene, what: &str) {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let said = fs::read_to_string(scene.path("said")).unwrap();
+        if said.contains(what) {
+            return;
         }
-    };
+        assert!(Instant::now() < until, "nobody said: {what}; but: {said}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_coordinators_own_trouble_sends_nobody_away_and_is_no_verdict() {
+    let mut scene = Scene::new();
+    scene.write("cube.r1cs", cube());
+    scene.quietly(&new("town", "town", &TIMES));
+    let serving = Serving::start(&scene, "town");
+    contribute(&mut scene, &serving.1, "bob", 1);
+    let ada = by_hand(&scene, &serving.1);
+    told(&scene, "put the result into hand/0002.ptau");
+    // A disk that has lost a bit of what the contribution is checked against.
+    let base = "town/powers/0001.ptau";
+    let whole = fs::read(scene.path(base)).unwrap();
+    let mut rotten = whole.clone();
+    rotten[200] ^= 1;
+    scene.write(base, rotten);
+    let (from, to) = ("hand/0001.ptau", "hand/0002.ptau");
+    scene.quietly(&["ceremony", "contribute", "--from", from, "--to", to]);
+    told(&scene, "the coordinator can't check it now");
+    scene.write(base, whole);
+    let output = ada.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["number"], 2);
+    let status = scene.quietly(&["--json", "ceremony", "status", &serving.1]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["entries"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_coordinator_says_what_it_puts_aside_when_it_starts() {
+    let scene = Scene::new();
+    scene.write("cube.r1cs", cube());
+    scene.quietly(&new("town", "town", &TIMES));
+    scene.write("town/powers/0001.ptau", "what an interruption left");
+    let serving = Serving::start(&scene, "town");
+    let said = serving.stop();
+    assert!(said.contains("no transcript names this file"), "{said}");
+}
+
+#[test]
+fn what_is_made_by_hand_is_waited_for_until_it_is_whole() {
+    let scene = Scene::new();
+    scene.write("cube.r1cs", cube());
+    scene.quietly(&new("town", "town", &TIMES));
+    let serving = Serving::start(&scene, "town");
+    let ada = by_hand(&scene, &serving.1);
+    let told = |what: &str| told(&scene, what);
     told("Contribute to hand/0000.ptau, and put the result into hand/0001.ptau");
     let (from, to) = ("hand/0000.ptau", "made.ptau");
     scene.quietly(&["ceremony", "contribute", "--from", from, "--to", to]);

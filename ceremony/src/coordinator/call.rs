@@ -64,6 +64,8 @@ pub enum Outcome {
     Accepted(u32),
     /// It broke this rule.
     Refused(String),
+    /// The coordinator's own trouble, which says nothing about it: it can be handed in again.
+    Failed(&'static str),
 }
 
 /// What the holder of a ticket is told.

@@ -17,7 +17,6 @@ use tacit_protocol::keys::PublicKey;
 /// What was handed in and isn't checked yet. Its entry is signed by whose turn it is, and its files are
 /// those that the entry names: so what is wrong with them is its signer's fault.
 pub struct Checking {
-    pub(super) ticket: String,
     pub(super) key: PublicKey,
     pub(super) signed: Signed,
     pub(super) files: Vec<PathBuf>,

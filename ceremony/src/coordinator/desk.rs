@@ -118,9 +118,10 @@ impl Desk {
         Ok((found.key, found.outcome.clone()))
     }
 
-    /// Something became of what they handed in.
-    pub fn became(&mut self, ticket: &str, outcome: Outcome) {
-        if let Some(ticket) = self.tickets.get_mut(ticket) {
+    /// Something became of what they handed in. They may hold a newer ticket by now than the one that it
+    /// was handed in with.
+    pub fn became(&mut self, key: &PublicKey, outcome: Outcome) {
+        if let Some(ticket) = self.tickets.values_mut().find(|t| t.key == *key) {
             ticket.outcome = Some(outcome);
         }
     }

@@ -351,12 +351,12 @@ async fn hand_in(
         // Whoever waits asks for the outcome with their ticket.
         let _ = taken.send(handed);
         let Some(checking) = checking else { return };
-        let coordinator = c.clone();
+        let (coordinator, key) = (c.clone(), checking.key);
         match tokio::task::spawn_blocking(move || c.check(checking, now)).await {
             Ok(outcome) => tracing::info!(?outcome, "a contribution was checked"),
             Err(panic) => {
                 tracing::error!(%panic, "a check failed");
-                let abandon = move || coordinator.abandon(now());
+                let abandon = move || coordinator.abandon(&key, now());
                 // Should that fail too, the next restart begins with an empty queue.
                 let _ = tokio::task::spawn_blocking(abandon).await;
             }

@@ -31,11 +31,16 @@ impl Incoming {
     }
 
     /// Bytes of it that were acknowledged.
-    pub fn received(path: &Path) -> u64 {
-        let text = files::read(&beside(path), MAX_LENGTH).ok().flatten();
-        let length = text.and_then(|t| String::from_utf8(t).ok()?.parse().ok());
-        let there = fs::metadata(path).map_or(0, |m| m.len());
-        length.unwrap_or(0).min(there)
+    pub fn received(path: &Path) -> io::Result<u64> {
+        let Some(text) = files::read(&beside(path), MAX_LENGTH)? else {
+            return Ok(0);
+        };
+        let length = String::from_utf8(text).ok().and_then(|t| t.parse().ok());
+        let there = match fs::metadata(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => 0,
+            found => found?.len(),
+        };
+        Ok(length.unwrap_or(0).min(there))
     }
 
     /// Writes a piece where the file ends, to stay: the answer is the file's length.
@@ -56,7 +61,7 @@ impl Incoming {
 
     /// Cuts off what was never acknowledged.
     pub fn complete(path: &Path) -> io::Result<()> {
-        let received = Self::received(path);
+        let received = Self::received(path)?;
         let mut options = OpenOptions::new();
         let file = options
             .create(true)

@@ -33,19 +33,19 @@ use tacit_protocol::hash::domain;
 use tacit_protocol::keys::{PublicKey, Signature};
 use tacit_serve::Pressure;
 
+use crate::folder::Folder;
 use crate::folder::layout;
-use crate::folder::{Folder, FolderError};
 use crate::parts::PartError;
 use crate::transcript::{Reason, Signed};
 
 pub use call::{CallError, Outcome, Standing, turn_message};
 pub use checking::Checking;
 use checking::Wrong;
-pub use clock::Clock;
+use clock::Clock;
 use desk::Desk;
 pub use http::{limits, router};
 use incoming::Incoming;
-pub use queue::{Place, Queue, Refused, Rules};
+pub use queue::{Over, Place, Queue, Refused, Rules};
 use shown::{Answers, Shown};
 pub use state::Book;
 use state::{State, open_queue};
@@ -53,6 +53,8 @@ pub use steps::StepError;
 
 /// Bytes that a file may grow by in one contribution: a record with the longest name.
 const MAX_GROWTH: u64 = 4096;
+/// What is told of a check that came to no verdict.
+const CANT_CHECK: &str = "the coordinator can't check it now";
 /// Bytes of one piece of an upload at most.
 pub const MAX_PIECE: u64 = 4 << 20;
 
@@ -89,6 +91,7 @@ impl Coordinator {
                 queue: open_queue(&book.transcript, &preferred),
                 book,
                 folder: Some(folder),
+                clock: Clock::default(),
             }),
             desk: Mutex::new(Desk::default()),
             shown: Shown::default(),
@@ -106,6 +109,14 @@ impl Coordinator {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Every change of the folder is one assignment, after the disk's: a panic leaves no half one.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state as it is now. After a sleep nobody's time has gone by, whoever calls first.
+    fn lock_at(&self, now: u64) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        let gap = state.clock.read(now);
+        state.slept(gap, now);
+        state
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -143,16 +154,16 @@ impl Coordinator {
         if now.abs_diff(at) > desk::CLOCKS || signed.is_err() {
             return Err(CallError::Request);
         }
-        let mut state = self.lock();
+        let mut random = [0; 32];
+        getrandom::fill(&mut random)
+            .map_err(|e| CallError::Internal(PartError::Randomness(e).into()))?;
+        let mut state = self.lock_at(now);
         state.open_stage(now)?;
         self.desk().ask(key, at, state.queue.knows(&key), now)?;
         if state.book.transcript.has_contributed(&key) {
             return Err(CallError::Again);
         }
         state.queue.join(key, now)?;
-        let mut random = [0; 32];
-        getrandom::fill(&mut random)
-            .map_err(|e| CallError::Internal(PartError::Randomness(e).into()))?;
         let ticket = hex::encode(random);
         self.desk().give(ticket.clone(), key, || state.queue.all());
         self.moved(&state);
@@ -165,7 +176,7 @@ impl Coordinator {
     /// [`CallError::Ticket`]
     pub fn standing(&self, ticket: &str, now: u64) -> Result<Standing, CallError> {
         // In this order: else a verdict could fall between the two.
-        let mut state = self.lock();
+        let mut state = self.lock_at(now);
         let (key, outcome) = self.desk().find(ticket)?;
         let place = state.queue.seen(&key, now);
         let estimate = match place {
@@ -179,7 +190,7 @@ impl Coordinator {
             _ => 0,
         };
         let head = transcript.head();
-        let received = (0..files).map(|i| Incoming::received(&self.incoming.path(&head, &key, i)));
+        let received = |i| Incoming::received(&self.incoming.path(&head, &key, i)).unwrap_or(0);
         Ok(Standing {
             place,
             estimate,
@@ -187,7 +198,7 @@ impl Coordinator {
                 .and_then(|s| transcript.descriptor().closing_of(s))
                 .map(|c| c.closes),
             short: files > 0 && state.queue.is_short(),
-            received: received.collect(),
+            received: (0..files).map(received).collect(),
             outcome,
             head,
         })
@@ -199,7 +210,7 @@ impl Coordinator {
     /// [`CallError::Ticket`]
     pub fn leave(&self, ticket: &str, now: u64) -> Result<(), CallError> {
         let (key, _) = self.desk().find(ticket)?;
-        let mut state = self.lock();
+        let mut state = self.lock_at(now);
         if state.queue.has_turn(&key, now) {
             self.incoming.clear();
         }
@@ -221,7 +232,7 @@ impl Coordinator {
         now: u64,
     ) -> Result<PathBuf, CallError> {
         let (key, _) = self.desk().find(ticket)?;
-        let mut state = self.lock();
+        let mut state = self.lock_at(now);
         let stage = state.open_stage(now)?;
         if !state.queue.has_turn(&key, now) {
             return Err(CallError::NotYourTurn);
@@ -233,9 +244,15 @@ impl Coordinator {
         }
         let before = layout::step(d, stage, number, index);
         let before = state.book.layout.path(&before);
-        let most = fs::metadata(before).map_or(0, |m| m.len()) + MAX_GROWTH;
         let path = self.incoming.path(&transcript.head(), &key, index);
-        let expected = Incoming::received(&path);
+        let most = match fs::metadata(&before) {
+            Ok(found) => found.len() + MAX_GROWTH,
+            Err(e) => return Err(state.trouble(&key, now, &before, e)),
+        };
+        let expected = match Incoming::received(&path) {
+            Ok(received) => received,
+            Err(e) => return Err(state.trouble(&key, now, &path, e)),
+        };
         if offset != expected {
             let found = offset;
             return Err(CallError::Offset { expected, found });
@@ -268,14 +285,12 @@ impl Coordinator {
         if piece.is_empty() {
             return Ok(offset);
         }
+        let (key, _) = self.desk().find(ticket)?;
         // Nobody else waits while the disk works.
         let after = Incoming::append(&path, offset, piece);
-        let after = after.map_err(|error| CallError::Internal(FolderError::Io { path, error }))?;
-        let (key, _) = self.desk().find(ticket)?;
-        let mut state = self.lock();
-        if state.queue.current() == Some(&key) {
-            state.queue.received();
-        }
+        let mut state = self.lock_at(now);
+        let after = after.map_err(|e| state.trouble(&key, now, &path, e))?;
+        state.queue.received(&key, now);
         Ok(after)
     }
 
@@ -293,7 +308,7 @@ impl Coordinator {
         let (key, _) = self.desk().find(ticket)?;
         let signed = Signed::from_bytes(entry)
             .map_err(|e| CallError::Invalid(format!("the entry can't be read: {e}")))?;
-        let mut state = self.lock();
+        let mut state = self.lock_at(now);
         let stage = state.open_stage(now)?;
         if !state.queue.has_turn(&key, now) {
             return Err(CallError::NotYourTurn);
@@ -315,13 +330,13 @@ impl Coordinator {
         let layout = state.book.layout.clone();
         drop(state);
         for path in &files {
-            let complete = Incoming::complete(path);
-            complete.map_err(|error| {
-                let path = path.clone();
-                CallError::Internal(FolderError::Io { path, error })
-            })?;
+            Incoming::complete(path).map_err(|e| self.lock_at(now).trouble(&key, now, path, e))?;
         }
-        if !checking::same_files(own, &files).map_err(CallError::Internal)? {
+        let same = checking::same_files(own, &files).map_err(|e| {
+            self.lock_at(now).queue.troubled(&key, now);
+            CallError::Internal(e)
+        })?;
+        if !same {
             self.incoming.clear();
             return Err(CallError::Invalid(
                 "what was uploaded is not what the entry says: upload it again".into(),
@@ -329,7 +344,6 @@ impl Coordinator {
         }
         checking.stays();
         Ok(Checking {
-            ticket: ticket.to_owned(),
             key,
             signed,
             files,
@@ -341,7 +355,7 @@ impl Coordinator {
     /// Checks what was handed in, accepts or refuses it, and writes down which.
     pub fn check(&self, checking: Checking, now: impl Fn() -> u64) -> Outcome {
         let verdict = checking.verdict();
-        let mut state = self.lock();
+        let mut state = self.lock_at(now());
         let outcome = match verdict {
             Ok(()) => match state.accept(&checking) {
                 Ok(number) => {
@@ -352,13 +366,13 @@ impl Coordinator {
                 Err(error) => {
                     tracing::error!(%error, "can't accept a contribution");
                     state.queue.abandoned(now());
-                    Outcome::Refused("the coordinator can't write it down now".into())
+                    Outcome::Failed("the coordinator can't write it down now")
                 }
             },
             Err(Wrong::Own(error)) => {
                 tracing::error!(%error, "can't check a contribution");
                 state.queue.abandoned(now());
-                Outcome::Refused("the coordinator can't check it now".into())
+                Outcome::Failed(CANT_CHECK)
             }
             Err(Wrong::Rule(rule)) => {
                 let reason = Reason::refused(&rule);
@@ -371,17 +385,21 @@ impl Coordinator {
             state.queue.close();
         }
         self.incoming.clear();
-        self.desk().became(&checking.ticket, outcome.clone());
+        self.desk().became(&checking.key, outcome.clone());
         self.moved(&state);
         outcome
     }
 
     /// A check that ended in the middle, by a fault of this program's: the turn ends, and is nobody's
     /// fault.
-    pub fn abandon(&self, now: u64) {
-        let mut state = self.lock();
+    fn abandon(&self, key: &PublicKey, now: u64) {
+        let mut state = self.lock_at(now);
+        if !state.queue.is_checking() || state.queue.current() != Some(key) {
+            return;
+        }
         state.queue.abandoned(now);
         self.incoming.clear();
+        self.desk().became(key, Outcome::Failed(CANT_CHECK));
         self.moved(&state);
     }
 
@@ -390,13 +408,18 @@ impl Coordinator {
         self.lock().queue.is_checking()
     }
 
-    /// Nothing was done here for so many seconds: nobody's turn gets shorter by that.
-    fn slept(&self, seconds: u64, now: u64) {
-        self.lock().queue.slept(seconds, now);
+    /// To be called about once a second: turns end by it.
+    pub fn every_second(&self, now: u64) {
+        {
+            let mut state = self.lock();
+            let gap = state.clock.tick(now);
+            state.slept(gap, now);
+        }
+        self.tick(now);
     }
 
     /// Time has passed: turns end, and are written down. When the phase closes, they just end.
-    pub fn tick(&self, now: u64) {
+    fn tick(&self, now: u64) {
         let mut state = self.lock();
         if state.open_stage(now).is_err() {
             if state.queue.current().is_some() && !state.queue.is_checking() {
@@ -406,9 +429,17 @@ impl Coordinator {
         } else {
             let pressed = self.pressure.within(now, queue::NO_SIGN);
             let before = state.queue.current().copied();
-            if let Some((key, reason)) = state.queue.tick(now, pressed) {
-                tracing::info!(contributor = %key, %reason, "a turn was missed");
-                state.miss(key, reason, now);
+            match state.queue.tick(now, pressed) {
+                Some(Over::Missed(key, reason)) => {
+                    tracing::info!(contributor = %key, %reason, "a turn was missed");
+                    state.miss(key, reason, now);
+                }
+                Some(Over::Failed(key)) => {
+                    tracing::warn!(contributor = %key, "a turn ended: nothing could be taken");
+                    let outcome = Outcome::Failed("the coordinator can't take it now");
+                    self.desk().became(&key, outcome);
+                }
+                None => {}
             }
             if before.is_some() && before != state.queue.current().copied() {
                 self.incoming.clear();

@@ -53,6 +53,15 @@ pub enum Refused {
     TooOften,
 }
 
+/// A turn that has ended by the clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Over {
+    /// Its owner has missed it, for this reason.
+    Missed(PublicKey, Reason),
+    /// The coordinator couldn't take what came: nobody's fault.
+    Failed(PublicKey),
+}
+
 /// Where somebody stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -93,6 +102,16 @@ struct Turn {
     until: u64,
     received: bool,
     checking: bool,
+    /// Since when the coordinator can't take what comes, by its own trouble.
+    trouble: Option<u64>,
+}
+
+impl Turn {
+    /// So many seconds more, and not beyond the phase's closing.
+    fn prolong(&mut self, seconds: u64, closes: Option<u64>) {
+        let until = self.until.saturating_add(seconds);
+        self.until = closes.map_or(until, |closes| until.min(closes));
+    }
 }
 
 /// The queue of one phase.
@@ -198,12 +217,11 @@ impl Queue {
     /// strike, or one could hold the queue for ever by leaving just before each turn's end.
     pub fn leave(&mut self, key: &PublicKey, now: u64) {
         self.waiting.retain(|w| w.key != *key);
-        if self
-            .turn
-            .as_ref()
-            .is_some_and(|t| t.key == *key && !t.checking)
-        {
-            self.gone(now);
+        match &self.turn {
+            Some(turn) if turn.key != *key || turn.checking => {}
+            Some(turn) if turn.trouble.is_some() => self.abandoned(now),
+            Some(_) => self.gone(now),
+            None => {}
         }
     }
 
@@ -222,10 +240,23 @@ impl Queue {
         turn.is_some_and(|t| t.key == *key && !t.checking && now < t.until)
     }
 
-    /// Bytes came from whose turn it is.
-    pub fn received(&mut self) {
-        if let Some(turn) = &mut self.turn {
+    /// Bytes came from whose turn it is, and are there. If that failed before, the time since then counts
+    /// for nobody.
+    pub fn received(&mut self, key: &PublicKey, now: u64) {
+        let closes = self.rules.closes;
+        if let Some(turn) = self.turn.as_mut().filter(|t| t.key == *key) {
             turn.received = true;
+            if let Some(since) = turn.trouble.take() {
+                turn.prolong(now.saturating_sub(since), closes);
+            }
+        }
+    }
+
+    /// What comes from whose turn it is can't be taken, by the coordinator's own trouble. Until something is
+    /// taken again, the turn may end, and isn't missed.
+    pub fn troubled(&mut self, key: &PublicKey, now: u64) {
+        if let Some(turn) = self.turn.as_mut().filter(|t| t.key == *key) {
+            turn.trouble.get_or_insert(now);
         }
     }
 
@@ -290,15 +321,15 @@ impl Queue {
         }
         if let Some(turn) = &mut self.turn {
             turn.seen = later(turn.seen);
-            let until = turn.until.saturating_add(seconds);
-            turn.until = self.rules.closes.map_or(until, |closes| until.min(closes));
+            turn.trouble = turn.trouble.map(later);
+            turn.prolong(seconds, self.rules.closes);
         }
     }
 
-    /// Time has passed: the answer is whose turn was missed, if one was, and why. While others fill the
-    /// doors (`pressed`), silence is longer borne, and then is like leaving: whoever has the turn could have
-    /// filled them. The turn's own time is over when it is over.
-    pub fn tick(&mut self, now: u64, pressed: bool) -> Option<(PublicKey, Reason)> {
+    /// Time has passed: the answer is whose turn has ended by that, if one has, and why. While others fill
+    /// the doors (`pressed`), silence is longer borne, and then is like leaving: whoever has the turn could
+    /// have filled them. The turn's own time is over when it is over.
+    pub fn tick(&mut self, now: u64, pressed: bool) -> Option<Over> {
         let times = if pressed { PATIENCE } else { 1 };
         self.waiting
             .retain(|w| now < w.seen.saturating_add(SILENCE * times));
@@ -310,6 +341,11 @@ impl Queue {
             self.advance(now);
             return None;
         };
+        if turn.trouble.is_some() {
+            let failed = Over::Failed(turn.key);
+            self.abandoned(now);
+            return Some(failed);
+        }
         if pressed && now < turn.until {
             self.gone(now);
             return None;
@@ -319,7 +355,7 @@ impl Queue {
         } else {
             Reason::Silent
         };
-        let missed = (turn.key, reason);
+        let missed = Over::Missed(turn.key, reason);
         self.refused(now);
         Some(missed)
     }
@@ -337,6 +373,7 @@ impl Queue {
             until,
             received: false,
             checking: false,
+            trouble: None,
         });
     }
 
@@ -423,9 +460,12 @@ mod tests {
             q.join(key(2), now).unwrap();
             q.seen(&key(2), now + 70);
             q.seen(&key(1), now + 70);
-            q.received();
+            q.received(&key(1), now + 70);
             q.seen(&key(2), now + 99);
-            assert_eq!(q.tick(now + 100, false), Some((key(1), Reason::Late)));
+            assert_eq!(
+                q.tick(now + 100, false),
+                Some(Over::Missed(key(1), Reason::Late))
+            );
             assert_eq!(q.place(&key(2)), Place::Turn { until: now + 200 });
             q.leave(&key(2), now + 101);
         }
@@ -461,7 +501,10 @@ mod tests {
         q.join(key(2), 0).unwrap();
         assert_eq!(q.tick(SILENCE, false), None);
         assert_eq!(q.place(&key(2)), Place::Nowhere);
-        assert_eq!(q.tick(NO_SIGN, false), Some((key(1), Reason::Silent)));
+        assert_eq!(
+            q.tick(NO_SIGN, false),
+            Some(Over::Missed(key(1), Reason::Silent))
+        );
     }
 
     #[test]
@@ -558,7 +601,10 @@ mod tests {
         q.rules.turn = NO_SIGN + 10;
         q.join(key(1), 0).unwrap();
         assert_eq!(q.tick(NO_SIGN + 9, true), None);
-        assert_eq!(q.tick(NO_SIGN + 10, true), Some((key(1), Reason::Silent)));
+        assert_eq!(
+            q.tick(NO_SIGN + 10, true),
+            Some(Over::Missed(key(1), Reason::Silent))
+        );
     }
 
     #[test]
@@ -574,13 +620,44 @@ mod tests {
         // What they had been silent for before still counts, and the closing stays where it is.
         assert_eq!(
             q.tick(5_000 + NO_SIGN, false),
-            Some((key(1), Reason::Silent))
+            Some(Over::Missed(key(1), Reason::Silent))
         );
         q.rules.closes = Some(7_000);
         q.join(key(3), 6_500).unwrap();
         assert_eq!(q.place(&key(3)), Place::Turn { until: 7_000 });
         q.slept(400, 6_950);
         assert_eq!(q.place(&key(3)), Place::Turn { until: 7_000 });
+    }
+
+    #[test]
+    fn while_the_coordinator_can_not_take_what_comes_nobodys_time_goes_by() {
+        let mut q = queue();
+        q.join(key(1), 0).unwrap();
+        q.troubled(&key(2), 10);
+        q.troubled(&key(1), 10);
+        q.troubled(&key(1), 30);
+        q.received(&key(1), 40);
+        assert_eq!(q.place(&key(1)), Place::Turn { until: 130 });
+        // What is over meanwhile isn't missed.
+        q.troubled(&key(1), 120);
+        assert_eq!(q.tick(130, false), Some(Over::Failed(key(1))));
+        // Nor is it left, however often.
+        for now in [200, 300, 400] {
+            q.join(key(1), now).unwrap();
+            q.troubled(&key(1), now);
+            q.leave(&key(1), now);
+        }
+        // A sleep in the middle of it counts once.
+        q.join(key(1), 500).unwrap();
+        q.troubled(&key(1), 510);
+        q.slept(1_000, 1_520);
+        q.received(&key(1), 1_520);
+        assert_eq!(q.place(&key(1)), Place::Turn { until: 1_610 });
+        // What had passed before excuses no silence later.
+        assert_eq!(
+            q.tick(1_610, false),
+            Some(Over::Missed(key(1), Reason::Late))
+        );
     }
 
     #[test]

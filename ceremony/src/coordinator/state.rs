@@ -1,9 +1,12 @@
 //! The ceremony as it stands, its folder and the open phase's queue.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
 
 use tacit_protocol::keys::PublicKey;
 
+use super::clock::Clock;
 use super::queue::{Queue, Rules};
 use super::{CallError, Checking};
 use crate::folder::layout::Layout;
@@ -34,6 +37,7 @@ pub(super) struct State {
     /// Away while a step takes long: nothing can be written down then.
     pub(super) folder: Option<Folder>,
     pub(super) queue: Queue,
+    pub(super) clock: Clock,
 }
 
 /// The open phase's queue. Who has contributed to another phase isn't a stranger, and turns that were
@@ -64,6 +68,30 @@ pub(super) fn open_queue(transcript: &Transcript, preferred: &BTreeSet<PublicKey
 }
 
 impl State {
+    /// Nothing was done here for so many seconds: nobody's turn gets shorter by that.
+    pub(super) fn slept(&mut self, seconds: u64, now: u64) {
+        if seconds > 0 {
+            tracing::warn!(
+                seconds,
+                "nothing was done for a while: turns last longer by it"
+            );
+            self.queue.slept(seconds, now);
+        }
+    }
+
+    /// The disk fails while somebody hands something in: it costs them nothing.
+    pub(super) fn trouble(
+        &mut self,
+        key: &PublicKey,
+        now: u64,
+        path: &Path,
+        error: io::Error,
+    ) -> CallError {
+        self.queue.troubled(key, now);
+        let path = path.to_path_buf();
+        CallError::Internal(FolderError::Io { path, error })
+    }
+
     pub(super) fn open_stage(&self, now: u64) -> Result<Stage, CallError> {
         let transcript = &self.book.transcript;
         let stage = transcript

@@ -1,13 +1,15 @@
 //! Contributors, honest and hostile, before a coordinator with a clock of its own.
 
+mod trouble;
+
 use tacit_protocol::codec::Encode as _;
 use tacit_protocol::hash::Digest;
 use tacit_protocol::keys::SigningKey;
 
 use super::*;
 use crate::contributor::{self, Entropy};
-use crate::folder;
 use crate::folder::tests::start;
+use crate::folder::{self, FolderError};
 use crate::progress::Silent;
 use crate::transcript::tests::key;
 use crate::transcript::{Entry, Missed, Stage};
@@ -298,32 +300,6 @@ fn what_somebody_did_not_sign_never_costs_them_the_turn() {
 }
 
 #[test]
-fn what_was_acknowledged_is_there_after_a_loss_of_power_and_nothing_else() {
-    let town = town();
-    let ada = key(1);
-    let ticket = town.join(&ada, NOW).unwrap();
-    let made = town.make(&ada);
-    let c = &town.coordinator;
-    c.receive(&ticket, 0, 0, &made.file[..1000], NOW).unwrap();
-    // What a piece that wasn't acknowledged may leave: a longer file, of whatever bytes.
-    let incoming = town.root.path().join("private/incoming");
-    let upload = fs::read_dir(&incoming).unwrap().flatten();
-    let upload = upload.map(|e| e.path()).find(|p| p.extension().is_none());
-    let upload = upload.unwrap();
-    let mut junk = fs::read(&upload).unwrap();
-    junk.extend([0; 5000]);
-    fs::write(&upload, junk).unwrap();
-    let Town { root, coordinator } = town;
-    drop(coordinator);
-    let coordinator = Coordinator::new(Folder::open(root.path()).unwrap());
-    let town = Town { root, coordinator };
-    let ticket = town.join(&ada, NOW + 1).unwrap();
-    let standing = town.coordinator.standing(&ticket, NOW + 1).unwrap();
-    assert_eq!(standing.received, [1000]);
-    assert_eq!(town.hand_in(&ticket, &made, NOW + 1), Outcome::Accepted(1));
-}
-
-#[test]
 fn a_phase_that_closes_ends_turns_without_a_strike() {
     let town = town();
     let c = &town.coordinator;
@@ -481,35 +457,6 @@ fn a_request_is_its_keys_now_and_once_and_a_closed_phase_takes_none() {
 }
 
 #[test]
-fn a_disk_that_fails_costs_nobody_a_strike_and_shows_nothing_half() {
-    let town = town();
-    let ada = key(1);
-    let c = &town.coordinator;
-    c.lock()
-        .folder
-        .as_mut()
-        .unwrap()
-        .watch(Box::new(|step| match step {
-            crate::folder::Step::FolderSynced => Err(std::io::Error::other("the disk is full")),
-            _ => Ok(()),
-        }));
-    let ticket = town.join(&ada, NOW).unwrap();
-    let made = town.make(&ada);
-    let Outcome::Refused(told) = town.hand_in(&ticket, &made, NOW) else {
-        panic!("accepted");
-    };
-    assert!(told.contains("can't write it down"), "{told}");
-    assert_eq!(town.last(), None);
-    c.lock()
-        .folder
-        .as_mut()
-        .unwrap()
-        .watch(Box::new(|_| Ok(())));
-    let ticket = town.join(&ada, NOW + 1).unwrap();
-    assert_eq!(town.hand_in(&ticket, &made, NOW + 1), Outcome::Accepted(1));
-}
-
-#[test]
 fn who_leaves_takes_the_upload_along_and_costs_nobody_room() {
     let town = town();
     let c = &town.coordinator;
@@ -523,101 +470,6 @@ fn who_leaves_takes_the_upload_along_and_costs_nobody_room() {
         assert_eq!(fs::read_dir(&incoming).unwrap().count(), 0);
     }
     assert_eq!(town.last(), None);
-}
-
-#[test]
-fn the_coordinators_own_trouble_is_not_the_contributors() {
-    let town = town();
-    let (ada, bob) = (key(1), key(2));
-    let c = &town.coordinator;
-    let ticket = town.join(&ada, NOW).unwrap();
-    let made = town.make(&ada);
-    assert_eq!(town.hand_in(&ticket, &made, NOW), Outcome::Accepted(1));
-    let made = town.make(&bob);
-    let before = town.root.path().join("powers/0001.ptau");
-    let whole = fs::read(&before).unwrap();
-    let mut rotten = whole.clone();
-    rotten[200] ^= 1;
-    let damages: [&dyn Fn(); 3] = [
-        &|| fs::remove_file(&before).unwrap(),
-        &|| fs::write(&before, b"short").unwrap(),
-        &|| fs::write(&before, &rotten).unwrap(),
-    ];
-    for (now, damage) in (NOW + 1..).zip(damages) {
-        let ticket = town.join(&bob, now).unwrap();
-        c.receive(&ticket, 0, 0, &made.file, now).unwrap();
-        let checking = c.hand_in(&ticket, &made.entry, now).unwrap();
-        damage();
-        let Outcome::Refused(told) = c.check(checking, || now) else {
-            panic!("accepted");
-        };
-        assert!(told.contains("the coordinator can't check it"), "{told}");
-        assert!(matches!(town.last(), Some(Entry::Contribution(_))));
-        fs::write(&before, &whole).unwrap();
-    }
-    // An upload that can't be read any more: the disk's trouble too.
-    let ticket = town.join(&bob, NOW + 10).unwrap();
-    c.receive(&ticket, 0, 0, &made.file, NOW + 10).unwrap();
-    let checking = c.hand_in(&ticket, &made.entry, NOW + 10).unwrap();
-    fs::remove_file(&checking.files[0]).unwrap();
-    let outcome = c.check(checking, || NOW + 10);
-    assert!(matches!(outcome, Outcome::Refused(_)));
-    assert!(matches!(town.last(), Some(Entry::Contribution(_))));
-    let ticket = town.join(&bob, NOW + 11).unwrap();
-    assert_eq!(town.hand_in(&ticket, &made, NOW + 11), Outcome::Accepted(2));
-}
-
-#[test]
-fn a_coordinator_that_slept_ends_nobodys_turn() {
-    let town = town();
-    let mut clock = Clock::default();
-    let c = &town.coordinator;
-    let ticket = town.join(&key(1), NOW).unwrap();
-    clock.tick(c, NOW + 1);
-    clock.tick(c, NOW + 301);
-    assert_eq!(town.last(), None);
-    let standing = c.standing(&ticket, NOW + 301).unwrap();
-    assert_eq!(standing.place, Place::Turn { until: NOW + 360 });
-    for now in NOW + 302..=NOW + 360 {
-        clock.tick(c, now);
-    }
-    assert_eq!(town.missed(&key(1)), "nothing came in time");
-}
-
-#[test]
-fn a_coordinator_that_does_not_know_what_its_disk_holds_gives_no_more_turns() {
-    let town = town();
-    let (ada, bob) = (key(1), key(2));
-    let c = &town.coordinator;
-    let draft = town.root.path().join("transcript.bin.new");
-    let blocked = draft.clone();
-    let failing = move |step| match step {
-        crate::folder::Step::Transcript(tacit_files::Step::Renamed) => {
-            fs::create_dir(&blocked).unwrap();
-            Err(std::io::Error::other("the disk failed"))
-        }
-        _ => Ok(()),
-    };
-    c.lock().folder.as_mut().unwrap().watch(Box::new(failing));
-    let ticket = town.join(&ada, NOW).unwrap();
-    let bobs = town.join(&bob, NOW).unwrap();
-    let made = town.make(&ada);
-    let outcome = town.hand_in(&ticket, &made, NOW);
-    assert!(matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
-    assert_eq!(c.standing(&bobs, NOW).unwrap().place, Place::Nowhere);
-    match town.join(&bob, NOW + 1) {
-        Err(CallError::Closed(why)) => assert!(why.contains("disk"), "{why}"),
-        other => panic!("{other:?}"),
-    }
-    // Started again, it knows, and goes on.
-    fs::remove_dir(&draft).unwrap();
-    let Town { root, coordinator } = town;
-    drop(coordinator);
-    let coordinator = Coordinator::new(Folder::open(root.path()).unwrap());
-    let town = Town { root, coordinator };
-    let ticket = town.join(&bob, NOW + 2).unwrap();
-    let made = town.make(&bob);
-    assert_eq!(town.hand_in(&ticket, &made, NOW + 2), Outcome::Accepted(2));
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub struct TicketView {
 /// `GET /v1/turns/{ticket}`
 #[derive(Debug, Serialize, Deserialize)]
 pub struct StandingView {
-    /// `waiting`, `turn`, `checking`, `accepted`, `refused` or `nowhere`.
+    /// `waiting`, `turn`, `checking`, `accepted`, `refused`, `failed` or `nowhere`.
     pub state: String,
     /// How many are before them.
     pub before: usize,
@@ -47,7 +47,7 @@ pub struct StandingView {
     pub received: Vec<u64>,
     /// The contribution's number.
     pub number: Option<u32>,
-    /// The rule that was broken.
+    /// The rule that was broken, or what the coordinator couldn't do.
     pub reason: Option<String>,
     /// The digest of the transcript.
     pub head: String,
@@ -66,6 +66,7 @@ impl From<Standing> for StandingView {
         match s.outcome {
             Some(Outcome::Accepted(n)) => (state, number) = ("accepted", Some(n)),
             Some(Outcome::Refused(rule)) => (state, reason) = ("refused", Some(rule)),
+            Some(Outcome::Failed(what)) => (state, reason) = ("failed", Some(what.to_owned())),
             None => {}
         }
         Self {

@@ -20,13 +20,15 @@ use tacit_ceremony::transcript::{Attestation, CeremonyId, Stage, Transcript, val
 use tacit_protocol::keys::SigningKey;
 use zeroize::Zeroizing;
 
-use super::fetch::{CONTRIBUTED, LimitArgs, NO_TICKET, Remote};
+use super::fetch::patience::Trouble;
+use super::fetch::{CONTRIBUTED, FAILED, LOST_PLACE, LimitArgs, NO_TICKET, Remote};
 use super::offline;
 use super::verify::ceremony_id;
 use crate::clock::now_ms;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::input;
+use crate::output::printable_line;
 
 use attestation::own;
 use turn::Places;
@@ -107,28 +109,29 @@ pub fn run(args: &ContributeArgs, cx: &Context) -> Result<(), Failure> {
 /// Whether a run ends for a reason that another minute wouldn't change. Else the place is kept: it is lost by
 /// the clock, if at all.
 fn refuses(e: &Failure) -> bool {
-    let passing = matches!(e.code, "busy" | "lost-place" | NO_TICKET);
+    let passing = matches!(e.code, "busy" | LOST_PLACE | NO_TICKET | FAILED);
     e.exit != Exit::Unreachable && !passing
 }
 
 /// Joins and takes the turn, and again if the place gets lost on the way, as when the coordinator is started
-/// again. What was made meanwhile is used again.
+/// again or has trouble of its own. What was made meanwhile is used again.
 fn turns(
     work: &Work<'_>,
     first: &Transcript,
     args: &ContributeArgs,
     added: &Added,
 ) -> Result<(Attestation, Transcript), Failure> {
-    let mut places = Places::new();
+    let (mut places, mut trouble) = (Places::new(), Trouble::default());
     loop {
         let turn = work
             .join(first)
             .and_then(|ticket| work.take_turn(&ticket, args, added));
         let lost = match turn {
-            Err(e) if e.code == NO_TICKET || e.code == CONTRIBUTED => e,
+            Err(e) if matches!(e.code, NO_TICKET | FAILED | CONTRIBUTED) => e,
             done => return done,
         };
-        if !places.again() {
+        // A coordinator in trouble is no rival with the same key.
+        if lost.code != FAILED && !places.again() {
             return Err(lost);
         }
         work.remote.hold(None);
@@ -141,10 +144,15 @@ fn turns(
             let _ = attestation::keep(&attestation, work.layout());
             return Ok((attestation, now));
         }
-        work.cx
-            .out
-            .note("Your place in the queue got lost, as when a coordinator is started again. Joining again.");
-        std::thread::sleep(turn::ASK);
+        let out = &work.cx.out;
+        if lost.code != FAILED {
+            out.note("Your place in the queue got lost, as when a coordinator is started again. Joining again.");
+            std::thread::sleep(turn::ASK);
+        } else {
+            let why = printable_line(&lost.problem);
+            let note = || format!("Joining again, as long as the phase is open: {why}.");
+            trouble.wait_saying(out, note);
+        }
     }
 }
 

@@ -42,6 +42,11 @@ const MAX_JSON: u64 = 64 << 20;
 
 /// A failure's name: the coordinator doesn't know the ticket, as after a restart.
 pub const NO_TICKET: &str = "no-ticket";
+/// A failure's name: the turn ended before there was a contribution.
+pub const LOST_PLACE: &str = "lost-place";
+/// A failure's name: the turn ended by the coordinator's own trouble, and what was contributed is as good as
+/// before.
+pub const FAILED: &str = "coordinator-failed";
 /// A failure's name: the key has contributed to the phase.
 pub const CONTRIBUTED: &str = "contributed";
 
@@ -236,7 +241,7 @@ impl<'a> Remote<'a> {
                     Failure::usage(CONTRIBUTED, format!("{url} says: {p}"), p.advice.clone())
                 }
                 "not-your-turn" => {
-                    Failure::not_yet("lost-place", format!("{url} says: {p}"), p.advice.clone())
+                    Failure::not_yet(LOST_PLACE, format!("{url} says: {p}"), p.advice.clone())
                 }
                 "not-found" => {
                     Failure::usage("not-found", format!("{url} says: {p}"), p.advice.clone())

@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use tacit_ceremony::coordinator::{Clock, Coordinator, errand, limits, router};
+use tacit_ceremony::coordinator::{Coordinator, errand, limits, router};
 use tacit_ceremony::folder::Folder;
 use tacit_files as files;
 use tacit_node::run::told_to_stop;
@@ -84,14 +84,10 @@ pub fn run(args: &ServeArgs, cx: &Context) -> Result<(), Failure> {
         }
         let ticking = coordinator.clone();
         let ticks = tokio::spawn(async move {
-            let clock = Arc::new(Mutex::new(Clock::default()));
             loop {
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                let (c, clock) = (ticking.clone(), clock.clone());
-                let tick = move || {
-                    let mut clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
-                    clock.tick(&c, now_ms() / 1000);
-                };
+                let c = ticking.clone();
+                let tick = move || c.every_second(now_ms() / 1000);
                 if let Err(error) = tokio::task::spawn_blocking(tick).await {
                     tracing::error!(%error, "the clock stopped for a moment");
                 }

@@ -84,12 +84,8 @@ impl Hands {
                 break;
             }
             before = now;
-            if rounds.is_multiple_of(STANDING) && work.standing(ticket)?.state != "turn" {
-                return Err(Failure::not_yet(
-                    "lost-place",
-                    "the turn ended before there was a contribution",
-                    "Run the same command again.",
-                ));
+            if rounds.is_multiple_of(STANDING) {
+                work.in_turn(ticket)?;
             }
             rounds += 1;
             std::thread::sleep(ASK);

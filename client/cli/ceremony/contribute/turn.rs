@@ -17,7 +17,7 @@ use tacit_protocol::hash::domain;
 
 use super::work::{Work, open_stage};
 use super::{Added, ContributeArgs, attestation};
-use crate::ceremony::fetch::NO_TICKET;
+use crate::ceremony::fetch::{FAILED, LOST_PLACE, NO_TICKET};
 use crate::clock::now_ms;
 use crate::failure::Failure;
 
@@ -115,7 +115,8 @@ impl Work<'_> {
                 }
                 // What an earlier run handed in.
                 "checking" => spinner.set_message("the coordinator checks it"),
-                // As after a silence that was the network's.
+                "refused" | "failed" => return Err(over(standing)),
+                // As after a silence that was the network's, or in an earlier run that ended well.
                 _ => {
                     return Err(Failure::not_yet(
                         NO_TICKET,
@@ -252,25 +253,32 @@ impl Work<'_> {
                     return Ok(());
                 }
                 "checking" => std::thread::sleep(OUTCOME),
-                "refused" => {
-                    return Err(Failure::check(
-                        "refused",
-                        format!(
-                            "the coordinator refused it: {}",
-                            standing.reason.unwrap_or_default()
-                        ),
-                        "Run the same command again. If it is refused again, tell the coordinator.",
-                    ));
-                }
-                _ => {
-                    return Err(Failure::not_yet(
-                        "lost-place",
-                        "the turn ended before the contribution was accepted",
-                        "Run the same command again.",
-                    ));
-                }
+                _ => return Err(over(standing)),
             }
         }
+    }
+}
+
+/// Why a turn goes on no more in which nothing was accepted.
+pub(super) fn over(standing: StandingView) -> Failure {
+    const AGAIN: &str = "Run the same command again.";
+    let why = standing.reason.unwrap_or_default();
+    match standing.state.as_str() {
+        "refused" => Failure::check(
+            "refused",
+            format!("the coordinator refused it: {why}"),
+            "Run the same command again. If it is refused again, tell the coordinator.",
+        ),
+        "failed" => Failure::not_yet(
+            FAILED,
+            format!("the turn ended by the coordinator's own trouble: {why}"),
+            AGAIN,
+        ),
+        _ => Failure::not_yet(
+            LOST_PLACE,
+            "the turn ended before the contribution was accepted",
+            AGAIN,
+        ),
     }
 }
 

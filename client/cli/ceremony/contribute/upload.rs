@@ -12,6 +12,7 @@ use tacit_ceremony::transcript::Signed;
 use tacit_client::api::ServiceError;
 use tacit_protocol::codec::Encode as _;
 
+use super::turn::over;
 use super::work::Work;
 use crate::ceremony::bar::estimated;
 use crate::ceremony::fetch::patience::{Pace, Trouble, passes};
@@ -22,14 +23,6 @@ const BYTES: &str = "application/octet-stream";
 /// What a coordinator says to a piece, or to an entry, that calls for another look at how things stand.
 fn is_word(error: &ServiceError, word: &str) -> bool {
     matches!(error, ServiceError::Problem(p) if p.word() == word)
-}
-
-fn lost_turn() -> Failure {
-    Failure::not_yet(
-        "lost-place",
-        "the turn ended before the contribution was accepted",
-        "Run the same command again.",
-    )
 }
 
 impl Work<'_> {
@@ -60,7 +53,7 @@ impl Work<'_> {
         if standing.state == "turn" {
             return Ok(standing);
         }
-        Err(lost_turn())
+        Err(over(standing))
     }
 
     fn upload(&self, ticket: &str, index: usize, path: &Path) -> Result<(), Failure> {

@@ -89,6 +89,15 @@ impl Trouble {
         std::thread::sleep(self.pause());
     }
 
+    /// As [`Trouble::wait`], and says this, the first time.
+    pub fn wait_saying(&mut self, out: &Output, what: impl FnOnce() -> String) {
+        self.tries += 1;
+        if self.tries == 1 {
+            out.note(what());
+        }
+        std::thread::sleep(self.pause());
+    }
+
     /// It has passed.
     pub fn passed(&mut self, out: &Output) {
         if self.tries > 1 {
