@@ -105,6 +105,17 @@ impl Serving {
     }
 }
 
+impl Serving {
+    /// Stops it; the answer is its log.
+    fn stop(mut self) -> String {
+        drop(self.0.stdin.take());
+        let mut said = String::new();
+        let mut log = self.0.stderr.take().unwrap();
+        log.read_to_string(&mut said).unwrap();
+        said
+    }
+}
+
 impl Drop for Serving {
     fn drop(&mut self) {
         drop(self.0.stdin.take());

@@ -49,12 +49,13 @@ struct ServeView {
 }
 
 pub fn run(args: &ServeArgs, cx: &Context) -> Result<(), Failure> {
+    // Before the folder is opened: what that puts aside is said in the log.
+    start_log(&args.service)?;
     let folder = Folder::open(&args.folder)?;
     let ceremony = folder.transcript().id().to_string();
     let layout = folder.layout().clone();
     let preferred = args.prefer.iter().copied().collect();
     let coordinator = Arc::new(Coordinator::preferring(folder, preferred));
-    start_log(&args.service)?;
     let runtime = service::runtime()?;
     let listen = args.transport.listen(args.listen);
     runtime.block_on(async {
