@@ -16,7 +16,7 @@ pub enum OriginError {
     /// Whoever knows the beacon knows the secret of powers that nobody contributed to.
     #[error("nobody has contributed to the powers: whoever knows their beacon can forge")]
     NoContribution,
-    /// A rehearsal made them, under a value that everybody knew beforehand.
+    /// A rehearsal made them, under the value that rehearsals take.
     #[error("a rehearsal made the powers: their beacon was known beforehand")]
     Rehearsal,
 }
@@ -63,7 +63,8 @@ impl Origin {
     }
 
     /// Whether a real ceremony can start from them. That they hold doesn't mean that they are anybody's:
-    /// only their own ceremony's records show that.
+    /// only their own ceremony's records show that. Of rehearsals it shows those whose beacon is the value
+    /// that rehearsals take; a round of drand that was long past looks like any other.
     ///
     /// # Errors
     /// [`OriginError`]

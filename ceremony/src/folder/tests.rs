@@ -169,11 +169,15 @@ fn only_a_real_ceremony_that_is_finished_has_a_hash_for_a_founding_file() {
     let (root, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     // Only one round of drand is known here, so the powers come from another ceremony.
     let first = tempfile::tempdir().unwrap();
-    let mut folder = Folder::create(first.path(), &self::start(), &key(100), &mut Silent).unwrap();
-    contribute(&mut folder, 1);
-    folder.cast(Evidence::Known, &mut Silent).unwrap();
-    let powers = first.path().join("powers/prepared.ptau");
     let (beacon, evidence) = drand();
+    let mut made = start();
+    if let Powers::Fresh { closing, .. } = &mut made.descriptor.powers {
+        closing.beacon = beacon.clone();
+    }
+    let mut folder = Folder::create(first.path(), &made, &key(100), &mut Silent).unwrap();
+    contribute(&mut folder, 1);
+    folder.cast(evidence.clone(), &mut Silent).unwrap();
+    let powers = first.path().join("powers/prepared.ptau");
     let mut start = start();
     start.descriptor.rehearsal = false;
     start.descriptor.least = 2;

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::beacon::{AHEAD, MIN_BITCOIN_EXPONENT, Source};
-use super::descriptor::{Closing, Descriptor, MAX_CIRCUITS, MAX_LEAST, Powers};
+use super::descriptor::{Closing, Descriptor, MAX_CIRCUITS, MAX_LEAST, Powers, REHEARSAL_VALUE};
 use super::names::valid_name;
 use super::stage::Stage;
 use crate::files::ptau::MAX_POWER;
@@ -105,6 +105,9 @@ pub enum DescriptorError {
     /// A value that everybody knows beforehand, in a real ceremony.
     #[error("the beacon of {0} is a value that is known beforehand: only a rehearsal may use one")]
     KnownBeacon(Stage),
+    /// A value that everybody knows beforehand, and another than rehearsals take.
+    #[error("the beacon of {0} is a value that is known beforehand, and not the one of rehearsals")]
+    OtherValue(Stage),
     /// drand's numbers don't belong to the chain's hash.
     #[error("the beacon of {0} names a drand network that is not known here")]
     UnknownChain(Stage),
@@ -208,8 +211,10 @@ impl Descriptor {
             return Err(E::Exponent(rule.exponent));
         }
         match &rule.source {
-            // Made on one machine, in an afternoon: no margin either.
-            Source::Known { .. } if self.rehearsal => return Ok(()),
+            // Made on one machine, in an afternoon: no margin either. One value for all of them, by which
+            // powers that were made so show it.
+            Source::Known { value } if self.rehearsal && value == REHEARSAL_VALUE => return Ok(()),
+            Source::Known { .. } if self.rehearsal => return Err(E::OtherValue(stage)),
             Source::Known { .. } => return Err(E::KnownBeacon(stage)),
             Source::Drand { .. } if rule.source.time().is_none() => {
                 return Err(E::UnknownChain(stage));

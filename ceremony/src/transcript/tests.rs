@@ -12,10 +12,10 @@ pub(crate) fn key(n: u8) -> SigningKey {
     SigningKey::from_seed([n; 32])
 }
 
-pub(crate) fn known(value: u8) -> BeaconRule {
+pub(crate) fn known() -> BeaconRule {
     BeaconRule {
         source: Source::Known {
-            value: vec![value; 32],
+            value: REHEARSAL_VALUE.to_vec(),
         },
         exponent: 10,
     }
@@ -29,7 +29,7 @@ pub(crate) fn rules() -> Descriptor {
             power: 4,
             closing: Closing {
                 closes: 1_000,
-                beacon: known(1),
+                beacon: known(),
             },
         },
         circuits: vec![Circuit {
@@ -44,7 +44,7 @@ pub(crate) fn rules() -> Descriptor {
         strikes: 2,
         closing: Closing {
             closes: 2_000,
-            beacon: known(2),
+            beacon: known(),
         },
         coordinator: key(100).public(),
         nonce: [0; 16],
@@ -530,7 +530,7 @@ fn each_rule_of_a_descriptor_is_refused_by_name_when_it_alone_is_broken() {
             DescriptorError::TooManyListed(5_001),
         ),
         (
-            Box::new(|d| d.closing.beacon = known(1)),
+            Box::new(|d| d.closing.beacon = known()),
             DescriptorError::KnownBeacon(Stage::Keys),
         ),
         (
@@ -552,6 +552,15 @@ fn each_rule_of_a_descriptor_is_refused_by_name_when_it_alone_is_broken() {
         break_rule(&mut broken);
         assert_eq!(broken.check(), Err(expected));
     }
+}
+
+#[test]
+fn a_rehearsals_known_beacon_is_the_one_that_its_powers_are_told_by() {
+    let mut rehearsal = rules();
+    assert_eq!(rehearsal.check(), Ok(()));
+    rehearsal.closing.beacon.source = Source::Known { value: vec![6; 32] };
+    let refused = DescriptorError::OtherValue(Stage::Keys);
+    assert_eq!(rehearsal.check(), Err(refused));
 }
 
 #[test]
