@@ -20,7 +20,7 @@ use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng as _, SeedableRng as _};
 use zeroize::Zeroize as _;
 
-use crate::points::{Encoded, stored};
+use crate::points::stored;
 use crate::sums::{Buckets, Digits, WINDOWS};
 
 /// Up to so many points are checked to lie in the subgroup one by one.
@@ -184,11 +184,6 @@ pub fn all_hold<F: Clone>(equations: &[Named<F>], weights: &mut Weights) -> Resu
     broken
         .first()
         .map_or(Ok(()), |(fault, ..)| Err(fault.clone()))
-}
-
-/// Whether some point is at infinity.
-pub fn any_infinity<P: Encoded + AffineRepr>(points: &[P]) -> bool {
-    points.iter().any(AffineRepr::is_zero)
 }
 
 #[cfg(test)]

@@ -338,7 +338,8 @@ impl Run<'_> {
                 (layout::verifying_json(d, i), key.verifying_json.as_bytes()),
             ] {
                 let path = self.layout.path(&name);
-                if std::fs::read(&path).is_ok_and(|found| found == bytes) {
+                let found = tacit_files::read(&path, bytes.len() as u64);
+                if matches!(found, Ok(Some(found)) if found == bytes) {
                     continue;
                 }
                 return Err(PartError::OtherFile(path.display().to_string()).into());

@@ -126,10 +126,7 @@ fn open(view: &CeremonyView, now: u64) -> String {
         (false, _) => "none".to_owned(),
         (true, estimate) => format!("about {}", span(estimate)),
     };
-    let contributors = match view.least {
-        0 => view.contributors.to_string(),
-        least => format!("{} of at least {least}", view.contributors),
-    };
+    let contributors = format!("{} of at least {}", view.contributors, view.least);
     format!(
         "<dl class=\"facts\"><div><dt>Contributors in this phase<dd><b>{contributors}</b></div><div><dt>Turn<dd>{turn}</div><div><dt>Waiting<dd><b>{}</b></div><div><dt>A newcomer's wait<dd><b>{wait}</b></div></dl><p>Take part: <code class=\"command\">tacit ceremony contribute THIS-ADDRESS --ceremony {}</code></p><p class=\"quiet\">Compare the id with what was published before the start, elsewhere than here.</p>",
         view.waiting,

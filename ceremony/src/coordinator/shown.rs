@@ -27,8 +27,7 @@ pub(super) struct Told {
 
 impl Told {
     fn new(transcript: &Transcript) -> Self {
-        let mut files = vec![layout::DESCRIPTOR.to_owned(), layout::TRANSCRIPT.to_owned()];
-        files.extend(layout::published(transcript));
+        let files = layout::all(transcript);
         let mut entries = entries(transcript);
         let rows = page::rows(&entries);
         // For people, and as long as all the rest of them together: they stand on the page.

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::errand::{Answer, Errand};
 use super::{Coordinator, open_queue};
-use crate::folder::{Folder, FolderError};
+use crate::folder::{self, Folder, FolderError};
 use crate::progress::{Progress, Silent};
 use crate::transcript::{Evidence, Finished, Stage, TranscriptError};
 
@@ -40,8 +40,8 @@ impl Drop for Away<'_> {
 }
 
 impl Coordinator {
-    /// Ends a phase with its beacon; one that has ended so has nothing to lose. In a rehearsal that may be before its closing: whose turn it is
-    /// then loses it, by nobody's fault.
+    /// Ends a phase with its beacon; one that has ended so has nothing to lose. In a rehearsal that may be
+    /// before its closing: whose turn it is then loses it, by nobody's fault.
     ///
     /// # Errors
     /// [`StepError`]; nobody's turn has ended if it isn't due.
@@ -56,28 +56,12 @@ impl Coordinator {
             return Ok(());
         }
         let due = |folder: &Folder| {
-            let transcript = folder.transcript();
-            let d = transcript.descriptor();
-            match transcript.stage() {
-                Some(open) if open == stage => {}
-                Some(_) => return Err(FolderError::NotDue("another phase is open")),
-                None => return Err(FolderError::NotDue("the last phase has ended")),
+            let d = folder.transcript().descriptor();
+            let closes = d.closing_of(stage).map(|c| c.closes);
+            if !d.rehearsal && closes.is_some_and(|closes| now < closes) {
+                return Err(FolderError::NotDue("this phase has not closed yet"));
             }
-            if transcript.count() == 0 {
-                return Err(FolderError::NotDue("nobody has contributed to this phase"));
-            }
-            if transcript.counted() < d.least {
-                return Err(FolderError::NotDue(
-                    "fewer have contributed to this phase than its rules ask for",
-                ));
-            }
-            if let Some(closing) = d.closing_of(stage) {
-                if !d.rehearsal && now < closing.closes {
-                    return Err(FolderError::NotDue("this phase has not closed yet"));
-                }
-                closing.resolve(&evidence)?;
-            }
-            Ok(())
+            folder::due(folder.transcript(), stage, &evidence).map(drop)
         };
         let mut away = self.send_away(due)?;
         let folder = away.folder.as_mut().ok_or(BUSY)?;

@@ -157,13 +157,6 @@ pub struct EntryView {
     pub digest: String,
 }
 
-fn phase(stage: Stage) -> u8 {
-    match stage {
-        Stage::Powers => 1,
-        Stage::Keys => 2,
-    }
-}
-
 /// A beacon's rule in words.
 pub fn describe_beacon(closing: &Closing) -> String {
     let exponent = closing.beacon.exponent;
@@ -207,7 +200,7 @@ pub fn entries(transcript: &Transcript) -> Vec<EntryView> {
         match &link.signed.entry {
             Entry::Contribution(c) => {
                 view.kind = "contribution".into();
-                view.phase = Some(phase(c.stage));
+                view.phase = Some(c.stage.number());
                 view.number = Some(c.number);
                 view.contributor = Some(c.contributor.to_string());
                 view.label = c.label.clone();
@@ -219,12 +212,12 @@ pub fn entries(transcript: &Transcript) -> Vec<EntryView> {
             }
             Entry::Beacon(b) => {
                 view.kind = "beacon".into();
-                view.phase = Some(phase(b.stage));
+                view.phase = Some(b.stage.number());
                 view.hashes = hashes(&b.parts);
             }
             Entry::Missed(m) => {
                 view.kind = "missed".into();
-                view.phase = Some(phase(m.stage));
+                view.phase = Some(m.stage.number());
                 view.contributor = Some(m.contributor.to_string());
                 view.at = Some(m.at);
                 view.reason = Some(m.reason.to_string());
@@ -239,11 +232,9 @@ pub fn entries(transcript: &Transcript) -> Vec<EntryView> {
 impl CeremonyView {
     /// How a ceremony stands; without a queue, nobody waits.
     pub fn new(transcript: &Transcript, queue: Option<&Queue>, now: u64) -> Self {
-        let mut files = vec![layout::DESCRIPTOR.to_owned(), layout::TRANSCRIPT.to_owned()];
-        files.extend(layout::published(transcript));
         Self {
             entries: entries(transcript),
-            files,
+            files: layout::all(transcript),
             ..Self::stand(transcript, queue, now)
         }
     }
@@ -260,7 +251,7 @@ impl CeremonyView {
             name: d.name.clone(),
             ceremony: transcript.id().to_string(),
             rehearsal: d.rehearsal,
-            phase: stage.map(phase),
+            phase: stage.map(Stage::number),
             closes: closing.map(|c| c.closes),
             beacon: closing.map(describe_beacon),
             closed: closing.is_some_and(|c| now >= c.closes),

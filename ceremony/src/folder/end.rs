@@ -10,7 +10,7 @@ use super::disk::io_at;
 use super::layout::{self, Layout};
 use super::{Folder, FolderError, Step, tidy};
 use crate::beacon::{self, Rule};
-use crate::files::parameters::Parameters;
+use crate::files::parameters::{Beacon, Parameters};
 use crate::parts::{PartError, file_hash, match_key, open_key, open_powers};
 use crate::phase1;
 use crate::phase2;
@@ -33,10 +33,7 @@ impl Folder {
         if self.transcript.ended_with(stage, &evidence) {
             return Ok(());
         }
-        if self.transcript.stage() != Some(stage) {
-            return Err(FolderError::NotDue("another phase is open"));
-        }
-        self.cast(evidence, progress).map(drop)
+        self.end_open(stage, evidence, progress)
     }
 
     /// Ends the open phase with its beacon, and makes what the next one starts from.
@@ -48,21 +45,21 @@ impl Folder {
         evidence: Evidence,
         progress: &mut dyn Progress,
     ) -> Result<Stage, FolderError> {
+        let open = self.transcript.stage();
+        let stage = open.ok_or(FolderError::NotDue("the last phase has ended"))?;
+        self.end_open(stage, evidence, progress)?;
+        Ok(stage)
+    }
+
+    fn end_open(
+        &mut self,
+        stage: Stage,
+        evidence: Evidence,
+        progress: &mut dyn Progress,
+    ) -> Result<(), FolderError> {
         self.sure()?;
-        let stage = self
-            .transcript
-            .stage()
-            .ok_or(FolderError::NotDue("the last phase has ended"))?;
-        if self.transcript.counted() < self.transcript.descriptor().least {
-            return Err(FolderError::NotDue(
-                "fewer have contributed to this phase than its rules ask for",
-            ));
-        }
+        let beacon = due(&self.transcript, stage, &evidence)?;
         let d = self.transcript.descriptor().clone();
-        let closing = d
-            .closing_of(stage)
-            .ok_or(FolderError::NotDue("this phase has no beacon"))?;
-        let beacon = closing.resolve(&evidence)?;
         let number = self.transcript.count() + 1;
         let paths: Vec<PathBuf> = (0..d.files_of(stage))
             .map(|i| self.layout.path(&layout::step(&d, stage, number, i)))
@@ -111,8 +108,7 @@ impl Folder {
             make_initial(&self.layout, &d, &powers, progress)?;
             self.step(Step::Made("initial keys"))?;
         }
-        self.commit(with)?;
-        Ok(stage)
+        self.commit(with)
     }
 
     /// Writes the keys, and ends the ceremony.
@@ -155,6 +151,32 @@ impl Folder {
         self.commit(with)?;
         Ok(finished)
     }
+}
+
+/// The beacon that ends this phase, if it is open, as many have contributed as the rules ask for, and the
+/// evidence is the rule's. Whether it has closed shows no folder.
+///
+/// # Errors
+/// [`FolderError::NotDue`], [`FolderError::Evidence`]
+pub fn due(
+    transcript: &Transcript,
+    stage: Stage,
+    evidence: &Evidence,
+) -> Result<Beacon, FolderError> {
+    match transcript.stage() {
+        Some(open) if open == stage => {}
+        Some(_) => return Err(FolderError::NotDue("another phase is open")),
+        None => return Err(FolderError::NotDue("the last phase has ended")),
+    }
+    let d = transcript.descriptor();
+    if transcript.counted() < d.least {
+        return Err(FolderError::NotDue(
+            "fewer have contributed to this phase than its rules ask for",
+        ));
+    }
+    let closing = d.closing_of(stage);
+    let closing = closing.ok_or(FolderError::NotDue("this phase has no beacon"))?;
+    Ok(closing.resolve(evidence)?)
 }
 
 /// A circuit's keys as the product's programs read them.

@@ -88,6 +88,13 @@ pub fn published(transcript: &Transcript) -> Vec<String> {
     names
 }
 
+/// Every file that a coordinator publishes: the rules, the transcript and all that it speaks of.
+pub fn all(transcript: &Transcript) -> Vec<String> {
+    let mut names = vec![DESCRIPTOR.to_owned(), TRANSCRIPT.to_owned()];
+    names.extend(published(transcript));
+    names
+}
+
 impl Layout {
     /// Of a folder.
     pub fn new(root: &Path) -> Self {

@@ -45,7 +45,7 @@ pub use checked::{
 };
 pub use create::Start;
 pub use disk::{Step, Steps};
-pub use end::{KeyBytes, final_keys};
+pub use end::{KeyBytes, due, final_keys};
 
 /// Longest descriptor, in bytes.
 pub const MAX_DESCRIPTOR: u64 = 1 << 20;

@@ -9,7 +9,6 @@ use thiserror::Error;
 use super::chain::{Link, Transcript};
 use super::descriptor::CeremonyId;
 use super::entry::{Contribution, Entry, Signed};
-use super::stage::Stage;
 
 /// The JSON's own name, with its version.
 const FORMAT: &str = "tacit-ceremony-attestation/1";
@@ -143,10 +142,7 @@ impl Attestation {
             ceremony: self.ceremony.to_string(),
             contributor: c.contributor.to_string(),
             label: c.label.clone(),
-            phase: match c.stage {
-                Stage::Powers => 1,
-                Stage::Keys => 2,
-            },
+            phase: c.stage.number(),
             number: c.number,
             before: self.before.to_string(),
             after: self.after().to_string(),

@@ -240,6 +240,14 @@ impl Transcript {
         self.links.last().map_or(self.id.0, |l| l.after)
     }
 
+    /// Whether this begins with all of an earlier one of the same ceremony: a transcript only ever grows.
+    pub fn goes_on_from(&self, before: &Self) -> bool {
+        let (old, new) = (&before.links, &self.links);
+        before.id == self.id
+            && old.len() <= new.len()
+            && old.iter().zip(new).all(|(o, n)| o.after == n.after)
+    }
+
     /// The phase that is open; none after the last beacon.
     pub fn stage(&self) -> Option<Stage> {
         self.stage
@@ -298,13 +306,6 @@ impl Transcript {
     /// Whether somebody has contributed to the open phase.
     pub fn has_contributed(&self, key: &PublicKey) -> bool {
         self.contributed.contains(key)
-    }
-
-    /// Missed turns of somebody, in both phases.
-    pub fn missed(&self, key: &PublicKey) -> usize {
-        let theirs =
-            |l: &&Link| matches!(&l.signed.entry, Entry::Missed(m) if m.contributor == *key);
-        self.links.iter().filter(theirs).count()
     }
 
     /// The keys' hashes, at the end.

@@ -14,6 +14,14 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// 1 or 2: as people and JSON call it, and as it is encoded.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Powers => 1,
+            Self::Keys => 2,
+        }
+    }
+
     /// Its folder's name, and its name in JSON.
     pub fn word(self) -> &'static str {
         match self {
@@ -25,19 +33,13 @@ impl Stage {
 
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Powers => "phase 1",
-            Self::Keys => "phase 2",
-        })
+        write!(f, "phase {}", self.number())
     }
 }
 
 impl Encode for Stage {
     fn encode(&self, w: &mut Writer) {
-        w.u8(match self {
-            Self::Powers => 1,
-            Self::Keys => 2,
-        });
+        w.u8(self.number());
     }
 }
 

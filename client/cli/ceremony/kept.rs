@@ -46,20 +46,19 @@ impl From<Astray> for Failure {
 /// A transcript only ever grows: one that was seen before is the beginning of every later one of the same
 /// ceremony.
 fn goes_on(before: &Transcript, now: &Transcript) -> Result<(), Astray> {
-    same(before.id(), now)?;
-    let (old, new) = (before.links(), now.links());
-    let kept = old.len() <= new.len() && old.iter().zip(new).all(|(o, n)| o.after == n.after);
-    if kept { Ok(()) } else { Err(Astray::Forked) }
+    same(before.id(), now.id())?;
+    match now.goes_on_from(before) {
+        true => Ok(()),
+        false => Err(Astray::Forked),
+    }
 }
 
-fn same(expected: &CeremonyId, now: &Transcript) -> Result<(), Astray> {
-    if now.id() == expected {
+fn same(expected: &CeremonyId, found: &CeremonyId) -> Result<(), Astray> {
+    if found == expected {
         return Ok(());
     }
-    Err(Astray::OtherCeremony {
-        expected: *expected,
-        found: *now.id(),
-    })
+    let (expected, found) = (*expected, *found);
+    Err(Astray::OtherCeremony { expected, found })
 }
 
 /// A ceremony's folder in a contributor's home.
@@ -85,13 +84,21 @@ impl Kept {
         &self.layout
     }
 
+    /// Whether a ceremony is this one.
+    ///
+    /// # Errors
+    /// [`Astray::OtherCeremony`] as a failure.
+    pub fn is_it(&self, found: &CeremonyId) -> Result<(), Failure> {
+        Ok(same(&self.id, found)?)
+    }
+
     /// Keeps a transcript, if it is of this ceremony and goes on from the one that is kept.
     ///
     /// # Errors
     /// [`Astray`] as a failure: all stays as it was. Also if what is kept can't be read: then nobody knows
     /// what was shown.
     pub fn keep(&self, now: &Transcript) -> Result<(), Failure> {
-        same(&self.id, now)?;
+        same(&self.id, now.id())?;
         match folder::read(&self.layout) {
             Ok(before) => goes_on(&before, now)?,
             Err(FolderError::Missing(_)) => {}

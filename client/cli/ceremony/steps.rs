@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tacit_ceremony::coordinator::wire::{CeremonyView, describe_beacon};
 use tacit_ceremony::folder;
 use tacit_ceremony::folder::layout::Layout;
-use tacit_ceremony::transcript::{Closing, Evidence, Source, Stage, Transcript};
+use tacit_ceremony::transcript::{Closing, Evidence, Source, Transcript};
 use tacit_client::api::{Connector, ServiceUrl};
 
 use super::fetch::{LimitArgs, Remote};
@@ -119,10 +119,7 @@ pub fn beacon(args: &BeaconArgs, cx: &Context) -> Result<(), Failure> {
     let ended = stage;
     folder.cast(ended, evidence, cx)?;
     let view = BeaconView {
-        phase: match ended {
-            Stage::Powers => 1,
-            Stage::Keys => 2,
-        },
+        phase: ended.number(),
         beacon: describe_beacon(&closing),
         value: folder
             .transcript()

@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use tacit_ceremony::blake2b::Digest64;
-use tacit_ceremony::transcript::{
-    Attestation, CeremonyId, Entry, Link, Mismatch, Stage, Transcript,
-};
+use tacit_ceremony::transcript::{Attestation, CeremonyId, Entry, Link, Mismatch, Transcript};
 use tacit_ceremony::verify::Check;
 use tacit_protocol::founding::FoundingFile;
 use tacit_protocol::hash::Digest;
@@ -100,10 +98,7 @@ struct ContributorView {
 fn contributors(transcript: &Transcript) -> Vec<ContributorView> {
     let view = |link: &Link| match &link.signed.entry {
         Entry::Contribution(c) => Some(ContributorView {
-            phase: match c.stage {
-                Stage::Powers => 1,
-                Stage::Keys => 2,
-            },
+            phase: c.stage.number(),
             number: c.number,
             label: c.label.clone(),
             key: c.contributor.to_string(),

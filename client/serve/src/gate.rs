@@ -29,10 +29,9 @@ const WAIT: Duration = Duration::from_secs(2);
 pub enum Admission {
     /// Like any other.
     Ordinary,
-    /// It has permits of its own, and its connection no newcomer takes until it is
-    /// answered or its turn is over. Its body
-    /// isn't read before its handler runs. The permits are those of this turn: what an earlier one's owner
-    /// still holds takes none of them.
+    /// It has permits of its own, and its connection no newcomer takes until it is answered or its turn is
+    /// over. Its body isn't read before its handler runs. The permits are those of this turn: what an
+    /// earlier one's owner still holds takes none of them.
     Reserved(u64),
     /// It is answered with this before its body is read.
     Refused(Problem),

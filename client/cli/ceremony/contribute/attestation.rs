@@ -54,14 +54,7 @@ pub fn check_free(path: Option<&Path>) -> Result<(), Failure> {
 fn numbers(attestation: &Attestation) -> (u8, u32) {
     attestation
         .contribution()
-        .map_or((0, 0), |c| (phase(c.stage), c.number))
-}
-
-fn phase(stage: Stage) -> u8 {
-    match stage {
-        Stage::Powers => 1,
-        Stage::Keys => 2,
-    }
+        .map_or((0, 0), |c| (c.stage.number(), c.number))
 }
 
 /// Keeps it among the ceremony's other files: whatever becomes of the one that its owner asked for. The
@@ -120,7 +113,7 @@ pub fn tell(attestation: &Attestation, path: PathBuf, args: &ContributeArgs, cx:
     };
     let view = View {
         ceremony: attestation.ceremony().to_string(),
-        phase: phase(c.stage),
+        phase: c.stage.number(),
         number: c.number,
         contributor: c.contributor.to_string(),
         hashes: c
