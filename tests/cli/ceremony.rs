@@ -376,6 +376,9 @@ fn powers_that_one_person_may_have_made_are_compared_by_everybody() {
     scene.works(&verify);
     scene.works(&[&verify[..], &named].concat());
     scene.fails(&[&verify[..], &others].concat());
+    // What somebody has published is looked for nevertheless.
+    let nowhere = ["--after", &other[..64]];
+    scene.fails(&[&verify[..], &others, &nowhere].concat());
     scene.note("Who would found a committee on them, or sign");
     crate::committee::bring(&scene, &["founding.bin", "op0/node.key"]);
     let check = ["committee", "check", "founding.bin", "--ceremony", "town"];

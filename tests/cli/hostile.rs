@@ -178,6 +178,35 @@ fn who_shows_the_named_ceremony_first_and_then_another_gets_no_contribution_to_t
 }
 
 #[test]
+fn of_another_ceremony_than_the_named_one_nothing_is_fetched_but_its_rules() {
+    let scene = Scene::new();
+    scene.write("cube.r1cs", cube());
+    scene.quietly(&new("town", "town", &TIMES));
+    let hostile = Hostile::start(Lies {
+        first: scene.path("town"),
+        second: scene.path("town"),
+        turns: |_| false,
+        head: String::new(),
+    });
+    let other = "0".repeat(64);
+    let named = ["--ceremony", other.as_str()];
+    let verify = [
+        "--home",
+        "dan",
+        "--json",
+        "ceremony",
+        "verify",
+        &hostile.url,
+    ];
+    let verified = tacit(&scene.path("."), &[&verify[..], &named].concat());
+    assert_eq!(code(&verified), "other-ceremony");
+    assert_eq!(code(&come(&scene, &hostile.url, &named)), "other-ceremony");
+    let asked = hostile.asked();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert!(asked.iter().all(|call| call.contains("ceremony.bin")));
+}
+
+#[test]
 fn a_fork_that_was_shown_at_a_turn_is_still_a_fork_in_the_next_run() {
     let mut scene = Scene::new();
     scene.write("cube.r1cs", cube());

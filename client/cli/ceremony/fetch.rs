@@ -1,7 +1,8 @@
 //! A coordinator's published files, and calls to it.
 //!
 //! A coordinator may be hostile: of each file no more is fetched than the rules or a signed entry say it
-//! has, and of all of them together no more than the limit. Redirects are never followed.
+//! has, and of all of them together no more than the limit; beside it, the rules and the transcript, each no
+//! longer than it can be. Redirects are never followed.
 
 pub mod patience;
 
@@ -18,7 +19,7 @@ use serde::de::DeserializeOwned;
 use tacit_ceremony::folder::layout::{self, Layout};
 use tacit_ceremony::folder::{FolderError, MAX_DESCRIPTOR, MAX_TRANSCRIPT};
 use tacit_ceremony::lengths::{self, Length};
-use tacit_ceremony::transcript::{Descriptor, Transcript, TranscriptError};
+use tacit_ceremony::transcript::{CeremonyId, Descriptor, Transcript, TranscriptError};
 use tacit_client::api::{Connector, ServiceError, ServiceUrl};
 use tacit_files as files;
 use tacit_protocol::codec::Decode as _;
@@ -252,8 +253,13 @@ impl<'a> Remote<'a> {
     }
 
     /// The rules and the transcript, written into a folder and checked: the bytes that came, whatever
-    /// another run writes there.
-    pub fn transcript(&self, layout: &Layout) -> Result<Transcript, Failure> {
+    /// another run writes there. The transcript isn't asked for before the rules are those of a ceremony
+    /// that somebody wants.
+    pub fn transcript(
+        &self,
+        layout: &Layout,
+        is_wanted: impl FnOnce(&CeremonyId) -> Result<(), Failure>,
+    ) -> Result<Transcript, Failure> {
         let shown = |name: &str, limit: u64| {
             let path = format!("/v1/files/{name}?{}", self.query());
             let call = || self.connector.get(&self.url, &path, limit, PATIENCE);
@@ -264,10 +270,11 @@ impl<'a> Remote<'a> {
             Ok::<_, Failure>(bytes)
         };
         let rules = shown(layout::DESCRIPTOR, MAX_DESCRIPTOR)?;
-        let entries = shown(layout::TRANSCRIPT, MAX_TRANSCRIPT)?;
         let descriptor = Descriptor::from_bytes(&rules).map_err(TranscriptError::from);
-        let transcript = descriptor.and_then(|d| Transcript::read(d, &entries));
-        Ok(transcript.map_err(FolderError::from)?)
+        let descriptor = descriptor.map_err(FolderError::from)?;
+        is_wanted(&descriptor.id())?;
+        let entries = shown(layout::TRANSCRIPT, MAX_TRANSCRIPT)?;
+        Ok(Transcript::read(descriptor, &entries).map_err(FolderError::from)?)
     }
 
     /// All files that who verifies needs, into a folder.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tacit_ceremony::folder;
 use tacit_ceremony::folder::layout::{self, Layout};
-use tacit_ceremony::transcript::{CeremonyId, Transcript};
+use tacit_ceremony::transcript::{CeremonyId, Transcript, TranscriptError};
 use tacit_ceremony::verify::{Verified, VerifyError, verify};
 use tacit_files as files;
 
@@ -103,6 +103,8 @@ pub struct Gathered<'a> {
     pub transcript: Transcript,
     layout: Layout,
     fetching: Option<Fetching<'a>>,
+    /// For what only the check needs.
+    scratch: Scratch,
 }
 
 impl<'a> Gathered<'a> {
@@ -114,19 +116,12 @@ impl<'a> Gathered<'a> {
         cx: &'a Context,
     ) -> Result<Self, Failure> {
         if !Remote::is_url(from) {
-            let root = Path::new(from);
-            return Ok(Self {
-                cx,
-                transcript: read_folder(root, wanted)?,
-                layout: Layout::new(root),
-                fetching: None,
-            });
+            return Self::of_folder(Path::new(from), wanted, cx);
         }
         let remote = Remote::new(cx, from, limit)?;
         let scratch = Scratch::new(cx)?;
         let new = Layout::new(scratch.path());
-        let transcript = remote.transcript(&new)?;
-        is_wanted(&transcript, wanted)?;
+        let transcript = remote.transcript(&new, |id| is_wanted(id, wanted))?;
         let root = place(cx)?.join(format!("{FETCHED}{}", transcript.id()));
         fs::create_dir_all(&root).map_err(|e| Failure::folder(&root, &e))?;
         let lock = lock_file(&root).map_err(|e| Failure::folder(&root, &e))?;
@@ -142,7 +137,7 @@ impl<'a> Gathered<'a> {
         }
         let layout = Layout::new(&root);
         let before = folder::read(&layout);
-        if !before.is_ok_and(|before| goes_on(&before, &transcript)) {
+        if !before.is_ok_and(|before| transcript.goes_on_from(&before)) {
             // Another past's files: what they hold says nothing about this one.
             empty(&root)?;
         }
@@ -159,6 +154,25 @@ impl<'a> Gathered<'a> {
                 remote,
                 _lock: lock,
             }),
+            scratch,
+        })
+    }
+
+    /// The same of a ceremony on this machine.
+    pub fn of_folder(
+        root: &Path,
+        wanted: Option<CeremonyId>,
+        cx: &'a Context,
+    ) -> Result<Self, Failure> {
+        let layout = Layout::new(root);
+        let transcript = folder::read(&layout)?;
+        is_wanted(transcript.id(), wanted)?;
+        Ok(Self {
+            cx,
+            transcript,
+            layout,
+            fetching: None,
+            scratch: Scratch::new(cx)?,
         })
     }
 
@@ -176,11 +190,22 @@ impl<'a> Gathered<'a> {
         })
     }
 
-    /// Verifies all of it, with a bar. What was fetched goes then, whatever came out.
+    /// Verifies all of it, with a bar: the ceremony that it was at first, which may have grown meanwhile.
+    /// What was fetched goes then, whatever came out.
     pub fn verify(&self) -> Result<Verified, VerifyError> {
-        let verified = verify_folder(self.layout.root(), self.cx);
+        let bar = &mut Bar::new(self.cx.out);
+        let verified = verify(self.layout.root(), self.scratch.path(), bar);
         self.remove();
-        verified
+        let verified = verified?;
+        let (expected, found) = (*self.transcript.id(), *verified.transcript.id());
+        if expected == found {
+            return Ok(verified);
+        }
+        Err(VerifyError {
+            name: "transcript",
+            error: TranscriptError::OtherCeremony { expected, found }.into(),
+            held: Vec::new(),
+        })
     }
 
     fn remove(&self) {
@@ -190,24 +215,8 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// The transcript of a ceremony on this machine, if it is the wanted one.
-pub fn read_folder(root: &Path, wanted: Option<CeremonyId>) -> Result<Transcript, Failure> {
-    let transcript = folder::read(&Layout::new(root))?;
-    is_wanted(&transcript, wanted)?;
-    Ok(transcript)
-}
-
-/// Verifies a folder, with a bar.
-pub fn verify_folder(folder: &Path, cx: &Context) -> Result<Verified, VerifyError> {
-    let scratch = Scratch::new(cx);
-    let path = scratch.as_ref().map(Scratch::path);
-    // Without a folder of its own, the first write fails and says why.
-    let path = path.unwrap_or_else(|_| cx.home());
-    verify(folder, path, &mut Bar::new(cx.out))
-}
-
-fn is_wanted(transcript: &Transcript, wanted: Option<CeremonyId>) -> Result<(), Failure> {
-    let id = transcript.id();
+/// Whether it is the ceremony that the person means.
+pub fn is_wanted(id: &CeremonyId, wanted: Option<CeremonyId>) -> Result<(), Failure> {
     if wanted.is_none_or(|wanted| wanted == *id) {
         return Ok(());
     }
@@ -216,14 +225,6 @@ fn is_wanted(transcript: &Transcript, wanted: Option<CeremonyId>) -> Result<(), 
         format!("this is the ceremony {id}, not the one that you named"),
         "Check the address and the id.",
     ))
-}
-
-/// Whether a transcript begins with all of an earlier one.
-fn goes_on(before: &Transcript, now: &Transcript) -> bool {
-    let (old, new) = (before.links(), now.links());
-    before.id() == now.id()
-        && old.len() <= new.len()
-        && old.iter().zip(new).all(|(o, n)| o.after == n.after)
 }
 
 /// Removes everything in a folder but its lock.
@@ -242,4 +243,44 @@ fn empty(root: &Path) -> Result<(), Failure> {
         removed.map_err(|e| Failure::file("remove", &path, &e))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{context, town};
+    use super::*;
+
+    #[test]
+    fn a_folder_that_becomes_another_ceremonys_between_two_looks_is_refused() {
+        let place = tempfile::tempdir().unwrap();
+        let cx = context(place.path());
+        let [first, second] = ["first", "second"].map(|name| place.path().join(name));
+        drop(town(&first, 1));
+        drop(town(&second, 2));
+        let look = || Gathered::begin(first.to_str().unwrap(), LimitArgs::default(), None, &cx);
+        let gathered = look().unwrap();
+        let verified = gathered.verify().unwrap();
+        assert_eq!(verified.transcript.id(), gathered.transcript.id());
+        let gathered = look().unwrap();
+        fs::remove_dir_all(&first).unwrap();
+        fs::rename(&second, &first).unwrap();
+        let refused = gathered.verify().unwrap_err();
+        assert_eq!(refused.name, "transcript");
+        assert!(refused.held.is_empty());
+        let told = Failure::from(refused.error).problem;
+        assert!(told.contains("is of the ceremony"), "{told}");
+    }
+
+    #[test]
+    fn without_a_place_for_what_a_check_needs_nothing_is_checked() {
+        let place = tempfile::tempdir().unwrap();
+        let home = place.path().join("home");
+        fs::create_dir(&home).unwrap();
+        let cx = context(&home);
+        let root = place.path().join("town");
+        drop(town(&root, 1));
+        fs::write(home.join(PLACE), b"").unwrap();
+        let refused = Gathered::begin(root.to_str().unwrap(), LimitArgs::default(), None, &cx);
+        assert_eq!(refused.err().map(|e| e.code), Some("file"));
+    }
 }

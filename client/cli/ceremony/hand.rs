@@ -81,15 +81,21 @@ impl Hand {
                 Seen::Lost => asked = errand::ask(&layout, errand).map_err(failed)?,
                 Seen::Waiting => {}
             }
-            // It was stopped, or whoever had the folder was no service.
-            if let Ok(mut folder) = Folder::open(layout.root()) {
-                drop(asked);
-                spinner.finish_and_clear();
-                let done = by_itself(&mut folder, errand, cx);
-                *self = Self::Own(Box::new(folder));
-                return done;
+            match Folder::open(layout.root()) {
+                // It was stopped, or whoever had the folder was no service.
+                Ok(mut folder) => {
+                    drop(asked);
+                    spinner.finish_and_clear();
+                    let done = by_itself(&mut folder, errand, cx);
+                    *self = Self::Own(Box::new(folder));
+                    return done;
+                }
+                Err(FolderError::Locked(_)) => std::thread::sleep(ASK),
+                Err(e) => {
+                    spinner.finish_and_clear();
+                    return Err(e.into());
+                }
             }
-            std::thread::sleep(ASK);
         }
     }
 }
@@ -112,5 +118,30 @@ fn told(answer: Answer) -> Result<(), Failure> {
         Some("not-due") => Err(Failure::not_yet("not-due", problem, advice)),
         Some("beacon") => Err(Failure::check("beacon", problem, advice)),
         Some(_) => Err(Failure::check("ceremony", problem, advice)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::testing::{context, town};
+    use super::*;
+
+    #[test]
+    fn a_folder_that_nobody_can_open_any_more_is_not_waited_for() {
+        let place = tempfile::tempdir().unwrap();
+        let cx = context(place.path());
+        let root = place.path().join("town");
+        let served = town(&root, 1);
+        let mut hand = Hand::of(&root).unwrap();
+        assert!(hand.is_served());
+        // The service ends, and doesn't start again.
+        fs::remove_file(root.join("powers/0000.ptau")).unwrap();
+        drop(served);
+        let refused = hand.finish(&cx).unwrap_err();
+        assert_eq!(refused.code, "lost");
+        let errands = fs::read_dir(root.join("private/errands")).unwrap();
+        assert_eq!(errands.count(), 0, "nothing is left asked for");
     }
 }

@@ -12,6 +12,8 @@ mod origin;
 mod powers;
 mod serve;
 mod steps;
+#[cfg(test)]
+mod testing;
 mod verify;
 
 use std::path::PathBuf;
@@ -27,7 +29,7 @@ use crate::failure::Failure;
 
 pub use bar::Bar;
 pub use fetch::LimitArgs;
-pub use gather::{Gathered, Scratch, read_folder, verify_folder};
+pub use gather::{Gathered, Scratch};
 pub use powers::{KnownPowers, Whose, digest as powers_digest};
 pub use verify::ceremony_id;
 

@@ -164,6 +164,16 @@ impl Compared {
         self.push(name, ok, detail);
     }
 
+    /// What is wrong, and before it what doesn't fit: who hides files, or has taken other powers, may have
+    /// dropped a contribution too.
+    fn beside(&self, e: Failure) -> Failure {
+        if self.lies.is_empty() {
+            return e;
+        }
+        let problem = format!("{}; and {}", self.lies.join("; "), e.problem);
+        Failure::check("lie", problem, TELL)
+    }
+
     fn too_early(&mut self, name: &str) {
         let detail = "the ceremony is not finished".to_owned();
         self.unfinished = Some(detail.clone());
@@ -304,16 +314,10 @@ const TELL: &str = "Don't rely on its keys. Tell the coordinator and the other c
 pub fn run(args: &VerifyArgs, cx: &Context) -> Result<(), Failure> {
     let brought = Brought::read(args)?;
     let gathered = Gathered::begin(&args.from, args.limit, args.ceremony, cx)?;
-    let whose = KnownPowers(args.powers_hash).compare(&gathered.transcript)?;
     let compared = brought.compare(&gathered.transcript);
-    if let Err(e) = gathered.complete() {
-        // Who hides files may have dropped a contribution too.
-        if compared.lies.is_empty() {
-            return Err(e);
-        }
-        let problem = format!("{}; and {}", compared.lies.join("; "), e.problem);
-        return Err(Failure::check("lie", problem, TELL));
-    }
+    let known = KnownPowers(args.powers_hash);
+    let whose = (known.compare(&gathered.transcript)).map_err(|e| compared.beside(e))?;
+    gathered.complete().map_err(|e| compared.beside(e))?;
     let (mut checks, mut problems, verified) = match gathered.verify() {
         Ok(verified) => (held(&verified.checks), Vec::new(), Some(verified)),
         Err(e) => {
@@ -327,7 +331,7 @@ pub fn run(args: &VerifyArgs, cx: &Context) -> Result<(), Failure> {
             });
             if e.held.is_empty() {
                 // No ceremony at all, mostly.
-                return Err(e.error.into());
+                return Err(compared.beside(e.error.into()));
             }
             let problem = format!("the ceremony does not hold at \"{}\": {detail}", e.name);
             (checks, vec![problem], None)

@@ -171,7 +171,8 @@ pub fn of_ceremony(
     cx: &Context,
 ) -> Result<(DevelopmentKeys, Vec<String>), Failure> {
     // What shows at once shows before the long checks.
-    let transcript = &ceremony::read_folder(folder, known.ceremony_id)?;
+    let gathered = ceremony::Gathered::of_folder(folder, known.ceremony_id, cx)?;
+    let transcript = &gathered.transcript;
     if transcript.finished().is_none() {
         return Err(unfinished());
     }
@@ -193,7 +194,7 @@ pub fn of_ceremony(
         ));
     }
     let whose = known.powers().insist(transcript, cx)?;
-    let verified = ceremony::verify_folder(folder, cx).map_err(|e| Failure::from(e.error))?;
+    let verified = gathered.verify().map_err(|e| Failure::from(e.error))?;
     if verified.transcript.head() != transcript.head() {
         return Err(Failure::check(
             "changed",

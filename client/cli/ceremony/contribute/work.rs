@@ -17,6 +17,7 @@ use tacit_protocol::keys::SigningKey;
 use super::{Added, ContributeArgs};
 use crate::ceremony::Bar;
 use crate::ceremony::fetch::{Remote, make_parent};
+use crate::ceremony::gather::is_wanted;
 use crate::ceremony::kept::Kept;
 use crate::clock::now_ms;
 use crate::context::Context;
@@ -49,15 +50,8 @@ impl<'a> Work<'a> {
     ) -> Result<(Self, Transcript), Failure> {
         let ceremonies = cx.in_home("ceremonies")?;
         let new = Layout::new(&ceremonies.join("new"));
-        let first = remote.transcript(&new)?;
+        let first = remote.transcript(&new, |id| is_wanted(id, wanted))?;
         let id = *first.id();
-        if wanted.is_some_and(|wanted| wanted != id) {
-            return Err(Failure::check(
-                "other-ceremony",
-                format!("this is the ceremony {id}, not the one that you named"),
-                "Check the address and the id.",
-            ));
-        }
         let kept = Kept::new(Layout::new(&ceremonies.join(id.to_string())), id);
         kept.keep(&first)?;
         bear_with(remote, &first);
@@ -88,7 +82,9 @@ impl<'a> Work<'a> {
 
     /// What the coordinator shows by now, if that goes on from all that it showed before.
     pub(super) fn follow(&self) -> Result<Transcript, Failure> {
-        let now = self.remote.transcript(&self.new)?;
+        let now = self
+            .remote
+            .transcript(&self.new, |id| self.kept.is_it(id))?;
         self.kept.keep(&now)?;
         bear_with(self.remote, &now);
         Ok(now)
@@ -151,7 +147,8 @@ impl<'a> Work<'a> {
     ) -> Result<(), Failure> {
         self.kept.keep(with)?;
         self.remote.be_patient(now_ms() / 1000 + SHOWN);
-        let transcript = match self.remote.transcript(&self.new) {
+        let shown = self.remote.transcript(&self.new, |id| self.kept.is_it(id));
+        let transcript = match shown {
             Ok(transcript) => transcript,
             // Others see to it that everybody is shown the same.
             Err(e) if e.exit == Exit::Unreachable || e.code == "busy" => return Ok(()),
