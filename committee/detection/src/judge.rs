@@ -1,28 +1,41 @@
 //! Judges a board: evidence for each member from independent signals, one score, and the groups behind it.
 //!
-//! Structure proposes and the other signals dispose. The [`scan`](crate::scan) finds groups whose members
-//! support each other beyond chance; for each group it is then asked whether people of the same taste do the
-//! same ([`twins`](crate::signals::twins)), and whether its members vote together on the group's posts more
-//! than they do elsewhere, or earlier ([`together`](crate::signals::together)). Each part can be read alone.
+//! Structure proposes groups, and so does time. The [`scan`](crate::scan) finds groups whose members support
+//! each other beyond chance, and [`meetings`](crate::signals::meetings) those who keep voting within minutes
+//! of each other. Each group is then asked whether it votes together on its own posts more than its members
+//! do elsewhere, and more than everybody else does there ([`together`](crate::signals::together)); whether it
+//! is of one mind where others differ ([`dissent`](crate::signals::dissent)); and, to be shown beside, whether
+//! people of the same taste do the same ([`twins`](crate::signals::twins)), and whether it votes early. Each
+//! part can be read alone.
 
 use std::collections::BTreeMap;
 
 use crate::policy::inputs::{ActiveMembers, TooFewActive};
-use crate::scan::{Group, Scan, scan};
+use crate::scan::{Group, LEAST_EXPECTED, Scan, scan, weigh};
 use crate::signals::chance::{Chance, chance as of_appeal};
+use crate::signals::dissent::{Dissent, dissent};
+use crate::signals::meetings::meetings;
 use crate::signals::support::Supports;
 use crate::signals::together::{Together, early, together};
-use crate::signals::twins::{Matched, matched};
+use crate::signals::twins::{Matched, matched, poisson};
 use crate::votes::{Board, MemberId};
 
 /// Groups that are looked at closely, at most, the strongest first.
 const CLOSELY: usize = 60;
-/// What mutual pairs count for, where a group's structure counts for one. Chosen by hand from eight mixtures
-/// on rings planted into all five public conversations; early votes and people of the same taste ranked no
-/// better with them than without, so they are shown and don't count.
-const PAIRS_COUNT: f64 = 1.5;
+/// What mutual pairs count for, where a group's structure counts for one. This and the next were chosen on
+/// rings planted into the boards and seeds that are for tuning; early votes and people of the same taste
+/// ranked no better with them than without, so they are shown and don't count.
+pub(crate) const PAIRS_COUNT: f64 = 1.5;
+/// What it counts for that a group is of one mind. Not more, because it costs a ring nothing to feign
+/// dissent.
+pub(crate) const ONE_MIND_COUNTS: f64 = 3.0;
 /// What votes together count for.
-const TOGETHER_COUNTS: f64 = 0.5;
+pub(crate) const TOGETHER_COUNTS: f64 = 4.0;
+/// Evidence of votes together that isn't counted, in nats: the best of many groups has as much by chance.
+const TOGETHER_BY_CHANCE: f64 = 2.0;
+/// Sittings in which a member must have voted on the group's posts before it counts that they were together:
+/// everybody can meet the same people twice.
+const LEAST_SITTINGS: u32 = 3;
 
 /// What was found about a member. All evidence is in nats.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -33,8 +46,14 @@ pub struct Evidence {
     pub pairs: f64,
     /// Support within its group beyond that by people of the same taste.
     pub matched: f64,
-    /// Votes together with others of the group, beyond its own habit.
+    /// Votes together with others of the group, beyond its own habit and everybody else's pace.
     pub together: f64,
+    /// In how many sittings it voted on the group's posts.
+    pub sittings: u32,
+    /// How much of the usual dissent is missing within its group, 0 to 1.
+    pub one_mind: f64,
+    /// Support within its group beyond chance, given or got, whichever is less beyond.
+    pub returned: f64,
     /// Early votes on the group's posts, beyond its own habit.
     pub early: f64,
     /// The group it is judged with, a place in [`Verdict::groups`].
@@ -45,15 +64,20 @@ impl Evidence {
     /// All of it in one number, to rank by. Logarithms of the evidence, because evidence of one kind that is
     /// beyond doubt says little more than evidence that is nearly so: a member stands out by several kinds.
     pub fn score(&self) -> f64 {
-        let weighted = [
-            (1.0, self.structure),
-            (PAIRS_COUNT, self.pairs),
-            (TOGETHER_COUNTS, self.together),
-        ];
-        weighted
-            .iter()
-            .map(|(weight, nats)| weight * nats.max(0.0).ln_1p())
-            .sum()
+        let nats = |evidence: f64| evidence.max(0.0).ln_1p();
+        nats(self.structure)
+            + PAIRS_COUNT * nats(self.pairs)
+            + ONE_MIND_COUNTS * self.one_mind
+            + TOGETHER_COUNTS * nats(self.in_time())
+    }
+
+    /// Evidence of time that counts, in nats: zero unless there is more than chance gives the best of many
+    /// groups, in three sittings or more.
+    pub fn in_time(&self) -> f64 {
+        if self.sittings < LEAST_SITTINGS {
+            return 0.0;
+        }
+        (self.together - TOGETHER_BY_CHANCE).max(0.0)
     }
 }
 
@@ -73,11 +97,34 @@ pub struct Inside {
     pub got_by_chance: f64,
 }
 
+impl Inside {
+    /// The evidence, in nats, of what it gave or of what it got, whichever is less: a fan gets nothing, and
+    /// a favourite gives nothing.
+    pub fn returned(&self) -> f64 {
+        let beyond =
+            |votes: u32, by_chance: f64| poisson(f64::from(votes), by_chance.max(LEAST_EXPECTED));
+        beyond(self.given, self.given_by_chance).min(beyond(self.got, self.got_by_chance))
+    }
+}
+
+/// What proposed a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proposed {
+    /// Support beyond chance.
+    BySupport,
+    /// Votes at the same time, again and again.
+    ByTime,
+}
+
 /// A group that was looked at closely.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
-    /// As the scan found it.
+    /// What proposed it.
+    pub proposed: Proposed,
+    /// Its members, and the evidence of its structure.
     pub group: Group,
+    /// Dissent within it.
+    pub dissent: Dissent,
     /// Support within the group, by member.
     pub inside: Vec<Inside>,
     /// Votes at the same time, by member.
@@ -93,8 +140,10 @@ pub struct Judged {
 pub struct Verdict {
     /// By member.
     pub members: Vec<Evidence>,
-    /// The groups that were looked at, the strongest first.
+    /// The groups that were looked at: those proposed by support, the strongest first, then those by time.
     pub groups: Vec<Judged>,
+    /// Groups beyond chance that weren't, because there are so many stronger ones.
+    pub not_looked_at: usize,
 }
 
 /// Judges a board.
@@ -102,7 +151,7 @@ pub struct Verdict {
 /// # Errors
 /// [`TooFewActive`] members.
 pub fn judge(board: &Board) -> Result<Verdict, TooFewActive> {
-    ActiveMembers::new(u32::try_from(board.active()).unwrap_or(u32::MAX))?;
+    ActiveMembers::of(board)?;
     let chance = Chance::of_upvotes(board);
     let supports = Supports::of(board, &chance);
     let Scan { groups, evidence } = scan(&supports, board.members());
@@ -116,9 +165,14 @@ pub fn judge(board: &Board) -> Result<Verdict, TooFewActive> {
             ..Evidence::default()
         })
         .collect();
-    let closely = groups.into_iter().take(CLOSELY);
-    let groups: Vec<Judged> = closely
-        .map(|group| look(board, &chance, &supports, group))
+    let beyond_chance = |group: &&Group| group.beyond_chance > 0.0;
+    let not_looked_at = groups.iter().skip(CLOSELY).filter(beyond_chance).count();
+    let by_support = groups.into_iter().take(CLOSELY);
+    let by_time = weigh(&supports, board.members(), &meetings(board));
+    let proposed = by_support.map(|group| (Proposed::BySupport, group));
+    let proposed = proposed.chain(by_time.into_iter().map(|group| (Proposed::ByTime, group)));
+    let groups: Vec<Judged> = proposed
+        .map(|(proposed, group)| look(board, &chance, &supports, proposed, group))
         .collect();
     for (place, judged) in groups.iter().enumerate() {
         for (member, found) in judged.by_member() {
@@ -135,10 +189,20 @@ pub fn judge(board: &Board) -> Result<Verdict, TooFewActive> {
             }
         }
     }
-    Ok(Verdict { members, groups })
+    Ok(Verdict {
+        members,
+        groups,
+        not_looked_at,
+    })
 }
 
-fn look(board: &Board, chance: &Chance, supports: &Supports, group: Group) -> Judged {
+fn look(
+    board: &Board,
+    chance: &Chance,
+    supports: &Supports,
+    proposed: Proposed,
+    group: Group,
+) -> Judged {
     let members: Vec<MemberId> = group.members.iter().map(|(member, _)| *member).collect();
     let votes = |from: MemberId, to: MemberId| supports.between(from, to).map_or(0, |s| s.votes);
     // Of each ordered pair once. An author's posts with equal appeal have equal chances.
@@ -176,6 +240,8 @@ fn look(board: &Board, chance: &Chance, supports: &Supports, group: Group) -> Ju
         together: together(board, &members),
         early: early(board, &members),
         matched: matched(board, &members),
+        dissent: dissent(board, &members),
+        proposed,
         group,
     }
 }
@@ -194,10 +260,17 @@ impl Judged {
     fn by_member(&self) -> BTreeMap<MemberId, Evidence> {
         let mut found: BTreeMap<MemberId, Evidence> = BTreeMap::new();
         for (member, structure) in &self.group.members {
-            found.entry(*member).or_default().structure = structure.max(0.0);
+            let found = found.entry(*member).or_default();
+            found.structure = structure.max(0.0);
+            found.one_mind = self.dissent.missing();
+        }
+        for inside in &self.inside {
+            found.entry(inside.member).or_default().returned = inside.returned();
         }
         for timed in &self.together {
-            found.entry(timed.member).or_default().together = timed.evidence;
+            let found = found.entry(timed.member).or_default();
+            found.together = timed.evidence;
+            found.sittings = timed.sittings;
         }
         for timed in &self.early {
             found.entry(timed.member).or_default().early = timed.evidence;

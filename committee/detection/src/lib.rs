@@ -6,7 +6,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod calibrate;
 pub mod economy;
+pub mod epochs;
 pub mod graph;
 pub mod judge;
 pub mod policy;

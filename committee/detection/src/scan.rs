@@ -39,6 +39,13 @@ pub struct Group {
     pub beyond_chance: f64,
 }
 
+impl Group {
+    /// How many groups as strong chance alone gives on a board like this, at most one.
+    pub fn p_value(&self) -> f64 {
+        (-self.beyond_chance).exp().min(1.0)
+    }
+}
+
 /// What the scan found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scan {
@@ -70,6 +77,22 @@ pub fn scan(supports: &Supports, members: usize) -> Scan {
         groups: apart(found),
         evidence,
     }
+}
+
+/// Weighs groups that something else proposed, each with the share that explains it best.
+pub fn weigh(supports: &Supports, members: usize, groups: &[Vec<MemberId>]) -> Vec<Group> {
+    let mut best: Vec<Option<Group>> = vec![None; groups.len()];
+    for share in SHARES {
+        let pairs = Pairs::of(supports, members, share);
+        for (group, best) in groups.iter().zip(&mut best) {
+            let group: Vec<u32> = group.iter().map(|member| member.0).collect();
+            let weighed = pairs.weighed(&group);
+            if best.as_ref().is_none_or(|b| b.evidence < weighed.evidence) {
+                *best = Some(weighed);
+            }
+        }
+    }
+    best.into_iter().flatten().collect()
 }
 
 /// The strongest groups, without those that share more than half of the smaller one with a stronger one.
@@ -196,6 +219,19 @@ impl Pairs {
             evidence: best_evidence,
             beyond_chance: best,
         })
+    }
+
+    /// A group as it is.
+    fn weighed(&self, group: &[u32]) -> Group {
+        let members = self.contributions(group);
+        // Each pair adds to both of its members.
+        let evidence = members.iter().map(|(_, adds)| adds).sum::<f64>() / 2.0;
+        Group {
+            members,
+            share: self.share,
+            evidence,
+            beyond_chance: evidence - choices(self.ratios.len() as f64, group.len()),
+        }
     }
 
     /// What each member adds to a group: all its pairs with the others.

@@ -2,8 +2,11 @@
 //! chance elsewhere.
 //!
 //! Two people who read a board at the same hour, or who sit in one room, vote within minutes of each other on
-//! everything, and nothing is wrong with it. So the measure of chance is each member's own: on posts that
-//! the group did *not* write. Only what the group's own posts have beyond that counts.
+//! everything, and nothing is wrong with it. So the measure of chance is each member's own, on posts that the
+//! group did *not* write; and if everybody else's votes on the group's posts come as close together (a mail
+//! with a link, a busy day), that is the measure. Only what lies beyond both counts. What a member does in one
+//! sitting is about one event, however many votes it casts: a class that greets each other on its first day
+//! has met once.
 
 use crate::signals::inside::Inside;
 use crate::votes::{Board, MemberId, PostId, Stance, Vote};
@@ -12,6 +15,8 @@ use crate::votes::{Board, MemberId, PostId, Stance, Vote};
 pub const WINDOWS_MS: [i64; 2] = [60_000, 600_000];
 /// How many votes the board's general pace counts for beside a member's own habit.
 const PRIOR: f64 = 8.0;
+/// Votes of one member with less than this between them are one sitting.
+pub const SITTING_MS: i64 = 1_800_000;
 /// The share that is never taken for impossible.
 const LEAST_SHARE: f64 = 1e-3;
 
@@ -20,16 +25,18 @@ const LEAST_SHARE: f64 = 1e-3;
 pub struct Together {
     /// Whose.
     pub member: MemberId,
-    /// Within so many milliseconds.
+    /// Within so many milliseconds; zero where it isn't asked.
     pub window_ms: i64,
     /// Votes on the group's posts on which others of the group voted too.
     pub votes: u32,
     /// Of these, with another's vote within the window.
     pub together: u32,
-    /// The share that this member's habit and the board's pace would give.
+    /// In how many sittings it cast these votes.
+    pub sittings: u32,
+    /// The share that this member's habit and the pace of everybody else's votes would give.
     pub expected: f64,
-    /// Logarithm of the likelihood ratio of the share seen and the share expected, in nats; zero if no more
-    /// were together than expected.
+    /// Logarithm of the likelihood ratio of the share seen and the share expected, in nats, where `n` votes of
+    /// one sitting count for `1 + ln n`; zero if no more were together than expected.
     pub evidence: f64,
 }
 
@@ -62,36 +69,86 @@ fn in_windows<const N: usize>(
     let mut measured = windows_ms.map(|_| Vec::with_capacity(group.len()));
     for (member, met) in group.iter().zip(met) {
         for (window, (measured, window_ms)) in measured.iter_mut().zip(windows_ms).enumerate() {
-            let mut own = Count::default();
-            let mut elsewhere = Count::default();
-            let mut pace = 0.0;
+            let mut own = Sittings::default();
+            let mut elsewhere = Sittings::default();
             for met in met.iter().flatten() {
-                if let Some(by_pace) = met.by_pace {
-                    own.add(met.near[window]);
-                    pace += by_pace[window];
-                } else {
-                    elsewhere.add(met.near[window]);
+                match met.by_pace {
+                    Some(by_pace) => own.add(met.at_ms, met.near[window], by_pace[window]),
+                    None => elsewhere.add(met.at_ms, met.near[window], 0.0),
                 }
             }
-            let pace = if own.all > 0 {
-                pace / f64::from(own.all)
-            } else {
-                0.0
-            };
-            let expected =
-                (f64::from(elsewhere.hits) + PRIOR * pace) / (f64::from(elsewhere.all) + PRIOR);
-            let expected = expected.clamp(LEAST_SHARE, 1.0);
-            measured.push(Together {
-                member: *member,
-                window_ms,
-                votes: own.all,
-                together: own.hits,
-                expected,
-                evidence: binomial(own.hits, own.all, expected),
-            });
+            measured.push(compared(*member, window_ms, &own, &elsewhere));
         }
     }
     measured
+}
+
+fn compared(member: MemberId, window_ms: i64, own: &Sittings, elsewhere: &Sittings) -> Together {
+    let (votes, hits, pace) = own.counted();
+    let pace = if votes > 0.0 { pace / votes } else { 0.0 };
+    let (votes_elsewhere, hits_elsewhere, _) = elsewhere.counted();
+    let habit = (hits_elsewhere + PRIOR * pace) / (votes_elsewhere + PRIOR);
+    let expected = habit.max(pace).clamp(LEAST_SHARE, 1.0);
+    let sum = |of: fn(&Sitting) -> u32| own.0.iter().map(of).sum();
+    Together {
+        member,
+        window_ms,
+        votes: sum(|s| s.all),
+        together: sum(|s| s.hits),
+        sittings: own.0.len() as u32,
+        expected,
+        evidence: weighted_binomial(hits, votes, expected),
+    }
+}
+
+/// Votes by sitting, in the order of time.
+#[derive(Default)]
+struct Sittings(Vec<Sitting>);
+
+struct Sitting {
+    last_ms: i64,
+    all: u32,
+    hits: u32,
+    /// The sum of the chances by pace.
+    pace: f64,
+}
+
+impl Sittings {
+    fn add(&mut self, at_ms: i64, hit: bool, pace: f64) {
+        let goes_on = |s: &&mut Sitting| at_ms.abs_diff(s.last_ms) <= SITTING_MS as u64;
+        match self.0.last_mut().filter(goes_on) {
+            Some(sitting) => {
+                sitting.last_ms = at_ms;
+                sitting.all += 1;
+                sitting.hits += u32::from(hit);
+                sitting.pace += pace;
+            }
+            None => self.0.push(Sitting {
+                last_ms: at_ms,
+                all: 1,
+                hits: u32::from(hit),
+                pace,
+            }),
+        }
+    }
+
+    /// Votes, hits and chances, with each sitting's weight.
+    fn counted(&self) -> (f64, f64, f64) {
+        self.0.iter().fold((0.0, 0.0, 0.0), |sum, sitting| {
+            let all = f64::from(sitting.all);
+            let weight = counts_for(all) / all;
+            (
+                sum.0 + weight * all,
+                sum.1 + weight * f64::from(sitting.hits),
+                sum.2 + weight * sitting.pace,
+            )
+        })
+    }
+}
+
+/// What `n` events of one sitting count for.
+pub(crate) fn counts_for(n: f64) -> f64 {
+    1.0 + n.ln()
 }
 
 #[derive(Default)]
@@ -110,6 +167,7 @@ impl Count {
 /// A member's vote on a post on which others of its group voted too.
 #[derive(Clone, Copy)]
 struct Met<const N: usize> {
+    at_ms: i64,
     /// Is another's vote near, by window?
     near: [bool; N],
     /// On a post by the group, the chance of that if the others' votes came at the pace of everybody else's.
@@ -165,6 +223,7 @@ fn met<const N: usize>(
             let near = |window_ms: i64| gap.is_some_and(|gap| gap <= window_ms.unsigned_abs());
             let by_pace = |window_ms: i64| by_pace(&rest, vote.at_ms, window_ms, on_post.len() - 1);
             met[vote.member][vote.place] = Some(Met {
+                at_ms: vote.at_ms,
                 near: windows_ms.map(near),
                 by_pace: own.then(|| windows_ms.map(by_pace)),
             });
@@ -184,13 +243,17 @@ fn by_pace(rest: &[i64], at_ms: i64, window_ms: i64, votes: usize) -> f64 {
 
 /// `votes·KL(hits/votes ‖ share)`, if more hits than expected.
 pub(crate) fn binomial(hits: u32, votes: u32, share: f64) -> f64 {
-    let (hits, votes) = (f64::from(hits), f64::from(votes));
+    weighted_binomial(f64::from(hits), f64::from(votes), share)
+}
+
+fn weighted_binomial(hits: f64, votes: f64, share: f64) -> f64 {
     if votes == 0.0 || hits <= share * votes {
         return 0.0;
     }
     let misses = votes - hits;
     let mut evidence = hits * (hits / (votes * share)).ln();
-    if misses > 0.0 {
+    // Sums of weights that are equal may differ in their last digits.
+    if misses > 1e-9 {
         evidence += misses * (misses / (votes * (1.0 - share)).max(f64::MIN_POSITIVE)).ln();
     }
     evidence.max(0.0)
@@ -222,6 +285,7 @@ pub fn early(board: &Board, group: &[MemberId]) -> Vec<Together> {
             window_ms: 0,
             votes: own.all,
             together: own.hits,
+            sittings: 0,
             expected,
             evidence: binomial(own.hits, own.all, expected.clamp(LEAST_SHARE, 1.0)),
         }

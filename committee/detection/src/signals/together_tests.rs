@@ -39,7 +39,7 @@ fn some_board() -> impl Strategy<Value = Board> {
 fn plain_within(board: &Board, group: &[MemberId], window_ms: i64) -> Vec<Together> {
     let inside: HashSet<MemberId> = group.iter().copied().collect();
     let measure = |member: &MemberId| {
-        let (mut own, mut elsewhere, mut pace) = (Count::default(), Count::default(), 0.0);
+        let (mut own, mut elsewhere) = (Vec::new(), Vec::new());
         for vote in board.votes_of(*member).filter(|v| v.stance == Stance::Up) {
             let (mut others, mut others_near, mut rest, mut rest_near) = (0, 0, 0, 0);
             for other in board.votes_on(vote.post).filter(|o| o.member != *member) {
@@ -55,29 +55,42 @@ fn plain_within(board: &Board, group: &[MemberId], window_ms: i64) -> Vec<Togeth
             if others == 0 {
                 continue;
             }
+            let share = (f64::from(rest_near) + 0.05) / (f64::from(rest) + 1.0);
+            let pace = 1.0 - (1.0 - share).powi(others);
+            let hit = f64::from(u8::from(others_near > 0));
             if inside.contains(&board.post(vote.post).author) {
-                own.add(others_near > 0);
-                let share = (f64::from(rest_near) + 0.05) / (f64::from(rest) + 1.0);
-                pace += 1.0 - (1.0 - share).powi(others);
+                own.push((vote.at_ms, hit, pace));
             } else {
-                elsewhere.add(others_near > 0);
+                elsewhere.push((vote.at_ms, hit, 0.0));
             }
         }
-        let pace = if own.all > 0 {
-            pace / f64::from(own.all)
-        } else {
-            0.0
+        // Sums by sitting: votes, hits and paces, each times (1 + ln n) / n.
+        let counted = |votes: &[(i64, f64, f64)]| {
+            let mut sums = [0.0; 4];
+            for sitting in votes.chunk_by(|a, b| b.0 - a.0 <= SITTING_MS) {
+                let n = sitting.len() as f64;
+                let weight = (1.0 + n.ln()) / n;
+                let hits: f64 = sitting.iter().map(|v| v.1).sum();
+                let paces: f64 = sitting.iter().map(|v| v.2).sum();
+                for (sum, more) in sums.iter_mut().zip([n, hits, paces, 1.0 / weight]) {
+                    *sum += weight * more;
+                }
+            }
+            sums
         };
-        let expected =
-            (f64::from(elsewhere.hits) + PRIOR * pace) / (f64::from(elsewhere.all) + PRIOR);
-        let expected = expected.clamp(LEAST_SHARE, 1.0);
+        let [votes, hits, paces, sittings] = counted(&own);
+        let [votes_elsewhere, hits_elsewhere, ..] = counted(&elsewhere);
+        let pace = if votes > 0.0 { paces / votes } else { 0.0 };
+        let habit = (hits_elsewhere + PRIOR * pace) / (votes_elsewhere + PRIOR);
+        let expected = habit.max(pace).clamp(LEAST_SHARE, 1.0);
         Together {
             member: *member,
             window_ms,
-            votes: own.all,
-            together: own.hits,
+            votes: own.len() as u32,
+            together: own.iter().filter(|v| v.1 > 0.0).count() as u32,
+            sittings: sittings.round() as u32,
             expected,
-            evidence: binomial(own.hits, own.all, expected),
+            evidence: weighted_binomial(hits, votes, expected),
         }
     };
     group.iter().map(measure).collect()

@@ -1,0 +1,262 @@
+//! Groups that time alone proposes: members whose votes keep falling within minutes of each other, on one post
+//! after another.
+//!
+//! Accounts with a long honest past support each other hardly more than chance would, so that who supports
+//! whom doesn't show them; that the same few come together again and again does. Two members' meetings are
+//! weighed against those expected of two who meet others as often (the configuration model, as in Newman:
+//! "Modularity and community structure in networks", PNAS 103, 2006), and groups are grown from every member.
+//! This only proposes: rooms, classes and readers of one mail meet too, and
+//! [`together`](crate::signals::together) asks whether a group meets on its own posts more than elsewhere.
+
+use crate::signals::together::{SITTING_MS, counts_for};
+use crate::signals::twins::poisson;
+use crate::votes::{Board, MemberId, PostId, Stance};
+
+/// Two votes on one post meet within so many milliseconds.
+const WINDOW_MS: u64 = 600_000;
+/// Votes after a vote that it can meet, at most: where more fall into the window, everybody meets everybody.
+const MET: usize = 12;
+/// Two who met only once aren't followed.
+const LEAST: f64 = 1.5;
+/// Meetings are never expected to be rarer than this.
+const LEAST_EXPECTED: f64 = 0.05;
+/// What two members of a group who never met cost it, in nats.
+const APART: f64 = 0.6;
+/// Pairs of one member that are followed at most, the strongest first.
+const FOLLOWED: usize = 64;
+/// Members from whom a group is grown at most.
+const SEEDS: usize = 2_000;
+/// Members of a group.
+const SIZES: std::ops::RangeInclusive<usize> = 3..=80;
+/// Groups that are proposed at most.
+const PROPOSED: usize = 30;
+
+/// The groups, the strongest first; of those that share more than half of the smaller one, the stronger.
+/// Members of each are ascending.
+pub fn meetings(board: &Board) -> Vec<Vec<MemberId>> {
+    let graph = Graph::of(board);
+    let mut found: Vec<(f64, Vec<u32>)> = graph
+        .seeds()
+        .into_iter()
+        .filter_map(|seed| graph.grow(seed))
+        .collect();
+    found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    let mut kept: Vec<Vec<u32>> = Vec::new();
+    for (_, group) in found {
+        let overlaps = |other: &Vec<u32>| {
+            let both = group
+                .iter()
+                .filter(|m| other.binary_search(m).is_ok())
+                .count();
+            2 * both > group.len().min(other.len())
+        };
+        if !kept.iter().any(overlaps) {
+            kept.push(group);
+        }
+        if kept.len() == PROPOSED {
+            break;
+        }
+    }
+    let named = |group: Vec<u32>| group.into_iter().map(MemberId).collect();
+    kept.into_iter().map(named).collect()
+}
+
+/// By member: others that it met more often than expected, and the evidence of it in nats, the strongest
+/// first.
+struct Graph(Vec<Vec<(u32, f64)>>);
+
+impl Graph {
+    fn of(board: &Board) -> Self {
+        let pairs = counted(board);
+        let mut each = vec![0.0; board.members()];
+        let mut total = 0.0;
+        for (a, b, count) in &pairs {
+            each[*a as usize] += count;
+            each[*b as usize] += count;
+            total += count;
+        }
+        let mut lists: Vec<Vec<(u32, f64)>> = vec![Vec::new(); board.members()];
+        for (a, b, count) in pairs.into_iter().filter(|(_, _, count)| *count >= LEAST) {
+            // Their meetings with others: a pair that meets nobody else isn't explained by meeting often.
+            let others = |member: u32| f64::max(each[member as usize] - count, 0.3);
+            let expected = others(a) * others(b) / (2.0 * f64::max(total, 1.0));
+            let evidence = poisson(count, expected.max(LEAST_EXPECTED));
+            if evidence > APART {
+                lists[a as usize].push((b, evidence));
+                lists[b as usize].push((a, evidence));
+            }
+        }
+        for list in &mut lists {
+            list.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            list.truncate(FOLLOWED);
+        }
+        Self(lists)
+    }
+
+    /// Members with two pairs or more, those with the strongest four first if there are too many.
+    fn seeds(&self) -> Vec<u32> {
+        let promise = |list: &[(u32, f64)]| list.iter().take(4).map(|(_, e)| e).sum::<f64>();
+        let mut seeds: Vec<(u32, f64)> = (0..)
+            .zip(&self.0)
+            .filter(|(_, list)| list.len() >= 2)
+            .map(|(member, list)| (member, promise(list)))
+            .collect();
+        seeds.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        seeds.truncate(SEEDS);
+        seeds.into_iter().map(|(member, _)| member).collect()
+    }
+
+    /// Grows a group from a member, always by whoever adds most.
+    fn grow(&self, seed: u32) -> Option<(f64, Vec<u32>)> {
+        let mut group = vec![seed];
+        let mut around: Vec<(u32, f64)> = self.0.get(seed as usize)?.clone();
+        let mut evidence = 0.0;
+        while group.len() < *SIZES.end() {
+            let apart = APART * group.len() as f64;
+            let most = around.iter().enumerate().max_by(|(_, a), (_, b)| {
+                let more = a.1.total_cmp(&b.1);
+                more.then(b.0.cmp(&a.0))
+            });
+            let Some((place, (member, met))) = most.map(|(place, next)| (place, *next)) else {
+                break;
+            };
+            if met <= apart {
+                break;
+            }
+            evidence += met - apart;
+            around.swap_remove(place);
+            group.push(member);
+            for (other, met) in self.0.get(member as usize).into_iter().flatten() {
+                if group.contains(other) {
+                    continue;
+                }
+                match around.iter_mut().find(|(near, _)| near == other) {
+                    Some((_, sum)) => *sum += met,
+                    None => around.push((*other, *met)),
+                }
+            }
+        }
+        group.sort_unstable();
+        SIZES.contains(&group.len()).then_some((evidence, group))
+    }
+}
+
+/// For each pair that met, lower number first, how often: meetings within one sitting count as in
+/// [`together`](crate::signals::together).
+fn counted(board: &Board) -> Vec<(u32, u32, f64)> {
+    let mut met: Vec<(u32, u32, i64)> = Vec::new();
+    let mut votes: Vec<(i64, u32)> = Vec::new();
+    for post in (0..board.posts() as u32).map(PostId) {
+        votes.clear();
+        let up = board.votes_on(post).filter(|v| v.stance == Stance::Up);
+        votes.extend(up.map(|v| (v.at_ms, v.member.0)));
+        for (place, (at_ms, member)) in votes.iter().enumerate() {
+            let later = votes.iter().skip(place + 1).take(MET);
+            let near = later.take_while(|(later_ms, _)| later_ms.abs_diff(*at_ms) <= WINDOW_MS);
+            met.extend(near.map(|(_, other)| (*member.min(other), *member.max(other), *at_ms)));
+        }
+    }
+    met.sort_unstable();
+    let pairs = met.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1));
+    pairs
+        .filter_map(|pair| {
+            let sittings = pair.chunk_by(|a, b| b.2.abs_diff(a.2) <= SITTING_MS as u64);
+            let count = sittings
+                .map(|sitting| counts_for(sitting.len() as f64))
+                .sum();
+            pair.first().map(|(a, b, _)| (*a, *b, count))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::votes::{Builder, Row};
+
+    const HOUR_MS: i64 = 3_600_000;
+
+    /// Votes are (voter, post, hours, seconds).
+    fn board(votes: &[(String, String, i64, i64)]) -> Board {
+        let mut builder = Builder::default();
+        for (voter, post, hours, seconds) in votes {
+            let row = Row {
+                board: "board",
+                vote_ms: hours * HOUR_MS + seconds * 1_000,
+                voter,
+                post,
+                author: "author",
+                post_ms: 0,
+                stance: Stance::Up,
+            };
+            builder.push(row, i64::MAX).unwrap();
+        }
+        builder.finish().0.boards()[0].clone()
+    }
+
+    fn named(board: &Board, groups: &[Vec<MemberId>]) -> Vec<Vec<String>> {
+        let names = |group: &Vec<MemberId>| {
+            let mut names: Vec<String> = group
+                .iter()
+                .map(|m| board.member_name(*m).to_owned())
+                .collect();
+            names.sort();
+            names
+        };
+        groups.iter().map(names).collect()
+    }
+
+    /// Sixty members who vote on forty posts at hours of their own.
+    fn crowd() -> Vec<(String, String, i64, i64)> {
+        let mut votes = Vec::new();
+        for member in 0..60_i64 {
+            for turn in 0..10_i64 {
+                let post = (member * 7 + turn * 11) % 40;
+                let hours = 1 + (member * 13 + turn * 29) % 300;
+                votes.push((format!("m{member}"), format!("p{post}"), hours, member * 59));
+            }
+        }
+        votes
+    }
+
+    #[test]
+    fn four_who_keep_meeting_are_proposed_whatever_else_they_do() {
+        let mut votes = crowd();
+        for turn in 0..5_i64 {
+            for member in 0..4_i64 {
+                votes.push((
+                    format!("m{member}"),
+                    format!("q{turn}"),
+                    20 + 50 * turn,
+                    90 * member,
+                ));
+            }
+        }
+        let board = board(&votes);
+        let found = named(&board, &meetings(&board));
+        assert!(
+            found.contains(&vec!["m0".into(), "m1".into(), "m2".into(), "m3".into()]),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn who_met_in_one_sitting_has_met_about_once() {
+        let votes: Vec<_> = (0..6_i64)
+            .flat_map(|turn| ["a", "b"].map(|m| (m.to_owned(), format!("p{turn}"), 1, 60 * turn)))
+            .collect();
+        let pairs = counted(&board(&votes));
+        let [(_, _, count)] = pairs[..] else {
+            panic!("{pairs:?}")
+        };
+        assert!((count - counts_for(6.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn nobody_is_proposed_where_nobody_meets_twice() {
+        let votes: Vec<_> = (0..30_i64)
+            .map(|n| (format!("m{n}"), format!("p{}", n / 3), n / 3, 60 * (n % 3)))
+            .collect();
+        assert!(meetings(&board(&votes)).is_empty());
+    }
+}
