@@ -8,7 +8,7 @@ use ark_ff::{Field as _, One as _};
 use zeroize::Zeroizing;
 
 use super::key::Secrets;
-use super::verify::LinkedPowers;
+use super::link::LinkedPowers;
 use super::{BLOCK, first_challenge};
 use crate::blake2b::{Blake2b, Digest64};
 use crate::files::container::{Fault, FileError, SectionWriter};

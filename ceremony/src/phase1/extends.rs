@@ -4,7 +4,7 @@
 //! one with passengers costs no more than this. It proves nothing alone: [`super::validate`] and
 //! [`super::link`] do.
 
-use super::verify::PowersFault;
+use super::fault::PowersFault;
 use crate::files::ptau::Ptau;
 
 /// Checks that `after` is `before` with one more contribution: of the same size, whole, without Lagrange

@@ -8,10 +8,12 @@
 mod challenges;
 mod contribute;
 mod extends;
+mod fault;
 mod key;
+mod link;
 pub(crate) mod lists;
 mod prepare;
-mod verify;
+mod valid;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -28,10 +30,10 @@ use crate::points::{Encoded, hashed, stored};
 
 pub use contribute::{Contributed, contribute};
 pub use extends::extends;
+pub use fault::{List, Part, PowersError, PowersFault};
+pub use link::{LinkedPowers, Proof, link};
 pub use prepare::{PreparedPowers, prepare, verify as verify_prepared};
-pub use verify::{
-    LinkedPowers, List, Part, PowersError, PowersFault, Proof, ValidPowers, link, validate,
-};
+pub use valid::{ValidPowers, validate};
 
 /// Points that are read, multiplied or summed at once: what bounds memory.
 pub(crate) const BLOCK: usize = 1 << 14;

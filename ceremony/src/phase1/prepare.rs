@@ -12,7 +12,8 @@ use ark_ec::{AffineRepr as _, CurveGroup as _};
 use ark_ff::Zero as _;
 use ark_poly::{EvaluationDomain as _, Radix2EvaluationDomain};
 
-use super::verify::{LinkedPowers, List, PowersError, PowersFault};
+use super::fault::{List, PowersError, PowersFault};
+use super::link::LinkedPowers;
 use super::{BLOCK, lists};
 use crate::checks::{Ratios, Weights, all_in_subgroup};
 use crate::files::container::{Fault, FileError, SectionWriter};

@@ -1,4 +1,3 @@
-use super::verify::List;
 use super::*;
 use crate::beacon::{self, Rule};
 use crate::checks::Weights;
