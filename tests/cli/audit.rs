@@ -59,6 +59,171 @@ fn a_table_that_cannot_be_read_is_refused_and_bad_rows_are_told() {
 }
 
 #[test]
+fn an_option_that_makes_no_sense_is_refused_before_anything_is_read() {
+    let mut scene = Scene::new();
+    scene.write("own.csv", format!("{HEADER}0,5,1,1,1,1,1\n"));
+    for fpr in ["0", "0.6", "-1", "nan", "few"] {
+        scene.fails(&["audit", "own.csv", &format!("--fpr={fpr}")]);
+    }
+    for window in ["7", "0d", "5m", "1.5d", "-7d", "99999w", "d", ""] {
+        scene.fails(&["audit", "own.csv", &format!("--window={window}")]);
+    }
+    scene.fails(&["audit", "own.csv", "--seed=-1"]);
+    scene.note("A folder that isn't one, or is somebody's.");
+    scene.fails(&["audit", "own.csv", "--out", "own.csv"]);
+    scene.write("mine/diary.txt", "dear");
+    scene.fails(&["audit", "town.csv", "--out", "mine"]);
+    scene.write("page/report.html", "<html>of somebody else</html>");
+    scene.fails(&["audit", "town.csv", "--out", "page"]);
+    scene.note("Options before a command make it a file.");
+    scene.fails(&["audit", "--fpr=0.1", "simulate"]);
+    scene.hold_golden("audit-options");
+}
+
+#[test]
+fn a_report_says_who_stands_out_and_why_and_what_else_it_could_be() {
+    let mut scene = Scene::new();
+    scene.write("town.csv", town());
+    scene.works(&["audit", "town.csv", "--window=2d"]);
+    let boards: String = (0..25).map(|n| format!("b{n},5,a,1,b,1,1\n")).collect();
+    scene.note("More boards than anybody wants to read of.");
+    scene.write("boards.csv", format!("{HEADER}{boards}"));
+    scene.works(&["audit", "boards.csv"]);
+    scene.hold_golden("audit-town");
+}
+
+/// The names of an object's fields.
+fn fields(value: &serde_json::Value) -> Vec<&str> {
+    value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+#[test]
+fn the_json_has_the_shape_that_is_promised() {
+    let scene = Scene::new();
+    scene.write("town.csv", town());
+    let args = [
+        "--json",
+        "audit",
+        "town.csv",
+        "--window=2d",
+        "--fpr=0.02",
+        "--seed=7",
+    ];
+    let output = tacit(&scene.path(""), &args);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        fields(&said),
+        [
+            "boards",
+            "cases",
+            "communities",
+            "communities_left_out",
+            "not_judged",
+            "parameters",
+            "read",
+            "voters",
+            "windows"
+        ]
+    );
+    assert_eq!(
+        fields(&said["voters"][0]),
+        [
+            "community",
+            "conv",
+            "discount",
+            "flag",
+            "id",
+            "reasons",
+            "score",
+            "voter",
+            "windows"
+        ]
+    );
+    assert_eq!(
+        fields(&said["communities"][0]),
+        [
+            "conv", "flagged", "found", "members", "number", "p_value", "score", "signals"
+        ]
+    );
+    assert_eq!(said["voters"].as_array().unwrap().len(), 62);
+    let parameters = &said["parameters"];
+    assert_eq!(parameters["fpr"], 0.02);
+    assert_eq!(parameters["window_ms"], 172_800_000);
+    assert_eq!(parameters["seed"], 7);
+    assert_eq!(parameters["least_active"], 50);
+    assert!(said["boards"][0]["flag_score"].as_f64().unwrap() > 0.0);
+    let voter = &said["voters"][0];
+    assert_eq!(
+        voter["id"],
+        format!(
+            "{}/{}",
+            voter["conv"].as_str().unwrap(),
+            voter["voter"].as_str().unwrap()
+        )
+    );
+    let case = &said["cases"][0];
+    assert_eq!(case["community"], voter["community"]);
+    assert!(case["posts"][0]["group"][0]["after_ms"].is_number());
+    assert!(
+        case["moments"][0]["from"]
+            .as_str()
+            .unwrap()
+            .ends_with("UTC")
+    );
+    for innocent in case["innocent"].as_array().unwrap() {
+        assert!(
+            !innocent["figures"].as_array().unwrap().is_empty(),
+            "{innocent}"
+        );
+        assert!(innocent["reading"].is_string() && innocent["is_seen"].is_string());
+    }
+}
+
+#[test]
+fn a_folder_gets_a_page_a_report_and_a_table_and_is_replaced_only_if_it_is_ours() {
+    let scene = Scene::new();
+    scene.write(
+        "town.csv",
+        town().replace("r1,", "<script>alert(1)</script>,"),
+    );
+    let says = |args: &[&str]| text(&scene.quietly(args).stderr);
+    let first = says(&["audit", "town.csv", "--out", "out"]);
+    assert!(
+        first.contains("Written to out: report.html, report.json and voters.csv.\n"),
+        "{first}"
+    );
+    let read = |name: &str| std::fs::read_to_string(scene.path("out").join(name)).unwrap();
+    let names = std::fs::read_dir(scene.path("out")).unwrap().count();
+    assert_eq!(names, 3, "nothing half-written is left");
+    let page = read("report.html");
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    assert!(page.contains("Content-Security-Policy") && page.contains("<svg"));
+    assert!(!page.contains("<script") && page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    let report: serde_json::Value = serde_json::from_str(&read("report.json")).unwrap();
+    let voters = report["voters"].as_array().unwrap();
+    assert_eq!(read("voters.csv").lines().count(), 1 + voters.len());
+    assert!(
+        voters
+            .iter()
+            .any(|v| v["voter"] == "<script>alert(1)</script>")
+    );
+    let again = says(&["audit", "town.csv", "--out", "out"]);
+    assert!(again.contains("in place of an earlier report"), "{again}");
+    assert_eq!(read("report.html"), page);
+    scene.write("out/notes.txt", "mine");
+    let refused = tacit(&scene.path(""), &["audit", "town.csv", "--out", "out"]);
+    assert!(!refused.status.success() && text(&refused.stderr).contains("notes.txt"));
+    says(&["--yes", "audit", "town.csv", "--out", "out"]);
+    assert_eq!(read("notes.txt"), "mine");
+}
+
+#[test]
 fn six_who_support_each_other_at_once_come_first_and_say_why() {
     let scene = Scene::new();
     scene.write("town.csv", town());
@@ -81,7 +246,9 @@ fn six_who_support_each_other_at_once_come_first_and_say_why() {
         assert!(voter["discount"].as_f64().unwrap() < 1.0);
         let reasons = voter["reasons"].to_string();
         assert!(
-            reasons.contains("group with 5 others") && reasons.contains("within"),
+            reasons.contains("group 1: ")
+                && reasons.contains("the 5 others in it")
+                && reasons.contains("within"),
             "{reasons}"
         );
     }

@@ -1,6 +1,7 @@
 //! `tacit audit`: looks for vote rings in a table of votes under pseudonyms. It asks nobody, and knows
 //! nobody's name.
 
+mod folder;
 mod look;
 mod simulate;
 mod validate;
@@ -25,7 +26,6 @@ enum Command {
     #[command(hide = true)]
     Simulate(simulate::SimulateArgs),
     /// Measure what the look finds, and whom it wrongs
-    #[command(hide = true)]
     Validate(validate::ValidateArgs),
 }
 

@@ -1,0 +1,117 @@
+//! The folder that a report is written to. Each file is written whole or not at all; what others put there
+//! is never overwritten, and what is replaced is told.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use tacit_detection::report::page::{Beside, MARK, page};
+use tacit_detection::report::{Report, voters_csv};
+use tacit_files as files;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output::printable_line;
+
+const PAGE: &str = "report.html";
+const REPORT: &str = "report.json";
+const VOTERS: &str = "voters.csv";
+/// Bytes of a page in which its mark stands.
+const HEAD: u64 = 4096;
+
+/// A folder that a report may be written to.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Does an earlier report stand there?
+    earlier: bool,
+}
+
+impl Folder {
+    /// Looks at a folder before any work is done.
+    ///
+    /// # Errors
+    /// If it is a file, can't be read, or holds anything but an earlier report and the person didn't say
+    /// yes to that.
+    pub fn of(path: &Path, cx: &Context) -> Result<Self, Failure> {
+        let folder = |earlier| Self {
+            path: path.to_owned(),
+            earlier,
+        };
+        if fs::symlink_metadata(path).is_ok() && !path.is_dir() {
+            let problem = format!("{} is a file, not a folder", path.display());
+            return Err(Failure::usage("file", problem, "Give another folder."));
+        }
+        let entries = match fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(folder(false)),
+            Err(e) => return Err(Failure::file("read", path, &e)),
+        };
+        let ours = is_ours(&path.join(PAGE));
+        let mut other = None;
+        for entry in entries {
+            let name = entry
+                .map_err(|e| Failure::file("read", path, &e))?
+                .file_name();
+            let known = [PAGE, REPORT, VOTERS].iter().any(|file| *file == name);
+            if !(known && ours) {
+                other = other.or(Some(name));
+            }
+        }
+        if let Some(name) = other {
+            let question = format!(
+                "{} holds other files, such as {}. Write {PAGE}, {REPORT} and {VOTERS} there, over files of these names?",
+                path.display(),
+                printable_line(&name.to_string_lossy())
+            );
+            cx.confirm(&question, "an empty folder, or --yes")?;
+        }
+        Ok(folder(ours))
+    }
+
+    /// Writes a report.
+    ///
+    /// # Errors
+    /// If a file can't be written.
+    pub fn write(
+        &self,
+        report: &Report,
+        json: &impl Serialize,
+        table: &str,
+        read: &[String],
+    ) -> Result<(), Failure> {
+        files::create_folder(&self.path).map_err(|e| Failure::folder(&self.path, &e))?;
+        let put = |name: &str, bytes: &[u8]| {
+            let path = self.path.join(name);
+            files::replace(&path, bytes).map_err(|e| Failure::file("write", &path, &e))
+        };
+        let unwritten =
+            |name: &str, e: io::Error| Failure::file("write", &self.path.join(name), &e);
+        let json = serde_json::to_vec_pretty(json).map_err(|e| unwritten(REPORT, e.into()))?;
+        let csv = voters_csv(report).map_err(|e| unwritten(VOTERS, e.into()))?;
+        put(REPORT, &json)?;
+        put(VOTERS, &csv)?;
+        put(PAGE, page(report, &Beside { table, read }).as_bytes())
+    }
+
+    /// Says where it is.
+    pub fn tell(&self, cx: &Context) {
+        let replaced = if self.earlier {
+            ", in place of an earlier report"
+        } else {
+            ""
+        };
+        cx.out.note(format!(
+            "Written to {}: {PAGE}, {REPORT} and {VOTERS}{replaced}.",
+            self.path.display()
+        ));
+    }
+}
+
+/// Is this a page that tacit wrote?
+fn is_ours(page: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(page).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    read.is_ok() && String::from_utf8_lossy(&head).contains(MARK)
+}

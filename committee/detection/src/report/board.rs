@@ -1,0 +1,381 @@
+//! What is told of one board, before communities have their numbers.
+
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+
+use super::case::{About, Case, Ground};
+use super::reasons::Reasons;
+use super::sketch::Sketch;
+use super::windows::{TooMany, cut};
+use super::{Community, Found, Parameters, Report, Signals, Stood, Voter, Window};
+use crate::judge::{Evidence, Judged, Proposed, Verdict, judge};
+use crate::policy::discount::{Discount, Structure, by_member};
+use crate::policy::inputs::{ActiveMembers, CommunityId, PValue, PassRate, Score};
+use crate::scan::MAX_GROUP;
+use crate::votes::{Board, MemberId};
+use crate::words;
+
+/// What is told of a board.
+pub(super) struct Told {
+    voters: Vec<Draft>,
+    /// The communities that are listed.
+    pub(super) groups: Vec<Listed>,
+    sketch: Option<Sketch>,
+}
+
+struct Draft {
+    voter: Voter,
+    reasons: Reasons,
+    /// The size of the group that it was judged with.
+    size: usize,
+    /// The place of that group among the listed ones.
+    listed: Option<usize>,
+}
+
+/// A community that is listed; its number and that of its case come later.
+pub(super) struct Listed {
+    pub(super) community: Community,
+    case: Option<Case>,
+    /// The highest score of a flagged voter that was judged with it.
+    highest: f64,
+}
+
+impl Listed {
+    /// The order in which communities are told.
+    pub(super) fn against(&self, other: &Self) -> Ordering {
+        let highest = other.highest.total_cmp(&self.highest);
+        let stronger = other.community.score.total_cmp(&self.community.score);
+        let (own, others) = (&self.community.members, &other.community.members);
+        highest.then(stronger).then_with(|| own.cmp(others))
+    }
+}
+
+impl Told {
+    pub(super) fn of(board: &Board, verdict: &Verdict, parameters: &Parameters) -> Self {
+        let ground = Ground::of(board);
+        let flags: Vec<bool> = verdict.flagged(parameters.fpr.get());
+        let flag = |member: MemberId| flags.get(member.at()).copied().unwrap_or(false);
+        let mut groups = Vec::new();
+        let mut listed_members: Vec<HashSet<MemberId>> = Vec::new();
+        let mut listed_at: Vec<Option<usize>> = vec![None; verdict.groups.len()];
+        for (place, judged) in verdict.groups.iter().enumerate() {
+            let judged_here = |(e, flag): &(&Evidence, &bool)| **flag && e.group == Some(place);
+            let here = verdict.members.iter().zip(&flags).filter(judged_here);
+            let highest = here.map(|(e, _)| e.score()).fold(0.0, f64::max);
+            // What time proposes may be a group that support has proposed already.
+            let again = judged.proposed == Proposed::ByTime && shares_most(judged, &listed_members);
+            if highest > 0.0 || (judged.group.beyond_chance > 0.0 && !again) {
+                if let Some(at) = listed_at.get_mut(place) {
+                    *at = Some(groups.len());
+                }
+                listed_members.push(judged.group.members.iter().map(|(m, _)| *m).collect());
+                groups.push(listed(&ground, judged, highest, verdict, &flags));
+            }
+        }
+        let discounts = discounts(board, verdict);
+        let mut voters: Vec<Draft> = (0..)
+            .map(MemberId)
+            .zip(&verdict.members)
+            .map(|(member, evidence)| Draft {
+                voter: Voter {
+                    id: board.id(member),
+                    conv: board.name().to_owned(),
+                    voter: board.member_name(member).to_owned(),
+                    score: evidence.score(),
+                    flag: flag(member),
+                    discount: discounts.get(member.at()).copied().unwrap_or(1.0),
+                    community: None,
+                    reasons: Vec::new(),
+                    windows: Vec::new(),
+                },
+                reasons: Reasons::of(&ground, member, evidence, verdict),
+                size: evidence
+                    .group
+                    .and_then(|place| verdict.groups.get(place))
+                    .map_or(0, |judged| judged.group.members.len()),
+                listed: evidence
+                    .group
+                    .and_then(|place| listed_at.get(place).copied().flatten()),
+            })
+            .collect();
+        with_partners(&ground, verdict, &flags, &mut voters, &mut groups);
+        let mut told = Self {
+            voters,
+            groups,
+            sketch: None,
+        };
+        told.sketch = Some(told.sketch(&ground));
+        told
+    }
+
+    /// How many stand out.
+    pub(super) fn flagged(&self) -> usize {
+        self.voters.iter().filter(|d| d.voter.flag).count()
+    }
+
+    fn sketch(&self, ground: &Ground<'_>) -> Sketch {
+        let voters: Vec<Voter> = self.voters.iter().map(|d| d.voter.clone()).collect();
+        // The place among the board's stands for the number until there is one.
+        let communities: Vec<Community> = (0..)
+            .zip(&self.groups)
+            .map(|(number, listed)| Community {
+                number,
+                ..listed.community.clone()
+            })
+            .collect();
+        Sketch::of(ground, &voters, &communities.iter().collect::<Vec<_>>())
+    }
+
+    /// Judges each window of the board on its own, and notes who stands out in which.
+    pub(super) fn add_windows(
+        &mut self,
+        board: &Board,
+        window_ms: i64,
+        report: &mut Report,
+    ) -> Result<(), TooMany> {
+        let names = self.voters.iter().map(|draft| draft.voter.voter.clone());
+        let places: HashMap<String, usize> = names.zip(0..).collect();
+        for part in cut(board, window_ms)? {
+            let number = report.windows.len() + 1;
+            let mut window = Window {
+                number,
+                conv: board.name().to_owned(),
+                from_ms: part.from_ms,
+                to_ms: part.to_ms,
+                from: words::utc(part.from_ms),
+                to: words::utc(part.to_ms),
+                votes: part.board.votes().len(),
+                flagged: 0,
+                not_judged: None,
+            };
+            match judge(&part.board) {
+                Ok(verdict) => {
+                    window.flagged = self.stood(&part.board, &verdict, number, &places, report);
+                }
+                Err(why) => window.not_judged = Some(why.to_string()),
+            }
+            report.windows.push(window);
+        }
+        Ok(())
+    }
+
+    fn stood(
+        &mut self,
+        part: &Board,
+        verdict: &Verdict,
+        number: usize,
+        places: &HashMap<String, usize>,
+        report: &Report,
+    ) -> usize {
+        let mut ground = None;
+        let mut count = 0;
+        let flags = verdict.flagged(report.parameters.fpr.get());
+        let members = (0..).map(MemberId).zip(&verdict.members);
+        for ((member, evidence), _) in members.zip(flags).filter(|(_, flag)| *flag) {
+            count += 1;
+            let ground = ground.get_or_insert_with(|| Ground::of(part));
+            let reasons = Reasons::of(ground, member, evidence, verdict);
+            let place = places.get(part.member_name(member)).copied();
+            if let Some(draft) = place.and_then(|place| self.voters.get_mut(place)) {
+                draft.voter.windows.push(Stood {
+                    window: number,
+                    score: evidence.score(),
+                    reasons: reasons.in_window(),
+                });
+            }
+        }
+        count
+    }
+
+    /// Adds everything to a report, with the communities' numbers.
+    pub(super) fn into_report(self, numbers: &[usize], report: &mut Report) {
+        let number = |place: usize| numbers.get(place).copied();
+        for draft in self.voters {
+            let community = draft.listed.and_then(number);
+            report.voters.push(Voter {
+                community,
+                reasons: draft.reasons.told(community, draft.size),
+                ..draft.voter
+            });
+        }
+        for (listed, number) in self.groups.into_iter().zip(numbers) {
+            report.communities.push(Community {
+                number: *number,
+                ..listed.community
+            });
+            report.cases.extend(listed.case.map(|case| Case {
+                community: *number,
+                ..case
+            }));
+        }
+        if let Some(mut sketch) = self.sketch.filter(|s| !s.nodes.is_empty()) {
+            for node in &mut sketch.nodes {
+                node.community = node.community.and_then(number);
+            }
+            report.sketches.push(sketch);
+        }
+    }
+}
+
+/// Whether a group shares more than half of the smaller one with any of these.
+fn shares_most(judged: &Judged, groups: &[HashSet<MemberId>]) -> bool {
+    let members = &judged.group.members;
+    groups.iter().any(|group| {
+        let both = members.iter().filter(|(m, _)| group.contains(m)).count();
+        2 * both > members.len().min(group.len())
+    })
+}
+
+/// Members, those who add most first.
+fn by_weight(judged: &Judged) -> Vec<MemberId> {
+    let mut members = judged.group.members.clone();
+    members.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    members.into_iter().map(|(member, _)| member).collect()
+}
+
+fn listed(
+    ground: &Ground<'_>,
+    judged: &Judged,
+    highest: f64,
+    verdict: &Verdict,
+    flags: &[bool],
+) -> Listed {
+    let members = by_weight(judged);
+    let about = About {
+        community: 0,
+        members: &members,
+        // What time proposed isn't rare by its structure, and needn't be.
+        p_value: (judged.proposed == Proposed::BySupport).then(|| judged.group.p_value()),
+        evidence: &verdict.members,
+        flags,
+    };
+    Listed {
+        highest,
+        case: (highest > 0.0).then(|| Case::of(ground, &about)),
+        community: Community {
+            number: 0,
+            conv: ground.board.name().to_owned(),
+            members: members.iter().map(|m| ground.board.id(*m)).collect(),
+            flagged: members
+                .iter()
+                .filter(|m| flags.get(m.at()) == Some(&true))
+                .count(),
+            score: judged.group.beyond_chance,
+            p_value: judged.group.p_value(),
+            found: match judged.proposed {
+                Proposed::BySupport => Found::Support,
+                Proposed::ByTime => Found::Time,
+            },
+            signals: Signals {
+                structure: judged.group.evidence,
+                share: judged.group.share,
+                matched: judged.matched.iter().map(|m| m.evidence).sum(),
+                together: judged.together.iter().map(|t| t.evidence).sum(),
+                early: judged.early.iter().map(|t| t.evidence).sum(),
+                one_mind: judged.dissent.missing(),
+            },
+        },
+    }
+}
+
+/// A flagged voter without a group that was looked at is listed with its strongest partners, so that there
+/// is a case for every flag.
+fn with_partners(
+    ground: &Ground<'_>,
+    verdict: &Verdict,
+    flags: &[bool],
+    voters: &mut [Draft],
+    groups: &mut Vec<Listed>,
+) {
+    let mut alone: Vec<MemberId> = (0..)
+        .map(MemberId)
+        .zip(voters.iter())
+        .filter(|(_, draft)| draft.voter.flag && draft.listed.is_none())
+        .map(|(member, _)| member)
+        .collect();
+    let score = |m: &MemberId| verdict.members.get(m.at()).map_or(0.0, Evidence::score);
+    alone.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.cmp(b)));
+    for member in alone {
+        if voters.get(member.at()).is_some_and(|d| d.listed.is_some()) {
+            continue;
+        }
+        let supported = ground.supports.by(member).iter().map(|s| s.author);
+        let mut pairs: Vec<_> = supported
+            .map(|other| ground.rough(member, other))
+            .filter(|pair| pair.votes > 0 && pair.back > 0)
+            .filter(|pair| pair.evidence() > 0.0)
+            .collect();
+        pairs.sort_by(|a, b| {
+            let stronger = b.evidence().total_cmp(&a.evidence());
+            stronger.then(a.other.cmp(&b.other))
+        });
+        let mut members = vec![member];
+        members.extend(pairs.iter().map(|pair| pair.other));
+        members.truncate(MAX_GROUP.min(12));
+        for other in &members {
+            if let Some(draft) = voters.get_mut(other.at())
+                && draft.voter.flag
+                && draft.listed.is_none()
+            {
+                draft.listed = Some(groups.len());
+                draft.size = members.len();
+            }
+        }
+        let about = About {
+            community: 0,
+            members: &members,
+            p_value: None,
+            evidence: &verdict.members,
+            flags,
+        };
+        groups.push(Listed {
+            case: Some(Case::of(ground, &about)),
+            highest: score(&member),
+            community: Community {
+                number: 0,
+                conv: ground.board.name().to_owned(),
+                members: members.iter().map(|m| ground.board.id(*m)).collect(),
+                flagged: members
+                    .iter()
+                    .filter(|m| flags.get(m.at()) == Some(&true))
+                    .count(),
+                score: 0.0,
+                p_value: 1.0,
+                found: Found::Partners,
+                signals: Signals::default(),
+            },
+        });
+    }
+}
+
+/// What each member's support counts for under the default discount.
+fn discounts(board: &Board, verdict: &Verdict) -> Vec<f64> {
+    let whole = vec![1.0; board.members()];
+    let Ok(enough) = ActiveMembers::of(board) else {
+        return whole;
+    };
+    let mut structure = Vec::new();
+    for (place, judged) in (0..).zip(&verdict.groups) {
+        let Ok(p_value) = PValue::new(judged.group.p_value()) else {
+            continue;
+        };
+        for (member, adds) in &judged.group.members {
+            let adds = adds.max(0.0);
+            let Ok(score) = Score::new(adds / (adds + 10.0)) else {
+                continue;
+            };
+            structure.push(Structure {
+                member: *member,
+                community: CommunityId(place),
+                score,
+                p_value,
+            });
+        }
+    }
+    let suspicions = Discount::default().suspicions(enough, &structure);
+    let weights = suspicions.over(board, |_| PassRate::ONE);
+    by_member(board, &weights)
+        .into_iter()
+        .map(|w| w.get())
+        .collect()
+}
