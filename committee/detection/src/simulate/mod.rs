@@ -4,6 +4,7 @@
 //! It must never be used to judge anybody: it makes what the detector is measured on. Everything is drawn
 //! from one generator with a given seed, so that a board can be made again.
 
+pub mod adaptive;
 pub mod behaviour;
 pub mod plant;
 pub mod population;

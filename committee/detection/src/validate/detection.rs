@@ -5,21 +5,23 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
 
 use crate::simulate::behaviour::Behaviour;
-use crate::simulate::plant::plant;
-use crate::simulate::population::Population;
+use crate::simulate::plant::{Planted, plant};
+use crate::simulate::population::{Population, Synthetic};
 use crate::simulate::ring::{Ring, RingError};
-use crate::validate::metrics::{Interval, auc, interval, recall, threshold};
+use crate::validate::each;
+use crate::validate::metrics::{Interval, auc, curve, interval, recall, threshold};
 use crate::votes::{Board, MemberId};
 
 /// The rate of false positives at which recall is measured.
 pub const FALSE_POSITIVES: f64 = 0.01;
 
 /// What a result may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Part {
     /// To choose thresholds and weights.
     Tuning,
@@ -123,38 +125,24 @@ where
     F: Fn(&Board) -> Vec<Vec<f64>> + Sync,
 {
     let jobs = cases.len() * seeds.len();
-    let next = AtomicUsize::new(0);
-    let results: Mutex<BTreeMap<usize, Result<Vec<Measured>, RingError>>> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, jobs.max(1)) {
-            scope.spawn(|| {
-                loop {
-                    let job = next.fetch_add(1, Ordering::Relaxed);
-                    let case = job
-                        .checked_div(seeds.len())
-                        .and_then(|place| cases.get(place));
-                    let seed = seeds.get(job.checked_rem(seeds.len()).unwrap_or(0));
-                    let (Some(case), Some(seed)) = (case, seed) else {
-                        break;
-                    };
-                    let measured = one(case, *seed, &score);
-                    results
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(job, measured);
-                    done(job);
-                }
-            });
-        }
-    });
-    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let one = |job: usize| -> Option<Result<Vec<Measured>, RingError>> {
+        let case = cases.get(job.checked_div(seeds.len())?)?;
+        let seed = seeds.get(job.checked_rem(seeds.len())?)?;
+        let site = match Site::of(case, *seed) {
+            Ok(site) => site,
+            Err(why) => return Some(Err(why)),
+        };
+        let scores = score(site.board()).into_iter();
+        Some(Ok(scores.map(|scores| site.measure(&scores)).collect()))
+    };
+    let results: Vec<_> = each(jobs, threads, one, done)
+        .into_iter()
+        .flatten()
+        .collect();
     let mut lines = Vec::with_capacity(cases.len() * names.len());
     for (place, case) in cases.iter().enumerate() {
         let first = place * seeds.len();
-        let of_case: Vec<_> = results
-            .range(first..first + seeds.len())
-            .map(|(_, r)| r)
-            .collect();
+        let of_case = results.get(first..first + seeds.len()).unwrap_or_default();
         let errors: Vec<&RingError> = of_case.iter().filter_map(|r| r.as_ref().err()).collect();
         for (column, name) in names.iter().enumerate() {
             let good = of_case.iter().filter_map(|r| r.as_ref().ok());
@@ -179,52 +167,91 @@ where
     lines
 }
 
-/// One score on one board.
-struct Measured {
-    auc: Option<f64>,
-    auc_among_authors: Option<f64>,
-    recall: Option<f64>,
-    against: BTreeMap<Behaviour, (f64, f64)>,
+/// How one score did on one board.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// Against all others.
+    pub auc: Option<f64>,
+    /// Against all others who wrote something.
+    pub auc_among_authors: Option<f64>,
+    /// At [`FALSE_POSITIVES`].
+    pub recall: Option<f64>,
+    /// At all rates.
+    pub curve: Option<Vec<f64>>,
+    /// As [`Line::against`].
+    pub against: BTreeMap<Behaviour, (f64, f64)>,
 }
 
-fn one<F>(case: &Case<'_>, seed: u64, score: &F) -> Result<Vec<Measured>, RingError>
-where
-    F: Fn(&Board) -> Vec<Vec<f64>>,
-{
-    let (planted, behaviours) = match case.ground {
-        Ground::Board(board) => (plant(board, &case.ring, seed)?, None),
-        Ground::Population(population) => {
-            let made = population.board(seed);
-            let board = made.board().ok_or(RingError::NoVotes)?;
-            (plant(&board, &case.ring, seed)?, Some(made))
-        }
-    };
-    let board = &planted.board;
-    let outside = |member: &MemberId| {
-        planted.ring.binary_search(member).is_err() && planted.bribed.binary_search(member).is_err()
-    };
-    let honest: Vec<MemberId> = (0..board.members() as u32)
-        .map(MemberId)
-        .filter(outside)
-        .collect();
-    let wrote = |member: &MemberId| board.posts_by(*member).len() > 0;
-    let measure = |scores: Vec<f64>| {
+/// A board with a ring, and who is honest.
+#[derive(Debug, Clone)]
+pub struct Site {
+    planted: Planted,
+    made: Option<Synthetic>,
+    honest: Vec<MemberId>,
+}
+
+impl Site {
+    /// Plants the ring of a case.
+    ///
+    /// # Errors
+    /// [`RingError`], if it has no place there.
+    pub fn of(case: &Case<'_>, seed: u64) -> Result<Self, RingError> {
+        let (planted, made) = match case.ground {
+            Ground::Board(board) => (plant(board, &case.ring, seed)?, None),
+            Ground::Population(population) => {
+                let made = population.board(seed);
+                let board = made.board().ok_or(RingError::NoVotes)?;
+                (plant(&board, &case.ring, seed)?, Some(made))
+            }
+        };
+        let outside = |member: &MemberId| {
+            let ring = planted.ring.binary_search(member);
+            ring.is_err() && planted.bribed.binary_search(member).is_err()
+        };
+        let all = (0..planted.board.members() as u32).map(MemberId);
+        let honest = all.filter(outside).collect();
+        Ok(Self {
+            planted,
+            made,
+            honest,
+        })
+    }
+
+    /// The board.
+    pub fn board(&self) -> &Board {
+        &self.planted.board
+    }
+
+    /// The ring's members.
+    pub fn ring(&self) -> &[MemberId] {
+        &self.planted.ring
+    }
+
+    /// Everybody who is neither of the ring nor paid by it.
+    pub fn honest(&self) -> &[MemberId] {
+        &self.honest
+    }
+
+    /// Measures a score by member.
+    pub fn measure(&self, scores: &[f64]) -> Measured {
+        let board = self.board();
+        let wrote = |member: &MemberId| board.posts_by(*member).len() > 0;
         let of = |members: &mut dyn Iterator<Item = &MemberId>| -> Vec<f64> {
             members
                 .filter_map(|m| scores.get(m.at()).copied())
                 .collect()
         };
-        let rings = of(&mut planted.ring.iter());
-        let all = of(&mut honest.iter());
-        let authors = of(&mut honest.iter().filter(|m| wrote(m)));
+        let rings = of(&mut self.ring().iter());
+        let all = of(&mut self.honest.iter());
+        let authors = of(&mut self.honest.iter().filter(|m| wrote(m)));
         let limit = threshold(&all, FALSE_POSITIVES).unwrap_or(f64::MAX);
         let mut against = BTreeMap::new();
         for behaviour in Behaviour::ALL {
             let behaves = |m: &&MemberId| {
-                let made = behaviours.as_ref();
+                let made = self.made.as_ref();
                 made.and_then(|made| made.behaviour(board, **m)) == Some(behaviour)
             };
-            let these = of(&mut honest.iter().filter(behaves));
+            let these = of(&mut self.honest.iter().filter(behaves));
             if let Some(auc) = auc(&rings, &these) {
                 let above = these.iter().filter(|score| **score > limit).count();
                 against.insert(behaviour, (auc, above as f64 / these.len() as f64));
@@ -234,10 +261,10 @@ where
             auc: auc(&rings, &all),
             auc_among_authors: auc(&rings, &authors),
             recall: recall(&rings, &all, FALSE_POSITIVES),
+            curve: curve(&rings, &all),
             against,
         }
-    };
-    Ok(score(board).into_iter().map(measure).collect())
+    }
 }
 
 /// Means over seeds.

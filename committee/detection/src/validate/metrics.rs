@@ -1,13 +1,18 @@
 //! Measures of a score: how well it ranks, what it finds at a rate of false positives, and how sure that is.
 
+use std::collections::BTreeMap;
+
 use chacha20::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use serde::Serialize;
 
 /// Samples of a bootstrap.
 const SAMPLES: usize = 2_000;
+/// Steps of a curve, over three powers of ten.
+const CURVE: u32 = 30;
 
 /// A mean, and where it lies in 95 of 100 repetitions.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
     /// The mean.
     pub mean: f64,
@@ -52,6 +57,61 @@ pub fn recall(rings: &[f64], honest: &[f64], false_positives: f64) -> Option<f64
     let threshold = threshold(honest, false_positives)?;
     let found = rings.iter().filter(|score| **score > threshold).count();
     (!rings.is_empty()).then(|| found as f64 / rings.len() as f64)
+}
+
+/// The rates of false positives of a curve: from one in a thousand to all, evenly by their logarithm.
+pub fn rates() -> Vec<f64> {
+    (0..=CURVE)
+        .map(|step| 10_f64.powf(3.0 * (f64::from(step) / f64::from(CURVE) - 1.0)))
+        .collect()
+}
+
+/// [`recall`] at each of [`rates`]: a receiver operating characteristic. At the last one, nobody is below
+/// the threshold. `None` if either list is empty.
+pub fn curve(rings: &[f64], honest: &[f64]) -> Option<Vec<f64>> {
+    if rings.is_empty() || honest.is_empty() {
+        return None;
+    }
+    let rates = rates();
+    let at = |rate: &f64| recall(rings, honest, *rate).unwrap_or(1.0);
+    Some(rates.iter().map(at).collect())
+}
+
+/// The interval of the mean of values that come with their seeds: the values of one seed are of one world,
+/// and count as one.
+pub fn over_seeds(values: impl Iterator<Item = (u64, f64)>) -> Option<Interval> {
+    let mut by_seed: BTreeMap<u64, (f64, f64)> = BTreeMap::new();
+    for (seed, value) in values {
+        let sum = by_seed.entry(seed).or_default();
+        *sum = (sum.0 + value, sum.1 + 1.0);
+    }
+    let means: Vec<f64> = by_seed
+        .into_values()
+        .map(|(sum, count)| sum / count)
+        .collect();
+    interval(&means, 0)
+}
+
+/// How many of a thing are expected at most when so many were seen: the 95 % upper bound of a Poisson mean
+/// (Garwood: "Fiducial limits for the Poisson distribution", Biometrika 28, 1936).
+pub fn at_most(seen: u64) -> f64 {
+    // The mean under which so few are seen one time in twenty, by halving.
+    let (mut low, mut high) = (seen as f64, 2.0 * seen as f64 + 10.0);
+    for _ in 0..80 {
+        let mean = (low + high) / 2.0;
+        let mut term = (-mean).exp();
+        let mut so_few = term;
+        for n in 1..=seen {
+            term *= mean / n as f64;
+            so_few += term;
+        }
+        if so_few > 0.05 {
+            low = mean
+        } else {
+            high = mean
+        }
+    }
+    high
 }
 
 /// The mean of values, one for each seed, and its interval by the percentiles of means of samples drawn with
@@ -109,6 +169,36 @@ mod tests {
         assert_eq!(recall(&[0.0; 3], &[0.0; 300], 0.01), Some(0.0));
         assert_eq!(recall(&[], &honest, 0.01), None);
         assert_eq!(recall(&[1.0], &[], 0.01), None);
+    }
+
+    #[test]
+    fn a_curve_rises_from_the_strictest_threshold_to_everybody() {
+        let honest: Vec<f64> = (0..1000).map(f64::from).collect();
+        let rings = [1500.0, 995.0, 950.0, -1.0];
+        let curve = curve(&rings, &honest).unwrap();
+        assert_eq!(curve.len(), rates().len());
+        assert!((rates()[0] - 0.001).abs() < 1e-12 && rates()[30] == 1.0);
+        assert_eq!(
+            (curve[0], curve[10], curve[20], curve[30]),
+            (0.25, 0.5, 0.75, 1.0)
+        );
+        assert!(curve.is_sorted());
+        assert_eq!(super::curve(&[], &honest), None);
+    }
+
+    #[test]
+    fn values_of_one_seed_count_as_one() {
+        let values = [(1, 0.0), (1, 1.0), (2, 0.5), (2, 0.5), (2, 0.5)];
+        let found = over_seeds(values.into_iter()).unwrap();
+        assert_eq!((found.mean, found.low, found.high), (0.5, 0.5, 0.5));
+        assert_eq!(over_seeds(std::iter::empty()), None);
+    }
+
+    #[test]
+    fn what_was_not_seen_may_still_be_there() {
+        // The rule of three, and a table's value for two.
+        assert!((at_most(0) - 20_f64.ln()).abs() < 1e-9);
+        assert!((at_most(2) - 6.2958).abs() < 1e-3);
     }
 
     #[test]

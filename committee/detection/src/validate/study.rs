@@ -1,0 +1,585 @@
+//! The whole validation: every kind of ring on every ground, what befalls the honest, and what was aimed at.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::cases::{AGAINST_AUC, Aim, FLAGGED, Kind, LIKE_RINGS, Scope, kinds};
+use super::clean::{Clean, Happened, happened};
+use super::detection::{Case, Ground, Measured, Part, Site};
+use super::metrics::{Interval, over_seeds, rates};
+use super::slashes::{self, Slashes, Struck, struck};
+use super::{Look, each};
+use crate::economy::windows::NotCut;
+use crate::simulate::adaptive::{Adapted, adapt};
+use crate::simulate::behaviour::Behaviour;
+use crate::simulate::population::Population;
+use crate::simulate::ring::{Ring, RingError};
+use crate::votes::Board;
+
+/// A ring rehearses with seeds that are so much larger than those that are measured; of the same part.
+const REHEARSAL: u64 = 1 << 40;
+/// Rehearsals of each way.
+const REHEARSALS: u64 = 2;
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub struct Plan<'a> {
+    /// Of which part all of it is.
+    pub part: Part,
+    /// For rings.
+    pub seeds: Vec<u64>,
+    /// For boards with nothing planted.
+    pub clean_seeds: Vec<u64>,
+    /// Real boards.
+    pub boards: Vec<&'a Board>,
+    /// Made-up ones.
+    pub populations: Vec<Population>,
+    /// Which rings.
+    pub scope: Scope,
+    /// How long a window is.
+    pub window_ms: i64,
+    /// At the same time.
+    pub threads: usize,
+}
+
+/// Why nothing could be measured.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotMeasured {
+    /// A seed of the other part.
+    #[error("seed {0} is of the other part")]
+    Seed(u64),
+    /// A board of the other part.
+    #[error("board {0} is of the other part")]
+    Board(String),
+    /// A board can't be cut.
+    #[error(transparent)]
+    NotCut(#[from] NotCut),
+}
+
+/// Whether an aim is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// No.
+    NotMet,
+    /// The mean meets it, and the end of its interval doesn't.
+    InDoubt,
+    /// The whole interval meets it.
+    Met,
+}
+
+impl Verdict {
+    /// Of the mean, and of the less fortunate end of its interval.
+    pub fn of(mean: bool, interval: bool) -> Self {
+        match (mean, interval) {
+            (true, true) => Self::Met,
+            (true, false) => Self::InDoubt,
+            (false, _) => Self::NotMet,
+        }
+    }
+
+    /// Whether a figure is as large as it should be.
+    pub fn at_least(found: Interval, aim: f64) -> Self {
+        Self::of(found.mean >= aim, found.low >= aim)
+    }
+
+    /// Whether a figure is as small as it should be.
+    pub fn at_most(found: Interval, aim: f64) -> Self {
+        Self::of(found.mean <= aim, found.high <= aim)
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NotMet => "not met",
+            Self::InDoubt => "met, in doubt",
+            Self::Met => "met",
+        }
+    }
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Study {
+    /// Of which part all of it is.
+    pub part: Part,
+    /// For rings.
+    pub seeds: Vec<u64>,
+    /// Real boards.
+    pub boards: Vec<String>,
+    /// Made-up ones.
+    pub populations: Vec<String>,
+    /// Which rings.
+    pub scope: Scope,
+    /// Rates of false positives of all curves.
+    pub rates: Vec<f64>,
+    /// By kind of ring.
+    pub kinds: Vec<KindFound>,
+    /// Rings of the kinds with an aim, against the honest of each behaviour.
+    pub against: Vec<Against>,
+    /// What befalls the honest on made-up boards.
+    pub clean: Clean,
+    /// What befalls the members of real boards with nothing planted.
+    pub real: Vec<Real>,
+    /// Who is slashed where there is a ring.
+    pub slashes: Slashes,
+}
+
+/// Figures over seeds; `None` where there was nothing to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Figures {
+    /// Against all others.
+    pub auc: Option<Interval>,
+    /// Against all others who wrote.
+    pub auc_among_authors: Option<Interval>,
+    /// At one false positive in a hundred.
+    pub recall: Option<Interval>,
+    /// The share of the ring that the audit flags.
+    pub flagged: Option<Interval>,
+}
+
+/// One kind of ring.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KindFound {
+    /// Its name.
+    pub name: &'static str,
+    /// What was aimed at.
+    pub aim: Option<Aim>,
+    /// Of the AUC and of the recall.
+    pub verdicts: [Option<Verdict>; 2],
+    /// Over all cells and grounds.
+    pub all: Figures,
+    /// By ground.
+    pub grounds: Vec<(String, Figures)>,
+    /// By ring.
+    pub rings: Vec<(String, Figures)>,
+    /// Mean recall at each of [`Study::rates`].
+    pub curve: Vec<f64>,
+    /// Boards that were judged.
+    pub boards: usize,
+    /// Rings that had no place on a board, and why the last had none.
+    pub refused: Option<(usize, String)>,
+    /// What a ring that adapts settled on, by ground and ring.
+    pub adapted: Vec<Settled>,
+}
+
+/// What a ring settled on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Settled {
+    /// Where.
+    pub ground: String,
+    /// How it votes.
+    pub ring: String,
+    /// The share of its members flagged in its rehearsals.
+    pub flagged: f64,
+    /// Ways that it rehearsed.
+    pub tried: usize,
+}
+
+/// Rings against one behaviour.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Against {
+    /// Which.
+    pub behaviour: String,
+    /// The chance that a ring member's score is above one of theirs.
+    pub auc: Option<Interval>,
+    /// For those that look like rings.
+    pub verdict: Option<Verdict>,
+    /// The same for each kind of ring.
+    pub by_kind: Vec<(&'static str, f64)>,
+    /// Of these members, the share above the threshold of one false positive in a hundred, with rings there.
+    pub above: f64,
+}
+
+/// A real board with nothing planted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Real {
+    /// Its name.
+    pub board: String,
+    /// Its members.
+    pub members: usize,
+    /// Flagged in an audit of all of it.
+    pub flagged: usize,
+    /// Whether that is at most one in a hundred.
+    pub verdict: Verdict,
+    /// Windows with enough active members.
+    pub windows: u64,
+    /// Members times those.
+    pub epochs: u64,
+    /// Flagged there.
+    pub epochs_flagged: u64,
+    /// Discounted there.
+    pub epochs_discounted: u64,
+    /// Slashed.
+    pub slashed: u64,
+}
+
+/// A ring on a ground with one seed.
+#[derive(Clone)]
+struct Job {
+    kind: usize,
+    ground: usize,
+    ring: usize,
+    seed: u64,
+}
+
+struct Found {
+    job: Job,
+    measured: Measured,
+    flagged: Option<f64>,
+}
+
+impl<'a> Plan<'a> {
+    /// What is done one after the other, to tell how far it is.
+    pub fn steps(&self) -> usize {
+        let grounds = self.grounds().len();
+        let kinds = kinds(self.scope);
+        let rings: usize = kinds.iter().map(|kind| kind.rings.len()).sum();
+        let adaptive = kinds.iter().filter(|kind| kind.adaptive);
+        let adapting: usize = adaptive.map(|kind| kind.rings.len()).sum();
+        let struck = slashes::rings(self.scope).len();
+        grounds * ((rings + struck) * self.seeds.len() + adapting)
+            + self.populations.len() * self.clean_seeds.len()
+            + self.boards.len()
+    }
+
+    fn grounds(&self) -> Vec<Ground<'_>> {
+        let boards = self.boards.iter().map(|board| Ground::Board(board));
+        boards
+            .chain(self.populations.iter().map(Ground::Population))
+            .collect()
+    }
+
+    fn check(&self) -> Result<(), NotMeasured> {
+        let mut seeds = self.seeds.iter().chain(&self.clean_seeds);
+        if let Some(seed) = seeds.find(|seed| Part::of_seed(**seed) != self.part) {
+            return Err(NotMeasured::Seed(*seed));
+        }
+        let mut names = self.boards.iter().map(|board| board.name());
+        match names.find(|name| Part::of_board(name) != self.part) {
+            Some(name) => Err(NotMeasured::Board(name.to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Measures. `done` is told after each of [`Plan::steps`].
+///
+/// # Errors
+/// [`NotMeasured`], before anything is.
+pub fn run(plan: &Plan<'_>, look: Look<'_>, done: impl Fn() + Sync) -> Result<Study, NotMeasured> {
+    plan.check()?;
+    let grounds = plan.grounds();
+    let kinds = kinds(plan.scope);
+    let (rings, settled) = settle(plan, &grounds, &kinds, look, &done);
+    let mut jobs = Vec::new();
+    for (kind, of_kind) in kinds.iter().enumerate() {
+        for ring in 0..of_kind.rings.len() {
+            for ground in 0..grounds.len() {
+                let job = |seed: &u64| Job {
+                    kind,
+                    ground,
+                    ring,
+                    seed: *seed,
+                };
+                jobs.extend(plan.seeds.iter().map(job));
+            }
+        }
+    }
+    let measure = |place: usize| -> Option<Result<Found, (usize, RingError)>> {
+        let job = jobs.get(place)?.clone();
+        let ring = *rings.get(&(job.kind, job.ring, job.ground))?;
+        let ground = grounds.get(job.ground)?.clone();
+        let site = match Site::of(&Case { ground, ring }, job.seed) {
+            Ok(site) => site,
+            Err(why) => return Some(Err((job.kind, why))),
+        };
+        let seen = look(site.board())?;
+        Some(Ok(Found {
+            measured: site.measure(&seen.scores),
+            flagged: flagged(&site, &seen.flagged),
+            job,
+        }))
+    };
+    let mut found = Vec::new();
+    let mut refused: BTreeMap<usize, (usize, String)> = BTreeMap::new();
+    for result in each(jobs.len(), plan.threads, measure, |_| done()) {
+        match result {
+            Some(Ok(one)) => found.push(one),
+            Some(Err((kind, why))) => {
+                let (count, last) = refused.entry(kind).or_default();
+                (*count, *last) = (*count + 1, why.to_string());
+            }
+            None => {}
+        }
+    }
+    let clean = clean(plan, look, &done)?;
+    let real = real(plan, look, &done)?;
+    let slashes = slashes(plan, &grounds, &done)?;
+    let names = grounds.iter().map(|g| g.name().to_owned());
+    let names: Vec<String> = names.collect();
+    let of_kind = |(place, kind): (usize, &Kind)| {
+        let these: Vec<&Found> = found.iter().filter(|f| f.job.kind == place).collect();
+        let settled = settled.get(&place).cloned().unwrap_or_default();
+        KindFound {
+            refused: refused.get(&place).cloned(),
+            adapted: settled,
+            ..kind_found(kind, &these, &names)
+        }
+    };
+    Ok(Study {
+        part: plan.part,
+        seeds: plan.seeds.clone(),
+        boards: plan.boards.iter().map(|b| b.name().to_owned()).collect(),
+        populations: plan.populations.iter().map(|p| p.name.clone()).collect(),
+        scope: plan.scope,
+        rates: rates(),
+        kinds: kinds.iter().enumerate().map(of_kind).collect(),
+        against: against(&kinds, &found),
+        clean,
+        real,
+        slashes,
+    })
+}
+
+/// The share of a site's ring that is flagged.
+fn flagged(site: &Site, flagged: &[bool]) -> Option<f64> {
+    let ring = site.ring();
+    let is_flagged = |flag: Option<&bool>| flag.copied().unwrap_or(false);
+    let count = ring
+        .iter()
+        .filter(|m| is_flagged(flagged.get(m.at())))
+        .count();
+    (!ring.is_empty()).then(|| count as f64 / ring.len() as f64)
+}
+
+type Rings = BTreeMap<(usize, usize, usize), Ring>;
+
+/// The ring of each kind, cell and ground. Those that adapt rehearse first.
+fn settle(
+    plan: &Plan<'_>,
+    grounds: &[Ground<'_>],
+    kinds: &[Kind],
+    look: Look<'_>,
+    done: &(impl Fn() + Sync),
+) -> (Rings, BTreeMap<usize, Vec<Settled>>) {
+    let mut rings = Rings::new();
+    let mut adapting = Vec::new();
+    for (kind, of_kind) in kinds.iter().enumerate() {
+        for (cell, ring) in of_kind.rings.iter().enumerate() {
+            for ground in 0..grounds.len() {
+                rings.insert((kind, cell, ground), *ring);
+                if of_kind.adaptive {
+                    adapting.push(((kind, cell, ground), *ring));
+                }
+            }
+        }
+    }
+    let own = |n: u64| plan.seeds.iter().copied().min().unwrap_or(0) + REHEARSAL + 2 * n;
+    let rehearse = |place: usize| -> Option<Adapted> {
+        let ((_, _, ground), ring) = adapting.get(place)?;
+        let ground = grounds.get(*ground)?;
+        let show = |ring: &Ring| -> Result<f64, RingError> {
+            let mut sum = 0.0;
+            for n in 0..REHEARSALS {
+                let case = Case {
+                    ground: ground.clone(),
+                    ring: *ring,
+                };
+                let site = Site::of(&case, own(n))?;
+                let seen = look(site.board());
+                sum += seen
+                    .and_then(|seen| flagged(&site, &seen.flagged))
+                    .unwrap_or(0.0);
+            }
+            Ok(sum / REHEARSALS as f64)
+        };
+        adapt(ring, show).ok()
+    };
+    let mut settled: BTreeMap<usize, Vec<Settled>> = BTreeMap::new();
+    let adapted = each(adapting.len(), plan.threads, rehearse, |_| done());
+    for ((key, _), adapted) in adapting.iter().zip(adapted) {
+        if let Some(adapted) = adapted {
+            rings.insert(*key, adapted.ring);
+            settled.entry(key.0).or_default().push(Settled {
+                ground: grounds.get(key.2).map_or("", |g| g.name()).to_owned(),
+                ring: adapted.ring.to_string(),
+                flagged: adapted.flagged,
+                tried: adapted.tried,
+            });
+        }
+    }
+    (rings, settled)
+}
+
+impl Figures {
+    fn of<'a>(found: impl Iterator<Item = &'a Found> + Clone) -> Self {
+        let over = |value: fn(&Found) -> Option<f64>| {
+            over_seeds(found.clone().filter_map(|f| Some((f.job.seed, value(f)?))))
+        };
+        Self {
+            auc: over(|f| f.measured.auc),
+            auc_among_authors: over(|f| f.measured.auc_among_authors),
+            recall: over(|f| f.measured.recall),
+            flagged: over(|f| f.flagged),
+        }
+    }
+}
+
+fn kind_found(kind: &Kind, found: &[&Found], grounds: &[String]) -> KindFound {
+    let these = || found.iter().copied();
+    let all = Figures::of(these());
+    let verdict = |aim: Option<f64>, found: Option<Interval>| {
+        let (aim, found) = (aim?, found?);
+        Some(Verdict::at_least(found, aim))
+    };
+    let aim = |part: fn(&Aim) -> Option<f64>| kind.aim.as_ref().and_then(part);
+    let by_ground = grounds.iter().enumerate().map(|(place, name)| {
+        let here = these().filter(move |f| f.job.ground == place);
+        (name.clone(), Figures::of(here))
+    });
+    let by_ring = kind.rings.iter().enumerate().map(|(cell, ring)| {
+        let name = if kind.adaptive {
+            format!("{}x{}, as it settled", ring.size, ring.posts_each)
+        } else {
+            ring.to_string()
+        };
+        (
+            name,
+            Figures::of(these().filter(move |f| f.job.ring == cell)),
+        )
+    });
+    let curves: Vec<&Vec<f64>> = these().filter_map(|f| f.measured.curve.as_ref()).collect();
+    let mean = |step: usize| {
+        let recalls = curves.iter().filter_map(|curve| curve.get(step));
+        recalls.sum::<f64>() / (curves.len() as f64).max(1.0)
+    };
+    KindFound {
+        name: kind.name,
+        aim: kind.aim,
+        verdicts: [
+            verdict(aim(|a| a.auc), all.auc),
+            verdict(aim(|a| a.recall), all.recall),
+        ],
+        all,
+        grounds: by_ground.collect(),
+        rings: by_ring.collect(),
+        curve: (0..rates().len()).map(mean).collect(),
+        boards: found.len(),
+        refused: None,
+        adapted: Vec::new(),
+    }
+}
+
+fn against(kinds: &[Kind], found: &[Found]) -> Vec<Against> {
+    let aimed = |f: &&Found| kinds.get(f.job.kind).is_some_and(|kind| kind.aim.is_some());
+    let mut list = Vec::new();
+    for behaviour in Behaviour::ALL {
+        let values = |f: &Found| f.measured.against.get(&behaviour).copied();
+        let these = || found.iter().filter(aimed);
+        let aucs = these().filter_map(|f| Some((f.job.seed, values(f)?.0)));
+        let Some(auc) = over_seeds(aucs) else {
+            continue;
+        };
+        let mean = |values: &mut dyn Iterator<Item = f64>| {
+            let (sum, count) = values.fold((0.0, 0.0), |(s, c), v| (s + v, c + 1.0));
+            if count > 0.0 { sum / count } else { 0.0 }
+        };
+        let with_aim = kinds
+            .iter()
+            .enumerate()
+            .filter(|(_, kind)| kind.aim.is_some());
+        let by_kind = with_aim.map(|(place, kind)| {
+            let of_kind = found.iter().filter(|f| f.job.kind == place);
+            (
+                kind.name,
+                mean(&mut of_kind.filter_map(|f| Some(values(f)?.0))),
+            )
+        });
+        list.push(Against {
+            behaviour: behaviour.to_string(),
+            auc: Some(auc),
+            verdict: LIKE_RINGS
+                .contains(&behaviour)
+                .then(|| Verdict::at_least(auc, AGAINST_AUC)),
+            by_kind: by_kind.collect(),
+            above: mean(&mut these().filter_map(|f| Some(values(f)?.1))),
+        });
+    }
+    list
+}
+
+fn clean(plan: &Plan<'_>, look: Look<'_>, done: &(impl Fn() + Sync)) -> Result<Clean, NotMeasured> {
+    let seeds = plan.clean_seeds.len();
+    let one = |job: usize| -> Option<Result<(u64, Happened), NotCut>> {
+        let population = plan.populations.get(job.checked_div(seeds)?)?;
+        let seed = *plan.clean_seeds.get(job.checked_rem(seeds)?)?;
+        let made = population.board(seed);
+        let board = made.board()?;
+        let happened = happened(&board, Some(&made), plan.window_ms, look);
+        Some(happened.map(|happened| (seed, happened)))
+    };
+    let jobs = plan.populations.len() * seeds;
+    let happened = each(jobs, plan.threads, one, |_| done());
+    let happened: Result<Vec<_>, NotCut> = happened.into_iter().flatten().collect();
+    Ok(Clean::of(plan.window_ms, &happened?))
+}
+
+fn real(
+    plan: &Plan<'_>,
+    look: Look<'_>,
+    done: &(impl Fn() + Sync),
+) -> Result<Vec<Real>, NotMeasured> {
+    let one = |job: usize| -> Option<Result<Real, NotCut>> {
+        let board = *plan.boards.get(job)?;
+        let seen = look(board)?;
+        let flagged = seen.flagged.iter().filter(|flag| **flag).count();
+        let few = flagged as f64 <= FLAGGED * board.members() as f64;
+        let happened = match happened(board, None, plan.window_ms, look) {
+            Ok(happened) => happened,
+            Err(why) => return Some(Err(why)),
+        };
+        Some(Ok(Real {
+            board: board.name().to_owned(),
+            members: board.members(),
+            flagged,
+            verdict: Verdict::of(few, few),
+            windows: happened.windows,
+            epochs: happened.all.epochs,
+            epochs_flagged: happened.all.flagged,
+            epochs_discounted: happened.all.discounted,
+            slashed: happened.all.slashed,
+        }))
+    };
+    let real = each(plan.boards.len(), plan.threads, one, |_| done());
+    let real: Result<Vec<Real>, NotCut> = real.into_iter().flatten().collect();
+    Ok(real?)
+}
+
+fn slashes(
+    plan: &Plan<'_>,
+    grounds: &[Ground<'_>],
+    done: &(impl Fn() + Sync),
+) -> Result<Slashes, NotMeasured> {
+    let rings = slashes::rings(plan.scope);
+    let mut jobs = Vec::new();
+    for (name, ring) in rings {
+        for ground in grounds {
+            jobs.extend(plan.seeds.iter().map(|seed| (name, ring, ground, *seed)));
+        }
+    }
+    let one = |place: usize| -> Option<Result<(&'static str, String, Struck), NotCut>> {
+        let (name, ring, ground, seed) = jobs.get(place)?;
+        let case = Case {
+            ground: (*ground).clone(),
+            ring: *ring,
+        };
+        let site = Site::of(&case, *seed).ok()?;
+        let struck = struck(&site, plan.window_ms);
+        Some(struck.map(|struck| (*name, ground.name().to_owned(), struck)))
+    };
+    let struck = each(jobs.len(), plan.threads, one, |_| done());
+    let struck: Result<Vec<_>, NotCut> = struck.into_iter().flatten().collect();
+    Ok(Slashes::of(struck?.into_iter()))
+}

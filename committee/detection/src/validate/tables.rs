@@ -1,0 +1,392 @@
+//! A validation as tables, for a terminal or a page of text.
+
+use super::cases::{AGAINST_AUC, DISCOUNTED, LEAST_EPOCHS, SLASH_PRECISION, SLASHED, Scope};
+use super::clean::{Befell, Clean};
+use super::detection::Part;
+use super::metrics::Interval;
+use super::slashes::Slashes;
+use super::study::{Against, Figures, KindFound, Real, Study, Verdict};
+use crate::words::{counted, grouped};
+
+/// A table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// What it shows.
+    pub title: String,
+    /// What to know before reading it.
+    pub notes: Vec<String>,
+    /// Its columns.
+    pub headers: Vec<String>,
+    /// Its rows, of as many cells.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    fn new(title: &str, headers: &[&str]) -> Self {
+        Self {
+            title: title.to_owned(),
+            notes: Vec::new(),
+            headers: headers.iter().map(|h| (*h).to_owned()).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    fn note(mut self, note: String) -> Self {
+        self.notes.push(note);
+        self
+    }
+
+    /// As Markdown.
+    pub fn markdown(&self) -> String {
+        let mut text = format!("## {}\n\n", self.title);
+        for note in &self.notes {
+            text.push_str(note);
+            text.push_str("\n\n");
+        }
+        let rule: Vec<&str> = self.headers.iter().map(|_| "---").collect();
+        let rule: Vec<String> = rule.into_iter().map(str::to_owned).collect();
+        for row in [&self.headers, &rule].into_iter().chain(&self.rows) {
+            let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+            text.push_str(&format!("| {} |\n", cells.join(" | ")));
+        }
+        text
+    }
+}
+
+/// What a study is of, in sentences.
+pub fn preface(study: &Study) -> Vec<String> {
+    let (part, other, parity) = match study.part {
+        Part::Tuning => ("kept for tuning", "held back", "even"),
+        Part::HeldBack => ("held back", "kept for tuning", "odd"),
+    };
+    let boards = match study.boards.as_slice() {
+        [] => "No real board.".to_owned(),
+        names => format!("Real boards: {}.", names.join(", ")),
+    };
+    let mut lines = vec![
+        format!(
+            "All figures are of the seeds and boards {part}; those {other} were not looked at. Seeds are {parity}: {}.",
+            listed(&study.seeds)
+        ),
+        format!("{boards} Made-up boards: {}.", study.populations.join(", ")),
+    ];
+    if study.part == Part::Tuning {
+        lines.push(
+            "Thresholds were chosen by boards like these, so these figures are hopeful; report those held back.".to_owned(),
+        );
+    }
+    if study.scope == Scope::Quick {
+        lines.push("Quick: a few cells of each kind, on made-up boards only.".to_owned());
+    }
+    lines
+}
+
+/// All tables, in the order in which they are read.
+pub fn tables(study: &Study) -> Vec<Table> {
+    let mut tables = vec![rings(study), against(&study.against)];
+    tables.push(clean(&study.clean));
+    if !study.real.is_empty() {
+        tables.push(real(&study.real));
+    }
+    tables.push(slashes(&study.slashes));
+    tables.push(grounds(&study.kinds));
+    tables.push(cells(&study.kinds));
+    let adapted = adapted(&study.kinds);
+    if !adapted.rows.is_empty() {
+        tables.push(adapted);
+    }
+    tables
+}
+
+fn rings(study: &Study) -> Table {
+    let mut table = Table::new(
+        "Rings",
+        &[
+            "ring", "AUC", "aim", "", "recall at 1 %", "aim", "", "flagged", "boards",
+        ],
+    )
+    .note(
+        "Means over all grounds, sizes and shares, with 95 % intervals over seeds. Recall is of ring members, at the score that one in a hundred of the others on the same board exceeds; flagged is what the audit says of them by itself.".to_owned(),
+    );
+    for kind in &study.kinds {
+        let aim = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.3}"));
+        let [auc, recall] = kind
+            .verdicts
+            .map(|v| v.map_or("", Verdict::words).to_owned());
+        table.rows.push(vec![
+            kind.name.to_owned(),
+            interval(kind.all.auc),
+            aim(kind.aim.and_then(|a| a.auc)),
+            auc,
+            interval(kind.all.recall),
+            aim(kind.aim.and_then(|a| a.recall)),
+            recall,
+            interval(kind.all.flagged),
+            kind.boards.to_string(),
+        ]);
+        if let Some((count, why)) = &kind.refused {
+            let times = counted(*count as u64, "time");
+            let note = format!("{}: had no place {times}: {why}.", kind.name);
+            table.notes.push(note);
+        }
+    }
+    table
+}
+
+fn against(list: &[Against]) -> Table {
+    let kinds: Vec<&str> = list
+        .first()
+        .map(|a| a.by_kind.iter().map(|(name, _)| *name).collect())
+        .unwrap_or_default();
+    let headers = [
+        &["honest behaviour", "AUC", "", "above 1 %"][..],
+        kinds.as_slice(),
+    ];
+    let mut table = Table::new("Rings against honest behaviours", &headers.concat()).note(format!(
+        "The chance that a ring member's score is above that of an honest member of one behaviour, on made-up boards; the aim is {AGAINST_AUC} for those that look like rings. Above 1 %: the share of them above the score that one in a hundred of all honest members exceeds."
+    ));
+    for one in list {
+        let mut row = vec![
+            one.behaviour.clone(),
+            interval(one.auc),
+            one.verdict.map_or("", Verdict::words).to_owned(),
+            percent(one.above),
+        ];
+        row.extend(one.by_kind.iter().map(|(_, auc)| format!("{auc:.3}")));
+        table.rows.push(row);
+    }
+    table
+}
+
+fn clean(clean: &Clean) -> Table {
+    let days = clean.window_ms as f64 / 86_400_000.0;
+    let verdict = match clean.slash_verdict {
+        Some(verdict) => format!(
+            "At most one in {:.0} of those that look like rings slashed: {}.",
+            1.0 / SLASHED,
+            verdict.words()
+        ),
+        None => format!(
+            "Fewer than {} member-epochs of those that look like rings: too few to say whether at most one in {:.0} is slashed.",
+            grouped(LEAST_EPOCHS),
+            1.0 / SLASHED
+        ),
+    };
+    let mut table = Table::new(
+        "Nothing planted: what befalls honest members",
+        &[
+            "honest behaviour",
+            "member-epochs",
+            "flagged %",
+            "discounted %",
+            "",
+            "support lost",
+            "slashed",
+            "at most",
+        ],
+    )
+    .note(format!(
+        "{} made up, in windows of {days} days; a member-epoch is a member of one window. Discounted: one vote or more counted for less; the aim is {} for those that look like rings. At most: the 95 % bound of what so few slashed may stand for.",
+        counted(clean.boards as u64, "board"),
+        percent(DISCOUNTED)
+    ))
+    .note(verdict);
+    for befell in clean.by.iter().chain([&clean.like_rings, &clean.all]) {
+        table.rows.push(of_befell(befell));
+    }
+    table
+}
+
+fn of_befell(befell: &Befell) -> Vec<String> {
+    let share = |share: Option<Interval>| {
+        share.map_or("-".to_owned(), |i| {
+            let [mean, low, high] = [i.mean, i.low, i.high].map(|v| 100.0 * v);
+            format!("{mean:.2} [{low:.2}, {high:.2}]")
+        })
+    };
+    vec![
+        befell.who.clone(),
+        grouped(befell.epochs),
+        share(befell.flagged),
+        share(befell.discounted),
+        befell
+            .discount_verdict
+            .map_or("", Verdict::words)
+            .to_owned(),
+        percent(befell.lost),
+        befell.slashed.to_string(),
+        format!("{:.1}", befell.slashed_at_most),
+    ]
+}
+
+fn real(list: &[Real]) -> Table {
+    let mut table = Table::new(
+        "Real conversations with nothing planted",
+        &[
+            "board", "members", "flagged", "", "", "windows", "member-epochs", "flagged", "discounted", "slashed",
+        ],
+    )
+    .note("Nobody knows who is honest there; but at most one in a hundred should be flagged, and nobody slashed.".to_owned());
+    for real in list {
+        let of = |part: u64| percent(part as f64 / (real.epochs as f64).max(1.0));
+        table.rows.push(vec![
+            real.board.clone(),
+            grouped(real.members as u64),
+            real.flagged.to_string(),
+            percent(real.flagged as f64 / (real.members as f64).max(1.0)),
+            real.verdict.words().to_owned(),
+            real.windows.to_string(),
+            grouped(real.epochs),
+            of(real.epochs_flagged),
+            of(real.epochs_discounted),
+            real.slashed.to_string(),
+        ]);
+    }
+    table
+}
+
+fn slashes(slashes: &Slashes) -> Table {
+    let verdict = match (
+        slashes.precision,
+        slashes.precision_at_least,
+        slashes.verdict,
+    ) {
+        (Some(precision), Some(least), Some(verdict)) => format!(
+            "Of those slashed, {} are of a ring, {} at least (the 95 % bound); the aim is {}: {}.",
+            percent(precision),
+            percent(least),
+            percent(SLASH_PRECISION),
+            verdict.words()
+        ),
+        _ => "Nobody is slashed, so nothing can be said of precision.".to_owned(),
+    };
+    let headers = [
+        "synchrony",
+        "ground",
+        "boards",
+        "of the ring",
+        "slashed",
+        "",
+        "honest slashed",
+        "votes for each other lost",
+        "honest discounted",
+    ];
+    let mut table = Table::new("Discounted and slashed where there is a ring", &headers)
+        .note("Rings whose members write eight posts each, windows as above; slashed is who has structure and time against it in two windows. Lost: of the ring members' votes for each other, the share that the discount takes.".to_owned())
+        .note(verdict);
+    let all = ("all", String::new(), slashes.all);
+    for (name, ground, struck) in slashes.by.iter().chain([&all]) {
+        table.rows.push(vec![
+            (*name).to_owned(),
+            ground.clone(),
+            struck.boards.to_string(),
+            grouped(struck.ring),
+            grouped(struck.ring_slashed),
+            percent(struck.found()),
+            struck.honest_slashed.to_string(),
+            percent(struck.lost()),
+            percent(struck.wronged()),
+        ]);
+    }
+    table
+}
+
+const FIGURES: [&str; 4] = ["AUC", "among authors", "recall at 1 %", "flagged"];
+
+fn figures(figures: &Figures) -> impl Iterator<Item = String> {
+    [
+        figures.auc,
+        figures.auc_among_authors,
+        figures.recall,
+        figures.flagged,
+    ]
+    .into_iter()
+    .map(interval)
+}
+
+fn grounds(kinds: &[KindFound]) -> Table {
+    let headers = [&["ring", "ground"][..], &FIGURES].concat();
+    let mut table = Table::new("By ground", &headers);
+    for kind in kinds {
+        for (ground, found) in &kind.grounds {
+            let names = [kind.name.to_owned(), ground.clone()];
+            table
+                .rows
+                .push(names.into_iter().chain(figures(found)).collect());
+        }
+    }
+    table
+}
+
+fn cells(kinds: &[KindFound]) -> Table {
+    let headers = [&["ring", "cell"][..], &FIGURES].concat();
+    let mut table = Table::new("By cell", &headers).note(
+        "A cell is \"members x posts of each\", s the share of the others that votes for each post, the span of time, c the share of votes that serve to look honest, and whose accounts.".to_owned(),
+    );
+    for kind in kinds {
+        for (ring, found) in &kind.rings {
+            let names = [kind.name.to_owned(), ring.clone()];
+            table
+                .rows
+                .push(names.into_iter().chain(figures(found)).collect());
+        }
+    }
+    table
+}
+
+fn adapted(kinds: &[KindFound]) -> Table {
+    let mut table = Table::new(
+        "What the ring that knows the detector settled on",
+        &["ground", "ring", "flagged in rehearsals", "ways tried"],
+    )
+    .note("It tries shares, camouflage and synchrony on the same ground with seeds of its own, the most profitable first, until at most one in ten of its members is flagged.".to_owned());
+    for settled in kinds.iter().flat_map(|kind| &kind.adapted) {
+        table.rows.push(vec![
+            settled.ground.clone(),
+            settled.ring.clone(),
+            percent(settled.flagged),
+            settled.tried.to_string(),
+        ]);
+    }
+    table
+}
+
+fn interval(interval: Option<Interval>) -> String {
+    interval.map_or("-".to_owned(), |i| {
+        format!("{:.3} [{:.3}, {:.3}]", i.mean, i.low, i.high)
+    })
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+fn listed(seeds: &[u64]) -> String {
+    let list: Vec<String> = seeds.iter().take(4).map(u64::to_string).collect();
+    match (seeds.len(), seeds.last()) {
+        (0..=4, _) | (_, None) => list.join(", "),
+        (count, Some(last)) => format!("{}, ... {last}, {count} of them", list.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_as_markdown_has_its_cells_and_no_more() {
+        let mut table = Table::new("T", &["a", "b"]).note("n".to_owned());
+        table.rows.push(vec!["x|y".to_owned(), "2".to_owned()]);
+        let expected = "## T\n\nn\n\n| a | b |\n| --- | --- |\n| x\\|y | 2 |\n";
+        assert_eq!(table.markdown(), expected);
+    }
+
+    #[test]
+    fn seeds_are_listed_without_filling_a_page() {
+        assert_eq!(listed(&[1, 3]), "1, 3");
+        assert_eq!(
+            listed(&[0, 2, 4, 6, 8, 10]),
+            "0, 2, 4, 6, ... 10, 6 of them"
+        );
+    }
+}

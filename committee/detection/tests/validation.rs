@@ -1,0 +1,187 @@
+//! The quick validation: made-up boards only. What it asserts lies further from what was measured than
+//! honest noise goes: several times the half of the interval over twenty seeds.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tacit_detection::simulate::population::Population;
+use tacit_detection::validate::cases::{DISCOUNTED, LIKE_RINGS, Scope};
+use tacit_detection::validate::detection::Part;
+use tacit_detection::validate::plot::curves;
+use tacit_detection::validate::product;
+use tacit_detection::validate::study::{NotMeasured, Plan, Study, run};
+use tacit_detection::validate::tables::{preface, tables};
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+fn plan(seeds: u64) -> Plan<'static> {
+    Plan {
+        part: Part::Tuning,
+        seeds: Part::Tuning.seeds(2 * seeds),
+        clean_seeds: Part::Tuning.seeds(2 * seeds),
+        boards: Vec::new(),
+        populations: vec![Population::mixed()],
+        scope: Scope::Quick,
+        window_ms: 7 * DAY,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+/// The quick validation, once for all tests.
+fn quick() -> &'static Study {
+    static STUDY: OnceLock<Study> = OnceLock::new();
+    STUDY.get_or_init(|| run(&plan(3), &product, || {}).unwrap())
+}
+
+/// For each kind of ring, the least AUC and the least recall at one false positive in a hundred.
+const LEAST: [(&str, f64, f64); 7] = [
+    ("synchronised, 10 or more", 0.98, 0.85),
+    ("jittered or rotating, 10 or more", 0.96, 0.70),
+    ("organic, 10 or more", 0.85, 0.0),
+    ("ring of 5, synchronised", 0.80, 0.30),
+    ("ring of 5, jittered", 0.80, 0.30),
+    ("camouflage", 0.95, 0.70),
+    ("accounts with a past", 0.93, 0.70),
+];
+
+#[test]
+fn rings_are_found() {
+    for (name, auc, recall) in LEAST {
+        let kind = quick().kinds.iter().find(|kind| kind.name == name).unwrap();
+        let found = (kind.all.auc.unwrap().mean, kind.all.recall.unwrap().mean);
+        assert!(found.0 >= auc && found.1 >= recall, "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn whoever_writes_as_much_and_is_no_ring_is_like_other_authors() {
+    let sham = quick()
+        .kinds
+        .iter()
+        .find(|kind| kind.name.starts_with("no ring"));
+    let auc = sham.unwrap().all.auc_among_authors.unwrap().mean;
+    assert!((0.3..0.7).contains(&auc), "{auc}");
+}
+
+#[test]
+fn rings_are_told_from_those_that_look_like_them() {
+    for against in &quick().against {
+        // A niche is nearest to a ring that keeps no time.
+        let least = if against.behaviour == "local niche" {
+            0.7
+        } else {
+            0.85
+        };
+        let auc = against.auc.unwrap().mean;
+        assert!(auc >= least, "{}: {auc}", against.behaviour);
+    }
+    let names: Vec<&str> = quick()
+        .against
+        .iter()
+        .map(|a| a.behaviour.as_str())
+        .collect();
+    assert!(LIKE_RINGS.iter().all(|b| names.contains(&&*b.to_string())));
+}
+
+#[test]
+fn honest_members_are_neither_discounted_nor_slashed() {
+    let clean = &quick().clean;
+    assert!(
+        clean.like_rings.epochs > 1_500,
+        "{}",
+        clean.like_rings.epochs
+    );
+    for befell in clean.by.iter().filter(|b| b.discount_verdict.is_some()) {
+        let discounted = befell.discounted.unwrap().mean;
+        assert!(discounted <= DISCOUNTED, "{}: {discounted}", befell.who);
+    }
+    assert_eq!(clean.all.slashed, 0);
+}
+
+#[test]
+fn where_there_is_a_ring_nobody_else_is_slashed() {
+    let slashes = &quick().slashes;
+    assert_eq!(slashes.all.honest_slashed, 0);
+    assert!(slashes.all.ring_slashed >= 10, "{:?}", slashes.all);
+    assert!(slashes.all.wronged() <= DISCOUNTED, "{:?}", slashes.all);
+}
+
+#[test]
+fn every_figure_stands_in_a_table_and_every_kind_in_the_picture() {
+    let study = quick();
+    let tables = tables(study);
+    for table in &tables {
+        assert!(!table.rows.is_empty(), "{}", table.title);
+        let width = table.headers.len();
+        assert!(
+            table.rows.iter().all(|row| row.len() == width),
+            "{}",
+            table.title
+        );
+    }
+    let picture = curves(study);
+    assert!(
+        study
+            .kinds
+            .iter()
+            .all(|kind| tables[0].markdown().contains(kind.name))
+    );
+    assert_eq!(
+        picture
+            .matches("stroke-width=\"2\" stroke-dasharray")
+            .count(),
+        2 * study.kinds.len()
+    );
+    // Nothing from elsewhere, but for the name of the language.
+    assert_eq!(picture.matches("http").count(), 1);
+    assert!(preface(study)[0].contains("kept for tuning"));
+    let json: serde_json::Value = serde_json::to_value(study).unwrap();
+    assert_eq!(json["part"], "tuning");
+}
+
+#[test]
+fn seeds_and_boards_of_the_other_part_are_refused() {
+    let nothing = |_: &_| None;
+    let mixed = Plan {
+        seeds: vec![2, 3],
+        ..plan(1)
+    };
+    let refused = run(&mixed, &nothing, || {}).unwrap_err();
+    assert_eq!(refused, NotMeasured::Seed(3));
+    let held_back = Plan {
+        part: Part::HeldBack,
+        ..plan(1)
+    };
+    let refused = run(&held_back, &nothing, || {}).unwrap_err();
+    assert_eq!(refused, NotMeasured::Seed(0));
+    let name = (0..)
+        .map(|n| format!("b{n}"))
+        .find(|n| Part::of_board(n) == Part::HeldBack);
+    let mut made = Population::plain(60, 7).board(0).script;
+    made.name = name.clone().unwrap().into();
+    let board = made.board().unwrap();
+    let other = Plan {
+        boards: vec![&board],
+        ..plan(1)
+    };
+    let refused = run(&other, &nothing, || {}).unwrap_err();
+    assert_eq!(refused, NotMeasured::Board(name.unwrap()));
+}
+
+#[test]
+fn threads_change_nothing_and_every_step_is_told() {
+    let study = |threads| {
+        let plan = Plan {
+            populations: vec![Population::plain(70, 7)],
+            threads,
+            ..plan(1)
+        };
+        let steps = AtomicUsize::new(0);
+        let study = run(&plan, &product, || {
+            steps.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!(steps.into_inner(), plan.steps());
+        study.unwrap()
+    };
+    assert_eq!(study(1), study(3));
+}
