@@ -57,7 +57,7 @@ const MAX_SHORT: u64 = 64 << 10;
 /// How much is fetched at most.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct LimitArgs {
-    /// Fetch at most so many GiB of a ceremony's files
+    /// Fetch at most so many GiB of a ceremony's files; its rules and transcript aren't counted
     #[arg(long, value_name = "GIB", value_parser = parse::number::<u32>, default_value = "32")]
     max_download: u32,
 }
