@@ -19,4 +19,5 @@ mod node;
 mod registrar;
 mod scene;
 mod statement;
+mod validate;
 mod weather;
