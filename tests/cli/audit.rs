@@ -5,6 +5,11 @@ const HEADER: &str = "conv,vote_ms,voter,post,author,post_ms,vote\n";
 /// Sixty honest members, each of whom votes for every seventh post or so, and six more who only vote for
 /// each other, on twelve posts of their own.
 fn town() -> String {
+    town_with(6)
+}
+
+/// The same with a ring of so many, who write two posts each.
+fn town_with(ring: i64) -> String {
     let mut table = HEADER.to_owned();
     let minute = 60_000_i64;
     for post in 0..90_i64 {
@@ -16,10 +21,10 @@ fn town() -> String {
             }
         }
     }
-    for post in 0..12_i64 {
-        let author = post % 6;
+    for post in 0..2 * ring {
+        let author = post % ring;
         let made = (post * 400 + 7) * minute;
-        for voter in (0..6_i64).filter(|v| *v != author) {
+        for voter in (0..ring).filter(|v| *v != author) {
             let at = made + minute + voter * 1_000;
             table += &format!("town,{at},r{voter},q{post},r{author},{made},1\n");
         }
@@ -51,8 +56,7 @@ fn a_table_that_cannot_be_read_is_refused_and_bad_rows_are_told() {
         scene.fails(&["audit", file]);
     }
     scene.note("Too few to judge, and rows that don't count.");
-    let rows =
-        "0,5,a,1,b,1,1\n0,5,a,1,b,1,2\n0,0,c,1,b,1,1\n0,5,b,1,b,1,1\n0,9,a,1,b,1,1\n0,9,d,1,b,1\n";
+    let rows = "0,7,a,two,b,1,1\n0,7,a,two,c,1,1\n0,5,a,1,b,1,1\n0,5,a,1,b,1,2\n0,0,c,1,b,1,1\n0,5,b,1,b,1,1\n0,9,a,1,b,1,1\n0,9,d,1,b,1\n";
     scene.write("few.csv", format!("{HEADER}{rows}"));
     scene.works(&["audit", "few.csv"]);
     scene.hold_golden("audit");
@@ -86,6 +90,9 @@ fn a_report_says_who_stands_out_and_why_and_what_else_it_could_be() {
     scene.write("town.csv", town());
     scene.works(&["audit", "town.csv", "--window=2d"]);
     let boards: String = (0..25).map(|n| format!("b{n},5,a,1,b,1,1\n")).collect();
+    scene.note("More members than anybody wants to read of.");
+    scene.write("many.csv", town_with(24));
+    scene.works(&["audit", "many.csv"]);
     scene.note("More boards than anybody wants to read of.");
     scene.write("boards.csv", format!("{HEADER}{boards}"));
     scene.works(&["audit", "boards.csv"]);

@@ -4,6 +4,7 @@
 mod folder;
 mod look;
 mod simulate;
+mod terminal;
 mod validate;
 
 use clap::{Args, Subcommand};

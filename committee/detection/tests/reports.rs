@@ -149,11 +149,11 @@ fn a_name_that_is_markup_stays_text_wherever_it_stands() {
         },
     );
     let (tags, attributes) = anatomy(&page);
-    let known = "a bdi body circle details div figcaption figure h1 h2 h3 h4 head html li line nav p rect section \
+    let known = "a bdi body circle details div figcaption figure h1 h2 h3 h4 head html li line nav p path rect section \
                  strong summary svg table tbody td text th thead title tr ul";
     let known: BTreeSet<String> = known.split_whitespace().map(str::to_owned).collect();
     assert!(tags.is_subset(&known), "{:?}", tags.difference(&known));
-    let known = "aria-label class cx cy data-name height href id r role stroke-width viewBox width x x1 x2 y y1 y2";
+    let known = "aria-label class cx cy d data-name height href id r role stroke-width viewBox width x x1 x2 y y1 y2";
     let known: BTreeSet<String> = known.split_whitespace().map(str::to_owned).collect();
     assert!(
         attributes.is_subset(&known),

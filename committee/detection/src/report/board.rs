@@ -26,8 +26,6 @@ pub(super) struct Told {
 struct Draft {
     voter: Voter,
     reasons: Reasons,
-    /// The size of the group that it was judged with.
-    size: usize,
     /// The place of that group among the listed ones.
     listed: Option<usize>,
 }
@@ -89,10 +87,6 @@ impl Told {
                     windows: Vec::new(),
                 },
                 reasons: Reasons::of(&ground, member, evidence, verdict),
-                size: evidence
-                    .group
-                    .and_then(|place| verdict.groups.get(place))
-                    .map_or(0, |judged| judged.group.members.len()),
                 listed: evidence
                     .group
                     .and_then(|place| listed_at.get(place).copied().flatten()),
@@ -180,7 +174,7 @@ impl Told {
                 draft.voter.windows.push(Stood {
                     window: number,
                     score: evidence.score(),
-                    reasons: reasons.in_window(),
+                    reasons: reasons.told(None),
                 });
             }
         }
@@ -194,7 +188,7 @@ impl Told {
             let community = draft.listed.and_then(number);
             report.voters.push(Voter {
                 community,
-                reasons: draft.reasons.told(community, draft.size),
+                reasons: draft.reasons.told(community),
                 ..draft.voter
             });
         }
@@ -318,7 +312,6 @@ fn with_partners(
                 && draft.listed.is_none()
             {
                 draft.listed = Some(groups.len());
-                draft.size = members.len();
             }
         }
         let about = About {

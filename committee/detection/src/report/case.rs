@@ -25,7 +25,7 @@ pub const POSTS: usize = 60;
 /// Moments that a case tells, those with the most votes.
 pub const MOMENTS: usize = 40;
 /// Votes of others on a post that are kept for its picture.
-const OTHERS: usize = 200;
+const OTHERS: usize = 120;
 
 /// A board, and what chance would give on it: what every case of a board is drawn up from.
 #[derive(Debug)]

@@ -44,22 +44,17 @@ impl Reasons {
         Self(reasons)
     }
 
-    /// The sentences, with the group's number in the report; without one, the group is one that chance gives.
-    pub fn told(&self, community: Option<usize>, size: usize) -> Vec<String> {
+    /// The sentences, with the group's number in the report; without one, the group isn't listed.
+    pub fn told(&self, community: Option<usize>) -> Vec<String> {
         let group = match community {
             Some(number) => format!("group {number}"),
-            None => format!("a group of {}", counted(size as u64, "member")),
+            None => "its group".to_owned(),
         };
         let tell = |reason: &Reason| match reason.of_group {
             true => format!("{group}: {}", reason.says),
             false => reason.says.clone(),
         };
         self.0.iter().map(tell).collect()
-    }
-
-    /// The sentences in a window, whose groups have no numbers.
-    pub fn in_window(&self) -> Vec<String> {
-        self.0.iter().map(|reason| reason.says.clone()).collect()
     }
 }
 

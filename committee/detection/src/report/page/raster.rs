@@ -75,10 +75,11 @@ pub(super) fn raster(m: &mut Markup, case: &Case) {
         m.leaf("title", &[], &title);
         m.text(&name);
         m.close();
-        for after in &post.others_after_ms {
-            let x = x(*after as f64);
-            line(m, "other", (x, y - 5.0), (x, y + 5.0));
-        }
+        let strokes = post.others_after_ms.iter();
+        let strokes: String = strokes
+            .map(|after| format!("M{} {}v10", at(x(*after as f64)), at(y - 5.0)))
+            .collect();
+        m.empty("path", &[("class", "other"), ("d", &strokes)]);
         dots(m, case, post, y, &x);
         let share = format!("{} / {}", post.group.len(), expected(post.by_chance));
         label(m, "share", (WIDTH - 4.0, y + 4.0), &share);
