@@ -1,7 +1,7 @@
 //! Large boards to measure speed on. They are no model of people (`simulate` has those): they have what
 //! costs time, which is heavy tails of activity and popularity, communities, and rings.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use chacha20::ChaCha8Rng;
@@ -76,7 +76,7 @@ fn dense(votes: usize, days: i64, rng: &mut ChaCha8Rng) -> Made {
         votes: Vec::with_capacity(votes),
     };
     let count = votes / RING_EVERY;
-    rings(&mut made, &mut HashSet::new(), count, members, rng);
+    rings(&mut made, count, members, rng);
     for (number, post) in (0..honest).zip(&made.posts) {
         for voter in (0..members).filter(|v| *v != post.author) {
             let at_ms = post.at_ms + later(rng);
@@ -100,7 +100,6 @@ fn spread(votes: usize, days: i64, own: f64, rng: &mut ChaCha8Rng) -> Made {
         community.extend(std::iter::repeat_n(communities, size));
         communities += 1;
     }
-    let active = Lottery::new((0..members).map(|_| heavy(rng, 1.7, 1.0).min(1_000.0)));
     // In communities one member in five writes; without them anybody does.
     let writes = Lottery::new((0..members).map(|m| {
         if own == 0.0 || m % 5 == 0 {
@@ -129,40 +128,40 @@ fn spread(votes: usize, days: i64, own: f64, rng: &mut ChaCha8Rng) -> Made {
         posts,
         votes: Vec::with_capacity(votes),
     };
-    let mut seen: HashSet<(u32, u32)> = HashSet::with_capacity(votes);
-    rings(&mut made, &mut seen, votes / RING_EVERY, members, rng);
-    while made.votes.len() < votes {
-        let voter = active.draw(rng);
-        let home = runs
-            .get(&community[voter as usize])
-            .filter(|_| rng.random_bool(own));
-        let post = match home {
-            Some((from, to)) => appeal.draw_within(rng, *from, *to),
-            None => appeal.draw(rng),
-        };
-        let Post { author, at_ms } = made.posts[post as usize];
-        if author != voter && seen.insert((voter, post)) {
-            made.votes.push((voter, post, at_ms + later(rng)));
+    // The last voter that each post was given to: nobody votes for it twice.
+    let mut given_to = vec![u32::MAX; made.posts.len()];
+    rings(&mut made, votes / RING_EVERY, members, rng);
+    let given = shares(members, votes - made.votes.len(), rng);
+    for ((voter, count), of) in (0..).zip(given).zip(&community) {
+        let home = runs.get(of);
+        let (mut left, mut tries) = (count, 50 * count + 50);
+        while left > 0 && tries > 0 {
+            tries -= 1;
+            let post = match home.filter(|_| rng.random_bool(own)) {
+                Some((from, to)) => appeal.draw_within(rng, *from, *to),
+                None => appeal.draw(rng),
+            };
+            let Post { author, at_ms } = made.posts[post as usize];
+            if author != voter && given_to[post as usize] != voter {
+                given_to[post as usize] = voter;
+                made.votes.push((voter, post, at_ms + later(rng)));
+                left -= 1;
+            }
         }
     }
+    made.votes
+        .sort_unstable_by_key(|(voter, post, at_ms)| (*at_ms, *voter, *post));
     made
 }
 
 /// Rings of members with posts of their own, who vote for 40 % of them within ten minutes.
-fn rings(
-    made: &mut Made,
-    seen: &mut HashSet<(u32, u32)>,
-    count: usize,
-    members: u32,
-    rng: &mut ChaCha8Rng,
-) {
-    let days = made.posts.len() as i64;
+fn rings(made: &mut Made, count: usize, members: u32, rng: &mut ChaCha8Rng) {
+    let posts = made.posts.len();
     for _ in 0..count {
-        let ring: Vec<u32> = (0..RING).map(|_| rng.random_range(0..members)).collect();
+        let ring: BTreeSet<u32> = (0..RING).map(|_| rng.random_range(0..members)).collect();
         for author in &ring {
             for _ in 0..RING_POSTS {
-                let like = rng.random_range(0..days) as usize;
-                let at_ms = made.posts[like].at_ms;
+                let at_ms = made.posts[rng.random_range(0..posts)].at_ms;
                 let post = made.posts.len() as u32;
                 made.posts.push(Post {
                     author: *author,
@@ -170,7 +169,7 @@ fn rings(
                 });
                 let at_ms = at_ms + rng.random_range(0..DAY_MS);
                 for voter in ring.iter().filter(|v| *v != author) {
-                    if rng.random_bool(0.4) && seen.insert((*voter, post)) {
+                    if rng.random_bool(0.4) {
                         let at_ms = at_ms + rng.random_range(0..600_000);
                         made.votes.push((*voter, post, at_ms));
                     }
@@ -178,6 +177,22 @@ fn rings(
             }
         }
     }
+}
+
+/// How many votes each member gives: with a heavy tail, and so many in all.
+fn shares(members: u32, votes: usize, rng: &mut ChaCha8Rng) -> Vec<u32> {
+    let active: Vec<f64> = (0..members)
+        .map(|_| heavy(rng, 1.7, 1.0).min(1_000.0))
+        .collect();
+    let each = votes as f64 / active.iter().sum::<f64>();
+    let (mut sum, mut before) = (0.0, 0.0);
+    let shares = active.iter().map(|active| {
+        sum += active * each;
+        let share = (sum.round() - before) as u32;
+        before = sum.round();
+        share
+    });
+    shares.collect()
 }
 
 /// How long after a post a vote comes, in milliseconds: within a day mostly.
@@ -191,7 +206,12 @@ fn heavy(rng: &mut ChaCha8Rng, tail: f64, least: f64) -> f64 {
 }
 
 /// Draws by weight.
-struct Lottery(Vec<f64>);
+struct Lottery {
+    sums: Vec<f64>,
+    /// For each equal part of the whole, where it begins (Chen and Asau: "On generating random variates from an
+    /// empirical distribution", AIIE Transactions 6, 1974).
+    guide: Vec<u32>,
+}
 
 impl Lottery {
     fn new(weights: impl Iterator<Item = f64>) -> Self {
@@ -200,17 +220,34 @@ impl Lottery {
             sum += w;
             sum
         });
-        Self(sums.collect())
+        let sums: Vec<f64> = sums.collect();
+        let (parts, mut place) = (sums.len(), 0);
+        let guide = (0..parts).map(|part| {
+            let from = sum * part as f64 / parts as f64;
+            while place + 1 < parts && sums[place] <= from {
+                place += 1;
+            }
+            place as u32
+        });
+        let guide = guide.collect();
+        Self { sums, guide }
     }
 
     fn draw(&self, rng: &mut ChaCha8Rng) -> u32 {
-        self.draw_within(rng, 0, self.0.len())
+        let all = self.sums.last().copied().unwrap_or(0.0);
+        let lot = rng.random::<f64>();
+        let part = (lot * self.guide.len() as f64) as usize;
+        let mut place = self.guide[part.min(self.guide.len() - 1)] as usize;
+        while place + 1 < self.sums.len() && self.sums[place] <= lot * all {
+            place += 1;
+        }
+        place as u32
     }
 
     fn draw_within(&self, rng: &mut ChaCha8Rng, from: usize, to: usize) -> u32 {
-        let below = if from == 0 { 0.0 } else { self.0[from - 1] };
-        let lot = below + rng.random::<f64>() * (self.0[to - 1] - below);
-        let place = self.0[from..to].partition_point(|sum| *sum <= lot);
+        let below = if from == 0 { 0.0 } else { self.sums[from - 1] };
+        let lot = below + rng.random::<f64>() * (self.sums[to - 1] - below);
+        let place = self.sums[from..to].partition_point(|sum| *sum <= lot);
         (from + place).min(to - 1) as u32
     }
 }
@@ -234,14 +271,40 @@ impl Made {
 
     /// Writes the table that `tacit audit` reads.
     pub fn write(&self, mut to: impl Write) -> io::Result<()> {
-        writeln!(to, "conv,vote_ms,voter,post,author,post_ms,vote")?;
+        to.write_all(b"conv,vote_ms,voter,post,author,post_ms,vote\n")?;
+        let mut line = Vec::with_capacity(96);
         for (voter, post, at_ms) in &self.votes {
             let Post {
                 author,
                 at_ms: post_ms,
             } = self.posts[*post as usize];
-            writeln!(to, "board,{at_ms},m{voter},p{post},m{author},{post_ms},1")?;
+            line.clear();
+            for (before, number) in [
+                (&b"board,"[..], *at_ms),
+                (b",m", i64::from(*voter)),
+                (b",p", i64::from(*post)),
+                (b",m", i64::from(author)),
+                (b",", post_ms),
+            ] {
+                line.extend(before);
+                put(&mut line, number.unsigned_abs());
+            }
+            line.extend(b",1\n");
+            to.write_all(&line)?;
         }
         to.flush()
     }
+}
+
+/// Writes a number in digits: ten million rows have fifty million.
+fn put(line: &mut Vec<u8>, mut number: u64) {
+    let from = line.len();
+    loop {
+        line.push(b'0' + (number % 10) as u8);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    line[from..].reverse();
 }

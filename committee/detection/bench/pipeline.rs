@@ -8,7 +8,7 @@ use std::path::Path;
 
 use tacit_detection::graph::{clustering, leiden};
 use tacit_detection::read;
-use tacit_detection::report::Report;
+use tacit_detection::report::{Asked, Report};
 use tacit_detection::scan::scan;
 use tacit_detection::signals::bursts::first_hours;
 use tacit_detection::signals::chance::Chance;
@@ -51,7 +51,9 @@ pub fn run(file: &Path, votes: usize, shape: Option<&str>) -> Result<(), Box<dyn
         Ok(())
     })?;
     let reading = audit.step("reading", || read::file(file, i64::MAX, |_| {}))?;
-    let report = audit.step("report", || Report::of(&reading.votes, || {}));
+    let report = audit.step("report", || {
+        Report::of(&reading.votes, &Asked::default(), || {})
+    })?;
     let board = reading.votes.boards().first().ok_or("no board")?;
 
     let mut signals = Steps(Vec::new());
