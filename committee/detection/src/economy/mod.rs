@@ -6,6 +6,7 @@
 //! happen. In doubt the ring is taken to be clever: it pays its rewards out as soon as the terms let it.
 
 pub mod interval;
+pub mod simulation;
 pub mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use self::interval::Interval;
 use crate::policy::appeals::{Decision, Outcome, Period};
 use crate::policy::discount::{Discount, Structure, Suspicions};
 use crate::policy::inputs::{
-    ActiveMembers, CaseText, Finding, PassRate, Pseudonym, Quality, WindowId,
+    ActiveMembers, CaseText, Finding, Kind, PassRate, Pseudonym, Quality, WindowId,
 };
 use crate::policy::slash::{Immune, Slash};
 use crate::policy::strikes::{Record, Units};
@@ -57,7 +58,7 @@ pub enum Slashing {
 /// Which defences work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Layers {
-    /// Quality multiplies what votes bring.
+    /// Quality multiplies what votes bring, and support of low posts is evidence.
     pub quality: bool,
     /// Votes count by their voters' attention.
     pub attention: bool,
@@ -83,7 +84,7 @@ impl Layers {
         slashing: Slashing::ClawBack,
     };
     /// What is compared: none, each alone, and all but each.
-    pub const COMPARED: [(&'static str, Self); 9] = [
+    pub const COMPARED: [(&'static str, Self); 11] = [
         ("none", Self::NONE),
         (
             "quality",
@@ -118,6 +119,20 @@ impl Layers {
             Self {
                 slashing: Slashing::ClawBack,
                 ..Self::NONE
+            },
+        ),
+        (
+            "all but quality",
+            Self {
+                quality: false,
+                ..Self::ALL
+            },
+        ),
+        (
+            "all but attention",
+            Self {
+                attention: false,
+                ..Self::ALL
             },
         ),
         (
@@ -247,7 +262,7 @@ pub fn fare(
         for member in members {
             let wins = cleared.contains(member);
             let seen = windows.iter().zip(&earned);
-            books.take(&judged(member, seen, terms, layers.slashing, wins));
+            books.take(&judged(member, seen, terms, layers, wins));
         }
     }
     books
@@ -393,7 +408,7 @@ fn judged<'a>(
     member: &Pseudonym,
     seen: impl Iterator<Item = (&'a Window, &'a Earned)>,
     terms: &Terms,
-    slashing: Slashing,
+    layers: Layers,
     wins: bool,
 ) -> Record {
     let mut record = Record::new(member.clone(), terms.stake, 0);
@@ -404,7 +419,7 @@ fn judged<'a>(
     for (window, earned) in seen {
         now_ms = now_ms.saturating_add(terms.window_ms);
         record = settled(record, now_ms, &immune);
-        if slashing == Slashing::ClawBack {
+        if layers.slashing == Slashing::ClawBack {
             let reward = earned.get(member).copied().unwrap_or_default();
             record = record.rewarded(window.id, reward).unwrap_or(record);
             waiting.push((window.id, reward));
@@ -424,7 +439,7 @@ fn judged<'a>(
             window
                 .findings
                 .iter()
-                .filter(|f| f.member == *member)
+                .filter(|f| f.member == *member && (layers.quality || f.kind != Kind::Quality))
                 .cloned(),
         );
         record = accused(record, &findings, enough, now_ms, terms, &immune);

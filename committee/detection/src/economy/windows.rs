@@ -34,6 +34,32 @@ pub fn pseudonym(board: &Board, member: MemberId) -> Pseudonym {
     Pseudonym::new(board.name(), board.member_name(member))
 }
 
+/// The number of the last window of a board that is cut into windows of this length, the first being 0;
+/// `None` without votes.
+///
+/// # Errors
+/// [`NotCut`], for windows without a length or without number.
+pub fn number_of(board: &Board, window_ms: i64) -> Result<Option<u64>, NotCut> {
+    if window_ms <= 0 {
+        return Err(NotCut::NoLength { window_ms });
+    }
+    let Some(last) = board.votes().last() else {
+        return Ok(None);
+    };
+    match number(board, last.at_ms, window_ms) {
+        MOST_WINDOWS.. => Err(NotCut::TooMany { window_ms }),
+        last => Ok(u64::try_from(last).ok()),
+    }
+}
+
+/// The window that a time belongs to; a time before the first vote belongs to the first.
+fn number(board: &Board, at_ms: i64, window_ms: i64) -> i64 {
+    let first = board.votes().first().map_or(at_ms, |v| v.at_ms);
+    // Times are any 64 bits, and so may be further apart than 64 bits.
+    let since = i128::from(at_ms) - i128::from(first);
+    i64::try_from((since / i128::from(window_ms)).max(0)).unwrap_or(i64::MAX)
+}
+
 /// Cuts a board into windows of equal length from its first vote on, with a window's number for its id. A
 /// vote belongs to the window it was cast in; a post written before the first vote to the first. What was
 /// found in each window (`structure`, `findings`), and bribes, are for the caller to add.
@@ -47,25 +73,13 @@ pub fn cut(
     quality: impl Fn(PostId) -> Quality,
     attention: impl Fn(MemberId) -> PassRate,
 ) -> Result<Vec<Window>, NotCut> {
-    if window_ms <= 0 {
-        return Err(NotCut::NoLength { window_ms });
-    }
-    let times = (board.votes().first(), board.votes().last());
-    let (Some(first), Some(last)) = times else {
+    let Some(last) = number_of(board, window_ms)? else {
         return Ok(Vec::new());
     };
-    // Times are any 64 bits, and so may be further apart than 64 bits.
-    let number = |at_ms: i64| {
-        let since = i128::from(at_ms) - i128::from(first.at_ms);
-        (since / i128::from(window_ms)).max(0)
-    };
-    if number(last.at_ms) >= i128::from(MOST_WINDOWS) {
-        return Err(NotCut::TooMany { window_ms });
-    }
-    let mut drafts: BTreeMap<i128, Draft> = BTreeMap::new();
-    for place in 0..=number(last.at_ms) {
-        drafts.insert(place, Draft::default());
-    }
+    let number = |at_ms: i64| u64::try_from(number(board, at_ms, window_ms)).unwrap_or(0);
+    let mut drafts: BTreeMap<u64, Draft> = (0..=last)
+        .map(|number| (number, Draft::default()))
+        .collect();
     for author in group {
         for post in board.posts_by(*author) {
             if let Some(draft) = drafts.get_mut(&number(board.post(post).at_ms)) {
@@ -107,7 +121,7 @@ pub fn cut(
             findings: Vec::new(),
         }
     };
-    Ok((0..).zip(drafts.into_values()).map(finish).collect())
+    Ok(drafts.into_iter().map(finish).collect())
 }
 
 #[derive(Default)]

@@ -29,16 +29,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::bars;
 use super::inputs::{ActiveMembers, Bar, CommunityId, PValue, PassRate, Quality, Score, Weight};
 use crate::votes::{Board, MemberId, PostId, Stance};
 
 /// What a vote inside a suspected community counts at least, unless another floor is agreed on.
 pub const FLOOR: Weight = Weight::known(0.25);
-/// How rare structure must be by chance, unless another bar is agreed on: one honest member in a hundred.
-pub const BAR: Bar = Bar {
-    least_score: Score::ZERO,
-    most_p_value: PValue::known(0.01),
-};
+/// What structure must reach, unless another bar is agreed on.
+pub const BAR: Bar = bars::DISCOUNT;
 
 /// Structure evidence about one member of one community, in one window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

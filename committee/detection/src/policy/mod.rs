@@ -11,6 +11,7 @@
 //! [`inputs::ActiveMembers`], which can't be had for fewer than [`inputs::LEAST_ACTIVE`].
 
 pub mod appeals;
+pub mod bars;
 pub mod discount;
 pub mod inputs;
 pub mod slash;

@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::bars;
 use super::inputs::{
-    ActiveMembers, Bar, CaseText, CommunityId, EvidenceDigest, Finding, PValue, Pseudonym, Score,
-    WindowId,
+    ActiveMembers, Bar, CaseText, CommunityId, EvidenceDigest, Finding, Pseudonym, WindowId,
 };
 
 /// Windows that have to speak against a member.
@@ -29,13 +29,9 @@ pub struct Slash {
 
 impl Default for Slash {
     fn default() -> Self {
-        let bar = Bar {
-            least_score: Score::known(0.5),
-            most_p_value: PValue::known(0.01),
-        };
         Self {
-            structure: bar,
-            independent: bar,
+            structure: bars::STRUCTURE,
+            independent: bars::INDEPENDENT,
         }
     }
 }

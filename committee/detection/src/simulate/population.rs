@@ -123,8 +123,10 @@ impl Population {
             votes,
         };
         let behaviours = maker.people.iter().map(|p| (p.name.clone(), p.behaviour));
+        let qualities = maker.posts.iter().map(|p| (p.written.name.clone(), p.quality));
         Synthetic {
             behaviours: behaviours.collect(),
+            qualities: qualities.collect(),
             script,
         }
     }
@@ -137,6 +139,8 @@ pub struct Synthetic {
     pub script: Script,
     /// By pseudonym.
     pub behaviours: BTreeMap<Box<str>, Behaviour>,
+    /// By post, how good it is: normal, with mean 0 for most authors.
+    pub qualities: BTreeMap<Box<str>, f64>,
 }
 
 impl Synthetic {

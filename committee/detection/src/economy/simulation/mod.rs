@@ -1,0 +1,437 @@
+//! Rings and honest members played against each other on made-up boards, with each defence and without it:
+//! what a ring earns, and what the defences cost an honest member.
+//!
+//! The terms are stated and were chosen before any result was seen: [`Plan::stated`]. What the answer depends
+//! on most is how much a vote brings beside the stake, so it is also given for other [`Terms`]
+//! ([`Results::terms`]), over the same votes.
+
+pub mod cells;
+pub mod page;
+pub mod world;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use self::cells::Cell;
+use self::world::{Honest, Played, play};
+use super::interval::{Interval, mean};
+use super::{Layers, Returns, Run, Terms, YEAR_MS, compared, fare};
+use crate::policy::appeals::Period;
+use crate::policy::strikes::Units;
+use crate::simulate::behaviour::Behaviour;
+use crate::simulate::population::Population;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// What is played.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Among whom.
+    pub population: Population,
+    /// Rings.
+    pub cells: Vec<Cell>,
+    /// Boards: one for each seed.
+    pub seeds: Vec<u64>,
+    /// What taking part costs and brings.
+    pub terms: Terms,
+    /// What an outsider is paid for a vote.
+    pub bribe: Units,
+}
+
+impl Plan {
+    /// Twelve weeks in windows of two, 415 members of every behaviour; each ring member writes a post a week.
+    ///
+    /// A post earns 100 for each whole vote. A stake is ten votes' worth, a post costs half a vote's worth, a
+    /// vote a hundredth, an account, beside its stake, one; a bribe is half a vote's worth. Rewards are paid
+    /// out two windows after they were earned.
+    pub fn stated(seeds: Vec<u64>) -> Self {
+        Self {
+            population: Population {
+                days: 84,
+                ..Population::mixed()
+            },
+            cells: cells::all(12),
+            seeds,
+            terms: Terms {
+                stake: Units(1_000),
+                reward: Units(100),
+                post_cost: Units(50),
+                vote_cost: Units(1),
+                account_cost: Units(100),
+                paid_out_after: 2,
+                window_ms: 14 * DAY_MS,
+                appeal: Period::TWO_WEEKS,
+            },
+            bribe: Units(50),
+        }
+    }
+
+    /// A look that takes seconds: three rings among casual members, experts and one niche, for eight weeks.
+    pub fn quick(seeds: Vec<u64>) -> Self {
+        let stated = Self::stated(seeds);
+        let mut population = Population::plain(120, 56);
+        population.name = "quick".into();
+        Self {
+            population,
+            cells: cells::few(8),
+            ..stated
+        }
+    }
+
+    /// Boards that are played: one without a ring, and one for each cell, for every seed.
+    pub fn boards(&self) -> usize {
+        self.seeds.len() * (self.cells.len() + 1)
+    }
+}
+
+/// What one kind of ring earned.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fared {
+    /// The ring in words.
+    pub ring: String,
+    /// Its members.
+    pub size: usize,
+    /// Whether it counts in [`Results::mix`].
+    pub is_of_mix: bool,
+    /// Return on investment with each set of defences.
+    pub returns: Vec<Return>,
+    /// The share of its members with a strike.
+    pub struck: f64,
+    /// Boards on which it was played.
+    pub boards: usize,
+}
+
+/// A return on investment: 10 is a gain of 1000 %.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Return {
+    /// With which defences.
+    pub defences: &'static str,
+    /// Of all that the ring's accounts put in, what they got beyond it.
+    pub on_investment: Between,
+    /// The same, less what the same posts would have got without the ring's votes.
+    pub over_honesty: Between,
+}
+
+/// A mean and its 95 % interval over boards.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Between {
+    /// The mean.
+    pub mean: f64,
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+impl From<Interval> for Between {
+    fn from(interval: Interval) -> Self {
+        let Interval {
+            mean, low, high, ..
+        } = interval;
+        Self { mean, low, high }
+    }
+}
+
+impl From<Returns> for Return {
+    fn from(returns: Returns) -> Self {
+        Self {
+            defences: returns.name,
+            on_investment: returns.on_investment.into(),
+            over_honesty: returns.over_honesty.into(),
+        }
+    }
+}
+
+/// What the defences cost honest members of one behaviour.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Cost {
+    /// How they behave.
+    pub behaviour: String,
+    /// Members times windows in which they could be judged.
+    pub member_epochs: u64,
+    /// Of these, the share in which the member was suspected and its votes counted less.
+    pub discounted: f64,
+    /// The share of their posts' rewards that the discount took.
+    pub rewards_lost: f64,
+    /// Strikes.
+    pub strikes: u64,
+    /// The share of its stake that a member loses in a year, before appeals.
+    pub stake_lost_per_year: f64,
+    /// Its upper 95 % bound.
+    pub at_most_per_year: f64,
+}
+
+/// Who was struck.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Strikes {
+    /// Members of rings.
+    pub ring: u64,
+    /// Outsiders whom a ring paid.
+    pub bribed: u64,
+    /// Everybody else.
+    pub clean: u64,
+    /// Windows in which a clean member could be judged.
+    pub clean_member_epochs: u64,
+}
+
+impl Strikes {
+    /// The share of strikes that met a ring's member; bribed outsiders count on neither side.
+    pub fn precision(&self) -> Option<f64> {
+        let all = self.ring + self.clean;
+        (all > 0).then(|| self.ring as f64 / all as f64)
+    }
+
+    /// Strikes on clean members for ten thousand windows of theirs.
+    pub fn of_ten_thousand(&self) -> f64 {
+        10_000.0 * self.clean as f64 / (self.clean_member_epochs as f64).max(1.0)
+    }
+}
+
+/// The mix with other terms.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OtherTerms {
+    /// Which.
+    pub terms: &'static str,
+    /// Without defences.
+    pub none: Between,
+    /// With all.
+    pub all: Between,
+}
+
+/// The whole.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Results {
+    /// Boards, one for each.
+    pub seeds: usize,
+    /// Every kind of ring.
+    pub cells: Vec<Fared>,
+    /// All rings of ten or more that write junk, each alike.
+    pub mix: Vec<Return>,
+    /// Honest members.
+    pub honest: Vec<Cost>,
+    /// Who was struck, over all boards.
+    pub strikes: Strikes,
+    /// The mix with other terms.
+    pub terms: Vec<OtherTerms>,
+    /// Rings that could not be planted, and why.
+    pub refused: Vec<String>,
+}
+
+/// Plays all of a plan; `done` is told after every board. `None` for fewer than two seeds: without them
+/// nothing can be said of how far a mean can be trusted.
+pub fn simulate(plan: &Plan, mut done: impl FnMut()) -> Option<Results> {
+    let mut runs: Vec<Vec<Run>> = vec![Vec::new(); plan.cells.len()];
+    let mut struck = vec![(0, 0); plan.cells.len()];
+    let mut tally = Tally::default();
+    let mut refused = Vec::new();
+    for seed in &plan.seeds {
+        let made = plan.population.board(*seed);
+        let none = std::iter::once(None);
+        for (place, cell) in none.chain(plan.cells.iter().map(Some)).enumerate() {
+            match play(plan, &made, cell, *seed) {
+                Ok(played) => {
+                    tally.add(*seed, &played);
+                    let place = place.checked_sub(1);
+                    if let Some((runs, struck)) =
+                        place.and_then(|p| Some((runs.get_mut(p)?, struck.get_mut(p)?)))
+                    {
+                        struck.0 += played.struck;
+                        struck.1 += played.ring.members.len();
+                        runs.push(played.ring);
+                    }
+                }
+                Err(why) => refused.extend(cell.map(|c| format!("{c}: {why}"))),
+            }
+            done();
+        }
+    }
+    let mut fared = Vec::new();
+    for ((cell, runs), (struck, members)) in plan.cells.iter().zip(&runs).zip(struck) {
+        let Some(returns) = compared(runs, &plan.terms, 0) else {
+            continue;
+        };
+        fared.push(Fared {
+            ring: cell.to_string(),
+            size: cell.ring.size,
+            is_of_mix: cell.is_of_mix(),
+            returns: returns.into_iter().map(Return::from).collect(),
+            struck: f64::from(u32::try_from(struck).unwrap_or(u32::MAX)) / members.max(1) as f64,
+            boards: runs.len(),
+        });
+    }
+    let of_mix: Vec<&Vec<Run>> = plan
+        .cells
+        .iter()
+        .zip(&runs)
+        .filter(|(cell, runs)| cell.is_of_mix() && runs.len() == plan.seeds.len())
+        .map(|(_, runs)| runs)
+        .collect();
+    let mix = Layers::COMPARED.iter().map(|(name, layers)| {
+        Some(Return {
+            defences: name,
+            on_investment: over_mix(&of_mix, &plan.terms, *layers, false)?,
+            over_honesty: over_mix(&of_mix, &plan.terms, *layers, true)?,
+        })
+    });
+    Some(Results {
+        seeds: plan.seeds.len(),
+        cells: fared,
+        mix: mix.collect::<Option<_>>()?,
+        honest: tally.costs(plan),
+        strikes: tally.strikes,
+        terms: other_terms(&of_mix, &plan.terms)?,
+        refused,
+    })
+}
+
+/// The mean over rings for each board, and the interval of these means: rings on one board aren't
+/// independent of each other.
+fn over_mix(
+    rings: &[&Vec<Run>],
+    terms: &Terms,
+    layers: Layers,
+    over_honesty: bool,
+) -> Option<Between> {
+    let boards = rings.first()?.len();
+    let of_board = |board: usize| {
+        let runs = rings.iter().filter_map(|runs| runs.get(board));
+        let returns = runs.map(|run| {
+            let books = fare(&run.members, &run.windows, terms, layers, &[].into());
+            if over_honesty {
+                books.return_over_honesty()
+            } else {
+                books.return_on_investment()
+            }
+        });
+        returns.sum::<f64>() / rings.len() as f64
+    };
+    let means: Vec<f64> = (0..boards).map(of_board).collect();
+    mean(&means, 0).map(Between::from)
+}
+
+fn other_terms(rings: &[&Vec<Run>], stated: &Terms) -> Option<Vec<OtherTerms>> {
+    let times = |units: Units, by: u64| Units(units.0.saturating_mul(by));
+    let part = |units: Units, of: u64| Units(units.0 / of);
+    let other = [
+        ("as stated", stated.clone()),
+        (
+            "a quarter of the stake",
+            Terms {
+                stake: part(stated.stake, 4),
+                ..stated.clone()
+            },
+        ),
+        (
+            "four times the stake",
+            Terms {
+                stake: times(stated.stake, 4),
+                ..stated.clone()
+            },
+        ),
+        (
+            "posts that cost nothing",
+            Terms {
+                post_cost: Units::ZERO,
+                ..stated.clone()
+            },
+        ),
+        (
+            "posts that cost twice as much",
+            Terms {
+                post_cost: times(stated.post_cost, 2),
+                ..stated.clone()
+            },
+        ),
+        (
+            "rewards that are paid out at once",
+            Terms {
+                paid_out_after: 0,
+                ..stated.clone()
+            },
+        ),
+        (
+            "rewards that are paid out after four windows",
+            Terms {
+                paid_out_after: 4,
+                ..stated.clone()
+            },
+        ),
+    ];
+    let over = |(terms, with): (&'static str, Terms)| {
+        Some(OtherTerms {
+            terms,
+            none: over_mix(rings, &with, Layers::NONE, false)?,
+            all: over_mix(rings, &with, Layers::ALL, false)?,
+        })
+    };
+    other.into_iter().map(over).collect()
+}
+
+/// Honest members over all boards.
+#[derive(Default)]
+struct Tally {
+    sums: BTreeMap<Behaviour, Honest>,
+    /// By behaviour and seed, what was lost of what was staked: boards of one seed aren't independent.
+    lost: BTreeMap<Behaviour, BTreeMap<u64, (u128, u128)>>,
+    strikes: Strikes,
+}
+
+impl Tally {
+    fn add(&mut self, seed: u64, played: &Played) {
+        self.strikes.ring += played.ring_strikes;
+        self.strikes.bribed += played.bribed_strikes;
+        for (behaviour, honest) in &played.honest {
+            self.strikes.clean += honest.strikes;
+            self.strikes.clean_member_epochs += honest.member_epochs;
+            let sum = self.sums.entry(*behaviour).or_default();
+            sum.member_epochs += honest.member_epochs;
+            sum.discounted += honest.discounted;
+            sum.strikes += honest.strikes;
+            sum.stakes += honest.stakes;
+            sum.stakes_lost += honest.stakes_lost;
+            sum.rewards += honest.rewards;
+            sum.rewards_discounted += honest.rewards_discounted;
+            let of_seed = self
+                .lost
+                .entry(*behaviour)
+                .or_default()
+                .entry(seed)
+                .or_default();
+            of_seed.0 += honest.stakes_lost;
+            of_seed.1 += honest.stakes;
+        }
+    }
+
+    fn costs(&self, plan: &Plan) -> Vec<Cost> {
+        let years = f64::from(plan.population.days) * DAY_MS as f64 / YEAR_MS;
+        let over = |part: u128, whole: u128| {
+            if whole > 0 {
+                part as f64 / whole as f64
+            } else {
+                0.0
+            }
+        };
+        let cost = |(behaviour, sum): (&Behaviour, &Honest)| {
+            let of_seeds = self
+                .lost
+                .get(behaviour)
+                .into_iter()
+                .flat_map(BTreeMap::values);
+            let shares: Vec<f64> = of_seeds
+                .map(|(lost, staked)| over(*lost, *staked) / years)
+                .collect();
+            let lost = over(sum.stakes_lost, sum.stakes) / years;
+            Cost {
+                behaviour: behaviour.to_string(),
+                member_epochs: sum.member_epochs,
+                discounted: over(sum.discounted.into(), sum.member_epochs.into()),
+                rewards_lost: 1.0 - over(sum.rewards_discounted, sum.rewards.max(1)),
+                strikes: sum.strikes,
+                stake_lost_per_year: lost,
+                at_most_per_year: mean(&shares, 0).map_or(lost, |i| i.high),
+            }
+        };
+        self.sums.iter().map(cost).collect()
+    }
+}

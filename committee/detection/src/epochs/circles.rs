@@ -1,0 +1,369 @@
+//! Groups, with what speaks for and against each of their members, as scores and p-values.
+//!
+//! A score is an effect: the share of what was seen that nothing innocent explains. A p-value says how often
+//! chance gives as much, and is honest about how many members were looked at. Both are needed: with few
+//! votes chance gives large effects, and with many votes small effects mean nothing though chance never
+//! gives them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Measured;
+use crate::judge::{Judged, Verdict};
+use crate::policy::bars::{FRIENDS_DISSENT, NAMED};
+use crate::policy::inputs::{PValue, Score};
+use crate::signals::chance::Chance;
+use crate::signals::together::{Together, WINDOWS_MS, binomial, together};
+use crate::signals::twins::poisson;
+use crate::votes::{Board, MemberId, PostId, Stance, Vote};
+
+/// Posts worse than this share of those that a member supports elsewhere are low.
+pub const LOW_SHARE: f64 = 0.1;
+/// Posts supported elsewhere that make a measure of a member's own.
+const ENOUGH_ELSEWHERE: usize = 10;
+
+/// How strong evidence is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Strength {
+    /// The effect.
+    pub score: Score,
+    /// Against chance.
+    pub p_value: PValue,
+}
+
+impl Strength {
+    /// From numbers that are cut to their range.
+    fn of(score: f64, p_value: f64) -> Self {
+        let score = if score.is_nan() { 0.0 } else { score };
+        let p_value = if p_value.is_nan() { 1.0 } else { p_value };
+        Self {
+            score: Score::new(score.clamp(0.0, 1.0)).unwrap_or(Score::ZERO),
+            p_value: PValue::new(p_value.clamp(0.0, 1.0)).unwrap_or(PValue::ONE),
+        }
+    }
+}
+
+/// Support of low posts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Low {
+    /// The group's posts that the member voted for.
+    pub votes: u32,
+    /// Of these, the low ones.
+    pub low: u32,
+    /// What is low.
+    pub limit: f64,
+}
+
+/// A member of a group that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Suspect {
+    /// Who.
+    pub member: MemberId,
+    /// Votes for the others' posts, and those that chance would give.
+    pub given: (u32, f64),
+    /// The others' votes for its posts, and those that chance would give.
+    pub got: (u32, f64),
+    /// The smaller of the shares of these votes that chance doesn't explain: who only gives is a fan, and who
+    /// only gets is a favourite.
+    pub structure: Strength,
+    /// Votes together on the group's posts, beyond the member's habit: of the votes that the habit leaves
+    /// apart, the share that was together.
+    pub time: Option<(Together, Strength)>,
+    /// Support of posts that are worse than what the member supports elsewhere.
+    pub quality: Option<(Low, Strength)>,
+}
+
+/// Votes of a group's members on each other's posts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dissent {
+    /// All.
+    pub votes: u32,
+    /// Of these, those that were no support.
+    pub against: u32,
+    /// How often friends who dissent in [`FRIENDS_DISSENT`] of their votes dissent as seldom.
+    pub p_value: PValue,
+}
+
+/// A group that was looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Circle {
+    /// Its members, ascending.
+    pub suspects: Vec<Suspect>,
+    /// Among themselves.
+    pub dissent: Dissent,
+}
+
+impl Circle {
+    /// A member's part.
+    pub fn suspect(&self, member: MemberId) -> Option<&Suspect> {
+        let place = self.suspects.binary_search_by_key(&member, |s| s.member);
+        place.ok().and_then(|place| self.suspects.get(place))
+    }
+}
+
+/// A group that is to be looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proposal {
+    /// Its members, ascending.
+    pub members: Vec<MemberId>,
+    /// How often chance alone proposes such a group; zero if the votes it is looked at with had no part in
+    /// proposing it.
+    pub by_chance: f64,
+}
+
+impl Proposal {
+    /// The groups of a verdict that are beyond chance, each with those who add to its evidence.
+    pub fn of(verdict: &Verdict) -> Vec<Self> {
+        let beyond = |judged: &&Judged| judged.group.beyond_chance > 0.0;
+        let groups = verdict.groups.iter().filter(beyond);
+        let proposals = groups.map(|judged| {
+            let members = judged.group.members.iter();
+            let named = members.filter(|(_, adds)| *adds >= NAMED);
+            Self {
+                members: named.map(|(member, _)| *member).collect(),
+                by_chance: (-judged.group.beyond_chance).exp(),
+            }
+        });
+        proposals.filter(|p| p.members.len() > 1).collect()
+    }
+
+    /// Takes in another's members.
+    pub fn grow(&mut self, other: &Self) {
+        self.members.extend(&other.members);
+        self.members.sort_unstable();
+        self.members.dedup();
+        self.by_chance = self.by_chance.max(other.by_chance);
+    }
+}
+
+/// Looks at groups with a board's votes. P-values are those of one member times the number of members that
+/// are looked at, and for time also times the two spans that are tried (Bonferroni), so that they hold for
+/// the strongest of all.
+pub fn circles(
+    board: &Board,
+    proposals: &[Proposal],
+    quality: Option<Measured<'_>>,
+) -> Vec<Circle> {
+    let looked_at = proposals.iter().map(|p| p.members.len()).sum();
+    let chance = Chance::of_upvotes(board);
+    let usual = quality.map(|quality| Usual::of(board, quality, proposals));
+    let look = |proposal: &Proposal| {
+        let inside: BTreeSet<MemberId> = proposal.members.iter().copied().collect();
+        let together = together(board, &proposal.members);
+        let suspects = proposal.members.iter().map(|member| {
+            let support = Support::of(board, &chance, *member, &inside);
+            let by_chance = tested(support.evidence(), looked_at).max(proposal.by_chance);
+            let timed = together.iter().find(|t| t.member == *member && t.votes > 0);
+            let low = usual.as_ref().and_then(|u| u.low(board, *member, &inside));
+            Suspect {
+                member: *member,
+                given: support.given,
+                got: support.got,
+                structure: Strength::of(support.unexplained(), by_chance),
+                time: timed.map(|timed| (*timed, in_time(timed, looked_at))),
+                quality: low.map(|low| (low, low.strength(looked_at))),
+            }
+        });
+        Circle {
+            suspects: suspects.collect(),
+            dissent: Dissent::of(board, &inside),
+        }
+    };
+    proposals.iter().map(look).collect()
+}
+
+/// What a member gave its group and got from it: votes, and those that chance would give.
+struct Support {
+    given: (u32, f64),
+    got: (u32, f64),
+}
+
+impl Support {
+    fn of(board: &Board, chance: &Chance, member: MemberId, inside: &BTreeSet<MemberId>) -> Self {
+        let others = || inside.iter().copied().filter(|other| *other != member);
+        let up = |votes: &mut dyn Iterator<Item = &Vote>| {
+            votes.filter(|v| v.stance == Stance::Up).count() as u32
+        };
+        let given = up(&mut board.votes_of(member).filter(|v| {
+            let author = board.post(v.post).author;
+            author != member && inside.contains(&author)
+        }));
+        let posts = others().flat_map(|author| board.posts_by(author));
+        let given_by_chance = posts.map(|post| chance.of(member, post)).sum();
+        let (mut got, mut got_by_chance) = (0, 0.0);
+        for post in board.posts_by(member) {
+            got += up(&mut board.votes_on(post).filter(|v| inside.contains(&v.member)));
+            got_by_chance += others().map(|other| chance.of(other, post)).sum::<f64>();
+        }
+        Self {
+            given: (given, given_by_chance),
+            got: (got, got_by_chance),
+        }
+    }
+
+    /// The smaller of the shares that chance doesn't explain.
+    fn unexplained(&self) -> f64 {
+        let share = |(seen, by_chance): (u32, f64)| match seen {
+            0 => 0.0,
+            _ => 1.0 - by_chance / f64::from(seen),
+        };
+        share(self.given).min(share(self.got))
+    }
+
+    /// Bounds how often chance gives as many votes or more: the logarithm of the Chernoff bound for a sum of
+    /// votes each of which comes alone.
+    fn evidence(&self) -> f64 {
+        let (given, got) = (self.given, self.got);
+        poisson(
+            f64::from(given.0 + got.0),
+            (given.1 + got.1).max(f64::MIN_POSITIVE),
+        )
+    }
+}
+
+fn in_time(timed: &Together, looked_at: usize) -> Strength {
+    let share = f64::from(timed.together) / f64::from(timed.votes.max(1));
+    let beyond = (share - timed.expected) / (1.0 - timed.expected);
+    Strength::of(beyond, tested(timed.evidence, looked_at * WINDOWS_MS.len()))
+}
+
+/// `e^-evidence` bounds the chance of as much or more (Chernoff); the best of several tests has as many times
+/// that chance.
+fn tested(evidence: f64, tests: usize) -> f64 {
+    tests as f64 * (-evidence).exp()
+}
+
+impl Dissent {
+    fn of(board: &Board, inside: &BTreeSet<MemberId>) -> Self {
+        let (mut votes, mut against) = (0, 0);
+        for member in inside {
+            for vote in board.votes_of(*member) {
+                if inside.contains(&board.post(vote.post).author) {
+                    votes += 1;
+                    against += u32::from(vote.stance != Stance::Up);
+                }
+            }
+        }
+        let p_value = at_most(against, votes, FRIENDS_DISSENT).min(1.0);
+        Self {
+            votes,
+            against,
+            p_value: PValue::new(p_value).unwrap_or(PValue::ONE),
+        }
+    }
+}
+
+/// How often at most so many of `all` happen, each with the chance `share`: the binomial distribution, whose
+/// terms are made one from the other.
+fn at_most(seen: u32, all: u32, share: f64) -> f64 {
+    let odds = (share / (1.0 - share)).ln();
+    let mut term = f64::from(all) * (1.0 - share).ln();
+    let mut sum = term.exp();
+    for hits in 0..seen.min(all) {
+        let hits = f64::from(hits);
+        term += odds + ((f64::from(all) - hits) / (hits + 1.0)).ln();
+        sum += term.exp();
+    }
+    sum
+}
+
+/// The quality of what is supported.
+struct Usual<'a> {
+    quality: Measured<'a>,
+    /// Of the board's support, the quality that [`LOW_SHARE`] doesn't reach.
+    limit: f64,
+}
+
+impl<'a> Usual<'a> {
+    /// Without the support of groups for themselves: a large ring is no measure of what is usual.
+    fn of(board: &Board, quality: Measured<'a>, groups: &[Proposal]) -> Self {
+        let mut of_member: BTreeMap<MemberId, BTreeSet<usize>> = BTreeMap::new();
+        for (place, group) in groups.iter().enumerate() {
+            for member in &group.members {
+                of_member.entry(*member).or_default().insert(place);
+            }
+        }
+        let own = |vote: &Vote| {
+            let author = board.post(vote.post).author;
+            let both = of_member.get(&vote.member).zip(of_member.get(&author));
+            both.is_some_and(|(voter, author)| !voter.is_disjoint(author))
+        };
+        let mut support: BTreeMap<PostId, usize> = BTreeMap::new();
+        let votes = board.votes().iter();
+        for vote in votes.filter(|v| v.stance == Stance::Up && !own(v)) {
+            *support.entry(vote.post).or_default() += 1;
+        }
+        let of_post = |(post, votes): (&PostId, &usize)| (quality(board, *post).get(), *votes);
+        let mut of_posts: Vec<(f64, usize)> = support.iter().map(of_post).collect();
+        of_posts.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let all: usize = support.values().sum();
+        let (mut below, mut limit) = (0.0, 0.0);
+        for (quality, votes) in of_posts {
+            limit = quality;
+            below += votes as f64;
+            if below >= LOW_SHARE * all as f64 {
+                break;
+            }
+        }
+        Self { quality, limit }
+    }
+
+    /// What a member supports within a group, beside what it supports elsewhere; in doubt the board's measure
+    /// or the member's own, whichever calls less low.
+    fn low(&self, board: &Board, member: MemberId, inside: &BTreeSet<MemberId>) -> Option<Low> {
+        let (mut own, mut elsewhere) = (Vec::new(), Vec::new());
+        for vote in board.votes_of(member).filter(|v| v.stance == Stance::Up) {
+            let quality = (self.quality)(board, vote.post).get();
+            if inside.contains(&board.post(vote.post).author) {
+                own.push(quality);
+            } else {
+                elsewhere.push(quality);
+            }
+        }
+        elsewhere.sort_unstable_by(f64::total_cmp);
+        let place = (LOW_SHARE * elsewhere.len() as f64) as usize;
+        let own_limit = elsewhere
+            .get(place)
+            .filter(|_| elsewhere.len() >= ENOUGH_ELSEWHERE);
+        let limit = own_limit.map_or(self.limit, |own| own.min(self.limit));
+        let low = own.iter().filter(|quality| **quality < limit).count() as u32;
+        (!own.is_empty()).then_some(Low {
+            votes: own.len() as u32,
+            low,
+            limit,
+        })
+    }
+}
+
+impl Low {
+    fn strength(&self, looked_at: usize) -> Strength {
+        let share = f64::from(self.low) / f64::from(self.votes);
+        let evidence = binomial(self.low, self.votes, LOW_SHARE);
+        Strength::of(
+            (share - LOW_SHARE) / (1.0 - LOW_SHARE),
+            tested(evidence, looked_at),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_binomial_distribution_by_hand() {
+        assert!((at_most(0, 10, 0.05) - 0.95_f64.powi(10)).abs() < 1e-12);
+        let one = 0.95_f64.powi(10) + 10.0 * 0.05 * 0.95_f64.powi(9);
+        assert!((at_most(1, 10, 0.05) - one).abs() < 1e-12);
+        assert!((at_most(10, 10, 0.3) - 1.0).abs() < 1e-9);
+        assert!((at_most(0, 0, 0.3) - 1.0).abs() < 1e-12);
+        assert!(at_most(0, 100_000, 0.05) < 1e-300);
+    }
+
+    #[test]
+    fn strengths_that_are_no_numbers_are_none() {
+        let none = Strength::of(f64::NAN, f64::NAN);
+        assert_eq!((none.score, none.p_value), (Score::ZERO, PValue::ONE));
+        let cut = Strength::of(-3.0, 17.0);
+        assert_eq!((cut.score, cut.p_value), (Score::ZERO, PValue::ONE));
+    }
+}

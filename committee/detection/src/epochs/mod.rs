@@ -1,0 +1,222 @@
+//! From what the detector found to what the [policy](crate::policy) is given: windows of time, communities that live from one
+//! to the next, findings about their members, and the case that people read.
+//!
+//! **Findings**, which can cost a stake, come from the window's own votes and nothing else: two windows are two
+//! pieces of evidence only if they have no vote in common. Which groups to look at is proposed by the votes of
+//! earlier windows, which are no evidence in this one, so that nothing has to be taken off for the choice
+//! among all groups there are; and, for rings that are new, by the window's own votes, with that taken off.
+//!
+//! The **discount**, which is mild and over as soon as the suspicion is, comes from all votes of the last
+//! [`REMEMBERED`] windows up to the window's end: more votes make fewer mistakes, and nothing later is known
+//! when a window's rewards are counted.
+
+pub mod case;
+pub mod circles;
+pub mod communities;
+pub mod digest;
+
+use std::collections::BTreeSet;
+
+use self::circles::{Circle, Proposal, circles};
+use self::communities::Communities;
+use crate::economy::windows::{NotCut, number_of, pseudonym};
+use crate::judge::judge;
+use crate::policy::discount::Structure;
+use crate::policy::inputs::{
+    ActiveMembers, CommunityId, EvidenceDigest, Finding, Kind, PValue, Pseudonym, Quality,
+    TooFewActive, WindowId, the_same,
+};
+use crate::votes::{Board, MemberId, PostId};
+
+/// Windows whose votes the discount sees: this one and those before it.
+pub const REMEMBERED: usize = 3;
+
+/// A group that is known from earlier windows grows by this window's own group only if chance alone gives
+/// that no more often than this.
+const GROWS: f64 = 1e-3;
+
+/// How good a post is, from whoever measures it.
+pub type Measured<'a> = &'a dyn Fn(&Board, PostId) -> Quality;
+
+/// A window, and what was found in it.
+#[derive(Debug, Clone)]
+pub struct Epoch {
+    /// Which.
+    pub window: WindowId,
+    /// Its votes; `None` without any.
+    pub board: Option<Board>,
+    /// Whether anything may be said about anybody.
+    pub enough: Result<ActiveMembers, TooFewActive>,
+    /// Groups that were looked at with the window's own votes.
+    pub circles: Vec<(CommunityId, Circle)>,
+    /// For the discount of the window's votes.
+    pub structure: Vec<Structure<Pseudonym>>,
+    /// For the slash.
+    pub findings: Vec<Finding>,
+}
+
+/// Cuts a board into windows of equal length from its first vote on, as [`cut`](crate::economy::windows::cut)
+/// does, and judges each.
+///
+/// # Errors
+/// [`NotCut`], for windows without a length or without number.
+pub fn epochs(
+    board: &Board,
+    window_ms: i64,
+    quality: Option<Measured<'_>>,
+) -> Result<Vec<Epoch>, NotCut> {
+    let Some(last) = number_of(board, window_ms)? else {
+        return Ok(Vec::new());
+    };
+    let mut communities = Communities::default();
+    let mut known: Vec<BTreeSet<Pseudonym>> = Vec::new();
+    let mut epochs = Vec::new();
+    for number in 0..=last {
+        let own = between(board, window_ms, number, number);
+        let active = own.as_ref().map_or(0, Board::active);
+        let mut epoch = Epoch {
+            window: WindowId(number),
+            enough: ActiveMembers::new(u32::try_from(active).unwrap_or(u32::MAX)),
+            circles: Vec::new(),
+            structure: Vec::new(),
+            findings: Vec::new(),
+            board: own,
+        };
+        if let (Ok(_), Some(own)) = (epoch.enough, &epoch.board) {
+            epoch.circles = looked_at(own, &known, quality, &mut communities);
+            epoch.findings = findings(own, epoch.window, &epoch.circles);
+        }
+        let first = (number + 1).saturating_sub(REMEMBERED as u64);
+        let remembered = between(board, window_ms, first, number);
+        let judged = remembered.and_then(|board| Some((judge(&board).ok()?, board)));
+        if let Some((verdict, board)) = judged {
+            let proposals = Proposal::of(&verdict);
+            if epoch.enough.is_ok() {
+                epoch.structure = structure(&board, &circles(&board, &proposals, None));
+            }
+            known = proposals
+                .iter()
+                .map(|p| names(&board, &p.members))
+                .collect();
+        }
+        epochs.push(epoch);
+    }
+    Ok(epochs)
+}
+
+/// Groups known from earlier windows, and those of this window that are none of them, looked at with this
+/// window's votes.
+fn looked_at(
+    board: &Board,
+    known: &[BTreeSet<Pseudonym>],
+    quality: Option<Measured<'_>>,
+    communities: &mut Communities,
+) -> Vec<(CommunityId, Circle)> {
+    let (mut groups, mut proposals) = (Vec::new(), Vec::new());
+    for group in known {
+        let everybody = (0..board.members() as u32).map(MemberId);
+        let here = everybody.filter(|m| group.contains(&pseudonym(board, *m)));
+        groups.push(group.clone());
+        proposals.push(Proposal {
+            members: here.collect(),
+            by_chance: 0.0,
+        });
+    }
+    if let Ok(verdict) = judge(board) {
+        for own in Proposal::of(&verdict) {
+            let group = names(board, &own.members);
+            match known.iter().position(|earlier| the_same(earlier, &group)) {
+                None => {
+                    groups.push(group);
+                    proposals.push(own);
+                }
+                // A group that is known grows by those whom chance doesn't add.
+                Some(place) if own.by_chance <= GROWS => {
+                    if let (Some(known), Some(proposal)) =
+                        (groups.get_mut(place), proposals.get_mut(place))
+                    {
+                        known.extend(group);
+                        proposal.grow(&own);
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    let ids = communities.follow(&groups);
+    ids.into_iter()
+        .zip(circles(board, &proposals, quality))
+        .collect()
+}
+
+fn names(board: &Board, members: &[MemberId]) -> BTreeSet<Pseudonym> {
+    members.iter().map(|m| pseudonym(board, *m)).collect()
+}
+
+/// What the discount is given: structure that neither chance nor honest friendship explains.
+pub fn structure(board: &Board, circles: &[Circle]) -> Vec<Structure<Pseudonym>> {
+    let mut structure = Vec::new();
+    for (place, circle) in (0..).zip(circles) {
+        for suspect in &circle.suspects {
+            structure.push(Structure {
+                member: pseudonym(board, suspect.member),
+                community: CommunityId(place),
+                score: suspect.structure.score,
+                p_value: larger(suspect.structure.p_value, circle.dissent.p_value),
+            });
+        }
+    }
+    structure
+}
+
+/// Findings about each member of each group. Evidence on the same votes is the same, and so it stands once:
+/// for the group with the lower number, which was found first.
+fn findings(board: &Board, window: WindowId, circles: &[(CommunityId, Circle)]) -> Vec<Finding> {
+    let mut by_age: Vec<&(CommunityId, Circle)> = circles.iter().collect();
+    by_age.sort_unstable_by_key(|(id, _)| *id);
+    let mut findings = Vec::new();
+    let mut known: BTreeSet<EvidenceDigest> = BTreeSet::new();
+    for (community, circle) in by_age {
+        for suspect in &circle.suspects {
+            let time = suspect.time.as_ref().map(|(_, strength)| strength);
+            let quality = suspect.quality.as_ref().map(|(_, strength)| strength);
+            let kinds = [
+                (Kind::Structure, Some(&suspect.structure)),
+                (Kind::Time, time),
+                (Kind::Quality, quality),
+            ];
+            for (kind, strength) in kinds {
+                let digest = digest::of(board, suspect.member, kind, circle);
+                if let Some(strength) = strength
+                    && known.insert(digest)
+                {
+                    findings.push(Finding {
+                        member: pseudonym(board, suspect.member),
+                        community: *community,
+                        window,
+                        kind,
+                        score: strength.score,
+                        p_value: strength.p_value,
+                        digest,
+                    });
+                }
+            }
+        }
+    }
+    findings
+}
+
+fn larger(a: PValue, b: PValue) -> PValue {
+    if a > b { a } else { b }
+}
+
+/// The votes cast in windows `first..=last`, as a board of their own.
+fn between(board: &Board, window_ms: i64, first: u64, last: u64) -> Option<Board> {
+    let start = i128::from(board.votes().first()?.at_ms);
+    let at = |number: u64| {
+        let at_ms = start + i128::from(number) * i128::from(window_ms);
+        i64::try_from(at_ms).unwrap_or(i64::MAX)
+    };
+    let part = board.within(at(first)..at(last.saturating_add(1)));
+    (!part.votes().is_empty()).then_some(part)
+}
