@@ -222,6 +222,12 @@ impl Board {
         Self::of(self, votes.unwrap_or_default())
     }
 
+    /// The board that only the votes of some of its members make.
+    pub fn of_voters(&self, is_one: impl Fn(MemberId) -> bool) -> Self {
+        let votes = self.votes.iter().filter(|v| is_one(v.member)).copied();
+        Self::of(self, &votes.collect::<Vec<Vote>>())
+    }
+
     /// Members with a vote that counts.
     pub fn active(&self) -> usize {
         let members = 0..self.members.len();

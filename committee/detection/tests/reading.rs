@@ -658,6 +658,21 @@ fn a_span_of_a_board_is_the_board_of_its_rows() {
 }
 
 #[test]
+fn without_a_voter_a_board_is_that_of_the_others_rows() {
+    let rows = [
+        "c,20,ann,p,bob,10,1\n",
+        "c,30,eve,q,sue,12,0\n",
+        "c,31,ann,q,sue,12,-1\n",
+    ];
+    let whole = read(&rows.concat());
+    let board = &whole.votes.boards()[0];
+    let others = board.of_voters(|m| board.member_name(m) != "ann");
+    let expected = read(rows[1]);
+    assert_eq!(others.votes(), expected.votes.boards()[0].votes());
+    assert_eq!((others.members(), others.posts()), (2, 1));
+}
+
+#[test]
 fn every_list_of_a_board_has_the_same_votes() {
     let reading = read(
         "c,40,ann,p,bob,10,1\nc,20,eve,p,bob,10,0\nc,30,bob,q,ann,12,1\nc,31,eve,q,ann,12,-1\n",

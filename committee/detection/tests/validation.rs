@@ -8,9 +8,10 @@ use tacit_detection::simulate::population::Population;
 use tacit_detection::validate::cases::{DISCOUNTED, LIKE_RINGS, Scope};
 use tacit_detection::validate::detection::Part;
 use tacit_detection::validate::plot::curves;
-use tacit_detection::validate::product;
-use tacit_detection::validate::study::{NotMeasured, Plan, Study, run};
+use tacit_detection::validate::study::{NotMeasured, Plan, Study, Verdict, run};
 use tacit_detection::validate::tables::{preface, tables};
+use tacit_detection::validate::{Seen, product};
+use tacit_detection::votes::{Board, MemberId};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -184,4 +185,42 @@ fn threads_change_nothing_and_every_step_is_told() {
         study.unwrap()
     };
     assert_eq!(study(1), study(3));
+}
+
+#[test]
+fn a_real_board_is_judged_whole_in_halves_and_in_windows() {
+    let name = (0..)
+        .map(|n| format!("b{n}"))
+        .find(|n| Part::of_board(n) == Part::Tuning);
+    let mut made = Population::plain(150, 21).board(0).script;
+    made.name = name.clone().unwrap().into();
+    let board = made.board().unwrap();
+    let plan = Plan {
+        boards: vec![&board],
+        populations: Vec::new(),
+        ..plan(3)
+    };
+    // Everybody whose pseudonym begins with a digit below 8: about half.
+    let look = |board: &Board| {
+        let low = |m| {
+            board
+                .member_name(MemberId(m))
+                .starts_with(|c: char| ('0'..'8').contains(&c))
+        };
+        let flagged: Vec<bool> = (0..board.members() as u32).map(low).collect();
+        let scores = flagged
+            .iter()
+            .map(|flag| f64::from(u8::from(*flag)))
+            .collect();
+        Some(Seen { scores, flagged })
+    };
+    let study = run(&plan, &look, || {}).unwrap();
+    let real = &study.real[0];
+    assert_eq!((real.members, real.windows), (board.members(), 3));
+    assert_eq!(real.verdict, Verdict::NotMet);
+    let halves = real.halves.unwrap();
+    assert!((0.4..0.6).contains(&halves.mean) && real.worst_half >= halves.high);
+    assert!(halves.low < halves.high);
+    let share = real.epochs_flagged as f64 / real.epochs as f64;
+    assert!((0.4..0.6).contains(&share), "{share}");
 }

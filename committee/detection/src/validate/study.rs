@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rand::RngExt;
 use serde::Serialize;
 
 use super::cases::{AGAINST_AUC, Aim, FLAGGED, Kind, LIKE_RINGS, Scope, kinds};
@@ -13,6 +14,7 @@ use super::{Look, each};
 use crate::economy::windows::NotCut;
 use crate::simulate::adaptive::{Adapted, adapt};
 use crate::simulate::behaviour::Behaviour;
+use crate::simulate::generator;
 use crate::simulate::population::Population;
 use crate::simulate::ring::{Ring, RingError};
 use crate::votes::Board;
@@ -203,6 +205,10 @@ pub struct Real {
     pub flagged: usize,
     /// Whether that is at most one in a hundred.
     pub verdict: Verdict,
+    /// The share flagged if only half of the voters had come, for many random halves: how far chance goes.
+    pub halves: Option<Interval>,
+    /// The largest of these shares.
+    pub worst_half: f64,
     /// Windows with enough active members.
     pub windows: u64,
     /// Members times those.
@@ -540,11 +546,16 @@ fn real(
             Ok(happened) => happened,
             Err(why) => return Some(Err(why)),
         };
+        let halves: Vec<(u64, f64)> = (plan.seeds.iter())
+            .filter_map(|seed| Some((*seed, of_half(board, *seed, look)?)))
+            .collect();
         Some(Ok(Real {
             board: board.name().to_owned(),
             members: board.members(),
             flagged,
             verdict: Verdict::of(few, few),
+            worst_half: halves.iter().map(|(_, share)| *share).fold(0.0, f64::max),
+            halves: over_seeds(halves.into_iter()),
             windows: happened.windows,
             epochs: happened.all.epochs,
             epochs_flagged: happened.all.flagged,
@@ -555,6 +566,16 @@ fn real(
     let real = each(plan.boards.len(), plan.threads, one, |_| done());
     let real: Result<Vec<Real>, NotCut> = real.into_iter().flatten().collect();
     Ok(real?)
+}
+
+/// The share of members flagged on the board of a random half of the voters.
+fn of_half(board: &Board, seed: u64, look: Look<'_>) -> Option<f64> {
+    let mut rng = generator(seed, b"half");
+    let stays: Vec<bool> = (0..board.members()).map(|_| rng.random_bool(0.5)).collect();
+    let half = board.of_voters(|member| stays.get(member.at()).copied().unwrap_or(false));
+    let flagged = look(&half)?.flagged;
+    let count = flagged.iter().filter(|flag| **flag).count();
+    Some(count as f64 / (half.members() as f64).max(1.0))
 }
 
 fn slashes(

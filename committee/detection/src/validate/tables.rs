@@ -198,17 +198,11 @@ fn clean(clean: &Clean) -> Table {
 }
 
 fn of_befell(befell: &Befell) -> Vec<String> {
-    let share = |share: Option<Interval>| {
-        share.map_or("-".to_owned(), |i| {
-            let [mean, low, high] = [i.mean, i.low, i.high].map(|v| 100.0 * v);
-            format!("{mean:.2} [{low:.2}, {high:.2}]")
-        })
-    };
     vec![
         befell.who.clone(),
         grouped(befell.epochs),
-        share(befell.flagged),
-        share(befell.discounted),
+        shares(befell.flagged),
+        shares(befell.discounted),
         befell
             .discount_verdict
             .map_or("", Verdict::words)
@@ -226,7 +220,7 @@ fn real(list: &[Real]) -> Table {
             "board", "members", "flagged", "", "", "windows", "member-epochs", "flagged", "discounted", "slashed",
         ],
     )
-    .note("Nobody knows who is honest there; but at most one in a hundred should be flagged, and nobody slashed.".to_owned());
+    .note("Nobody knows who is honest there; but at most one in a hundred should be flagged, and nobody slashed. Of half the voters: the share flagged if only a random half had voted, over one half for each seed, and the most of these.".to_owned());
     for real in list {
         let of = |part: u64| percent(part as f64 / (real.epochs as f64).max(1.0));
         table.rows.push(vec![
@@ -235,6 +229,8 @@ fn real(list: &[Real]) -> Table {
             real.flagged.to_string(),
             percent(real.flagged as f64 / (real.members as f64).max(1.0)),
             real.verdict.words().to_owned(),
+            shares(real.halves),
+            format!("{:.2}", 100.0 * real.worst_half),
             real.windows.to_string(),
             grouped(real.epochs),
             of(real.epochs_flagged),
@@ -354,6 +350,14 @@ fn adapted(kinds: &[KindFound]) -> Table {
 fn interval(interval: Option<Interval>) -> String {
     interval.map_or("-".to_owned(), |i| {
         format!("{:.3} [{:.3}, {:.3}]", i.mean, i.low, i.high)
+    })
+}
+
+/// In percent.
+fn shares(share: Option<Interval>) -> String {
+    share.map_or("-".to_owned(), |i| {
+        let [mean, low, high] = [i.mean, i.low, i.high].map(|v| 100.0 * v);
+        format!("{mean:.2} [{low:.2}, {high:.2}]")
     })
 }
 
