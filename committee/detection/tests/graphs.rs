@@ -139,6 +139,65 @@ fn leiden_is_as_good_as_igraphs() {
     }
 }
 
+/// The most that any partition of a few nodes has, by trying all of them.
+fn best_of_all(graph: &Graph) -> f64 {
+    fn tried(graph: &Graph, labels: &mut Vec<u32>, used: u32) -> f64 {
+        if labels.len() == graph.nodes() {
+            return modularity(graph, &Partition::from_labels(labels), 1.0);
+        }
+        let mut best = f64::MIN;
+        for label in 0..=used {
+            labels.push(label);
+            best = best.max(tried(graph, labels, used.max(label + 1)));
+            labels.pop();
+        }
+        best
+    }
+    tried(graph, &mut Vec::new(), 0)
+}
+
+#[test]
+fn communities_of_small_graphs_are_the_best_of_all_partitions() {
+    // Three triangles in a ring: by hand 9/12 - 3·(8/24)² = 5/12.
+    let mut edges = vec![(2, 3, 1.0), (5, 6, 1.0), (8, 0, 1.0)];
+    for first in [0, 3, 6] {
+        edges.extend([(0, 1), (1, 2), (0, 2)].map(|(a, b)| (first + a, first + b, 1.0)));
+    }
+    let triangles = Graph::new(9, &edges);
+    assert!((best_of_all(&triangles) - 5.0 / 12.0).abs() < 1e-12);
+    // A weighted path, a star, and a square with a diagonal.
+    let path = Graph::new(5, &[(0, 1, 5.0), (1, 2, 1.0), (2, 3, 4.0), (3, 4, 2.0)]);
+    let star = Graph::new(6, &[1, 2, 3, 4, 5].map(|leaf| (0, leaf, 1.0)));
+    let square = [(0, 1), (1, 2), (2, 3), (3, 0), (0, 2)].map(|(a, b)| (a, b, 1.0));
+    let square = Graph::new(4, &square);
+    for graph in [triangles, bow_tie(), path, star, square] {
+        let best = best_of_all(&graph);
+        let of = |partition: &Partition| modularity(&graph, partition, 1.0);
+        let found = (0..10).map(|seed| of(&leiden(&graph, 1.0, 10, seed)));
+        assert!((found.fold(f64::MIN, f64::max) - best).abs() < 1e-12);
+        let found = (0..10).map(|seed| of(&louvain(&graph, 1.0, seed)));
+        assert!((found.fold(f64::MIN, f64::max) - best).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn labels_are_those_that_most_neighbours_have() {
+    for vector in vectors() {
+        let graph = vector.graph();
+        for seed in 0..5 {
+            let found = labels(&graph, seed);
+            for node in 0..graph.nodes() as u32 {
+                let mut weights = vec![0.0; found.count()];
+                for (other, weight) in graph.edges_of(node) {
+                    weights[found.of(other) as usize] += weight;
+                }
+                let most = weights.iter().copied().fold(0.0, f64::max);
+                assert_eq!(weights[found.of(node) as usize], most, "{}", vector.name);
+            }
+        }
+    }
+}
+
 #[test]
 fn louvain_is_as_good_as_igraphs() {
     for vector in vectors() {
