@@ -8,11 +8,10 @@
 mod support;
 mod time;
 
-use std::collections::HashSet;
-
 use serde::Serialize;
 
 use super::case::Ground;
+use crate::signals::inside::Inside;
 use crate::signals::together::Together;
 use crate::votes::{Board, MemberId, Stance, Vote};
 
@@ -85,7 +84,7 @@ struct Asked<'a> {
     ground: &'a Ground<'a>,
     board: &'a Board,
     members: &'a [MemberId],
-    group: HashSet<MemberId>,
+    group: Inside,
     timed: &'a [Together],
     /// Votes of members for posts of others of the group.
     inside: Vec<Vote>,
@@ -98,7 +97,7 @@ pub(super) fn considered(
     timed: &[Together],
 ) -> Vec<Innocent> {
     let board = ground.board;
-    let group: HashSet<MemberId> = members.iter().copied().collect();
+    let group = Inside::of(board, members);
     let up = |member: &MemberId| {
         let votes = board.votes_of(*member);
         votes.filter(|v| v.stance == Stance::Up)
@@ -110,7 +109,7 @@ pub(super) fn considered(
         members,
         timed,
         inside: inside
-            .filter(|v| group.contains(&board.post(v.post).author))
+            .filter(|v| group.wrote(board, v.post))
             .copied()
             .collect(),
         group,

@@ -3,6 +3,7 @@
 use crate::votes::{Board, MemberId, PostId};
 
 /// Who is of the group.
+#[derive(Debug)]
 pub(crate) struct Inside(Vec<bool>);
 
 impl Inside {

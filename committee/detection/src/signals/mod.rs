@@ -7,7 +7,7 @@ pub mod covote;
 pub mod dissent;
 pub mod entropy;
 pub mod independence;
-mod inside;
+pub(crate) mod inside;
 pub mod meetings;
 pub mod order;
 pub mod reciprocity;

@@ -124,14 +124,14 @@ impl Asked<'_> {
         let mut own = Likes::default();
         for post in self.posts() {
             for vote in self.board.votes_on(post) {
-                if !self.group.contains(&vote.member) {
+                if !self.group.has(vote.member) {
                     own.add(vote.stance);
                 }
             }
         }
         let mut all = Likes::default();
         for vote in self.board.votes() {
-            if !self.group.contains(&vote.member) {
+            if !self.group.has(vote.member) {
                 all.add(vote.stance);
             }
         }

@@ -29,7 +29,7 @@ impl Asked<'_> {
         let (start, share) = busiest(&hours);
         let mut others = [0_u32; 24];
         for vote in self.board.votes() {
-            if !self.group.contains(&vote.member) {
+            if !self.group.has(vote.member) {
                 others[hour(vote.at_ms)] += 1;
             }
         }
@@ -84,7 +84,7 @@ impl Asked<'_> {
         let outside = self.board.votes().iter().step_by(step);
         let usual = median(
             outside
-                .filter(|v| !self.group.contains(&v.member))
+                .filter(|v| !self.group.has(v.member))
                 .map(|v| self.around(v.at_ms, window) - 1.0),
         );
         let elsewhere = self.elsewhere(&close);
@@ -144,7 +144,7 @@ impl Asked<'_> {
             .max_by_key(|(count, from)| (*count, std::cmp::Reverse(*from)));
         let (together, from) = fullest.unwrap_or((0, 0));
         let everybody = (0..self.board.members() as u32).map(MemberId);
-        let everybody = everybody.filter(|m| !self.group.contains(m));
+        let everybody = everybody.filter(|m| !self.group.has(*m));
         let others: Vec<i64> = everybody.filter_map(first).collect();
         let meanwhile = others.iter().filter(|at| within(from)(at)).count();
         let share = ratio(together as f64, self.members.len() as f64);
@@ -192,9 +192,7 @@ impl Asked<'_> {
         let from = votes.partition_point(|v| v.at_ms < at_ms.saturating_sub(window_ms));
         let to = votes.partition_point(|v| v.at_ms <= at_ms.saturating_add(window_ms));
         let meanwhile = votes.get(from..to).unwrap_or_default().iter();
-        meanwhile
-            .filter(|v| !self.group.contains(&v.member))
-            .count() as f64
+        meanwhile.filter(|v| !self.group.has(v.member)).count() as f64
     }
 
     /// Votes on posts of others that the same members cast in the same sittings.
@@ -216,7 +214,7 @@ impl Asked<'_> {
         let count = |(member, times): (&MemberId, &Vec<i64>)| {
             let votes = self.board.votes_of(*member);
             votes
-                .filter(|v| !self.group.contains(&self.board.post(v.post).author))
+                .filter(|v| !self.group.wrote(self.board, v.post))
                 .filter(|v| near(times, v.at_ms))
                 .count()
         };
