@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::cases::{DISCOUNTED, LEAST_EPOCHS, LIKE_RINGS, SLASHED};
 use super::metrics::{Interval, at_most, over_seeds};
-use super::study::Verdict;
+use super::results::Verdict;
 use super::{Look, Seen};
 use crate::economy::windows::{NotCut, pseudonym};
 use crate::epochs::{Epoch, case, epochs};

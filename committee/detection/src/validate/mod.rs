@@ -9,6 +9,7 @@ pub mod clean;
 pub mod detection;
 pub mod metrics;
 pub mod plot;
+pub mod results;
 pub mod slashes;
 pub mod study;
 pub mod tables;

@@ -2,7 +2,7 @@
 //! ring. A file of its own that needs nothing from elsewhere.
 
 use super::detection::Part;
-use super::study::{KindFound, Study};
+use super::results::{KindFound, Study};
 
 const WIDTH: f64 = 940.0;
 const HEIGHT: f64 = 560.0;

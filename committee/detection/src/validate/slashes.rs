@@ -9,7 +9,7 @@ use super::cases::{SLASH_PRECISION, Scope};
 use super::clean::{accused, lost};
 use super::detection::Site;
 use super::metrics::at_most;
-use super::study::Verdict;
+use super::results::Verdict;
 use crate::economy::windows::NotCut;
 use crate::economy::windows::pseudonym;
 use crate::epochs::epochs;

@@ -4,8 +4,8 @@ use super::cases::{AGAINST_AUC, DISCOUNTED, LEAST_EPOCHS, SLASH_PRECISION, SLASH
 use super::clean::{Befell, Clean};
 use super::detection::Part;
 use super::metrics::Interval;
+use super::results::{Against, Figures, KindFound, Real, Study, Verdict};
 use super::slashes::Slashes;
-use super::study::{Against, Figures, KindFound, Real, Study, Verdict};
 use crate::words::{counted, grouped};
 
 /// A table.
