@@ -250,7 +250,8 @@ fn six_who_support_each_other_at_once_come_first_and_say_why() {
     );
     for voter in &voters[..6] {
         assert_eq!(voter["flag"], true);
-        assert!(voter["discount"].as_f64().unwrap() < 1.0);
+        // Sixty votes without one against are too few to discount any.
+        assert_eq!(voter["discount"], 1.0);
         let reasons = voter["reasons"].to_string();
         assert!(
             reasons.contains("group 1: ")

@@ -24,7 +24,6 @@ pub struct AuditArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Play rings and honest members against each other, and show who earns what
-    #[command(hide = true)]
     Simulate(simulate::SimulateArgs),
     /// Measure what the look finds, and whom it wrongs
     Validate(validate::ValidateArgs),

@@ -12,7 +12,7 @@ pub mod windows;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::interval::Interval;
-use crate::policy::appeals::{Decision, Outcome, Period};
+use crate::policy::appeals::{Closed, Decision, Outcome, Period};
 use crate::policy::discount::{Discount, Structure, Suspicions};
 use crate::policy::inputs::{
     ActiveMembers, CaseText, Finding, Kind, PassRate, Pseudonym, Quality, WindowId,
@@ -249,48 +249,94 @@ pub fn fare(
     layers: Layers,
     cleared: &BTreeSet<Pseudonym>,
 ) -> Books {
-    let earned: Vec<Earned> = windows.iter().map(|w| earned(w, terms, layers)).collect();
-    let mut books = Books::default();
-    for (window, earned) in windows.iter().zip(&earned) {
-        books.count(members, window, earned, terms, layers);
-    }
-    let accounts = members.len() as u128;
-    books.stakes = accounts * u128::from(terms.stake.0);
-    books.costs += accounts * u128::from(terms.account_cost.0);
-    books.honest_costs += accounts * u128::from(terms.account_cost.0);
-    if layers.slashing != Slashing::Off {
-        for member in members {
-            let wins = cleared.contains(member);
-            let seen = windows.iter().zip(&earned);
-            books.take(&judged(member, seen, terms, layers, wins));
+    let earnings = Earnings::of(members, windows, terms.reward, layers);
+    earnings.fare(members, windows, terms, layers, cleared)
+}
+
+/// The records of a group's members after all windows, with all that followed from them.
+pub fn records(
+    members: &BTreeSet<Pseudonym>,
+    windows: &[Window],
+    terms: &Terms,
+    layers: Layers,
+) -> Vec<Record> {
+    let earnings = Earnings::of(members, windows, terms.reward, layers);
+    let of = |member| {
+        let seen = windows.iter().zip(&earnings.by_window);
+        judged(member, seen, terms, layers, false)
+    };
+    members.iter().map(of).collect()
+}
+
+/// What a group's posts earned: the part of its books that depends on votes.
+struct Earnings {
+    by_window: Vec<Earned>,
+    /// Without the group's votes for each other, and with nobody suspected.
+    honest: u128,
+    inner_votes: Vec<u64>,
+}
+
+impl Earnings {
+    fn of(
+        members: &BTreeSet<Pseudonym>,
+        windows: &[Window],
+        reward: Units,
+        layers: Layers,
+    ) -> Self {
+        let mut earnings = Self {
+            by_window: windows.iter().map(|w| earned(w, reward, layers)).collect(),
+            honest: 0,
+            inner_votes: Vec::with_capacity(windows.len()),
+        };
+        for window in windows {
+            let mut inner_votes = 0_u64;
+            for post in &window.posts {
+                let outer = |voter: &Pseudonym| !members.contains(voter);
+                let inner = post.votes.iter().filter(|(voter, _)| !outer(voter));
+                inner_votes += inner.count() as u64;
+                let alone = value(post, None, layers, outer);
+                earnings.honest += u128::from(paid(alone, reward).0);
+            }
+            earnings.inner_votes.push(inner_votes);
         }
+        earnings
     }
-    books
+
+    fn fare(
+        &self,
+        members: &BTreeSet<Pseudonym>,
+        windows: &[Window],
+        terms: &Terms,
+        layers: Layers,
+        cleared: &BTreeSet<Pseudonym>,
+    ) -> Books {
+        let accounts = members.len() as u128;
+        let account_costs = accounts * u128::from(terms.account_cost.0);
+        let earned = self.by_window.iter().flat_map(BTreeMap::values);
+        let mut books = Books {
+            rewards: earned.map(|units| u128::from(units.0)).sum(),
+            honest_rewards: self.honest,
+            stakes: accounts * u128::from(terms.stake.0),
+            costs: account_costs,
+            honest_costs: account_costs,
+            ..Books::default()
+        };
+        for (window, inner_votes) in windows.iter().zip(&self.inner_votes) {
+            books.count(window, *inner_votes, terms);
+        }
+        if layers.slashing != Slashing::Off {
+            for member in members {
+                let wins = cleared.contains(member);
+                let seen = windows.iter().zip(&self.by_window);
+                books.take(&judged(member, seen, terms, layers, wins));
+            }
+        }
+        books
+    }
 }
 
 impl Books {
-    fn count(
-        &mut self,
-        members: &BTreeSet<Pseudonym>,
-        window: &Window,
-        earned: &Earned,
-        terms: &Terms,
-        layers: Layers,
-    ) {
-        let mut inner_votes = 0_u64;
-        for post in &window.posts {
-            let is_outer = |(voter, _): &&(Pseudonym, PassRate)| !members.contains(voter);
-            let votes: Vec<_> = post.votes.iter().filter(is_outer).cloned().collect();
-            inner_votes += (post.votes.len() - votes.len()) as u64;
-            let alone = Supported {
-                votes,
-                ..post.clone()
-            };
-            self.honest_rewards += u128::from(reward(&alone, None, terms, layers).0);
-        }
-        for units in earned.values() {
-            self.rewards += u128::from(units.0);
-        }
+    fn count(&mut self, window: &Window, inner_votes: u64, terms: &Terms) {
         let cost = |votes: u64| {
             let posts = u128::from(window.posts_written) * u128::from(terms.post_cost.0);
             posts + u128::from(votes) * u128::from(terms.vote_cost.0)
@@ -300,8 +346,7 @@ impl Books {
     }
 
     fn take(&mut self, record: &Record) {
-        let closed = record.closed().iter();
-        for executed in closed.filter(|c| c.outcome == Outcome::Executed) {
+        for executed in record.closed().iter().filter(|c| is_executed(c)) {
             let taken = executed.case.taken();
             let stood_in = u128::from(taken.rewards_from_stake.0);
             self.clawed_back += u128::from(taken.rewards.0) + stood_in;
@@ -310,6 +355,10 @@ impl Books {
             self.strikes += 1;
         }
     }
+}
+
+fn is_executed(closed: &Closed) -> bool {
+    closed.outcome == Outcome::Executed
 }
 
 /// A group and what happened to it, with one seed.
@@ -335,14 +384,16 @@ pub struct Returns {
 /// What each set of defences leaves to a group that wins no appeal, over runs with different seeds. `None`
 /// for fewer than two runs.
 pub fn compared(runs: &[Run], terms: &Terms, seed: u64) -> Option<Vec<Returns>> {
-    let nobody = BTreeSet::new();
-    let of = |(name, layers): (&'static str, Layers)| {
-        let books = runs
-            .iter()
-            .map(|r| fare(&r.members, &r.windows, terms, layers, &nobody));
-        let books: Vec<Books> = books.collect();
+    let books: Vec<Vec<Books>> = runs.iter().map(|run| Priced::of(run).all(terms)).collect();
+    returns(&books, seed)
+}
+
+/// The same of books that were drawn up before, for each run those of [`Layers::COMPARED`].
+pub fn returns(books: &[Vec<Books>], seed: u64) -> Option<Vec<Returns>> {
+    let of = |(place, (name, _)): (usize, (&'static str, Layers))| {
         let over = |figure: fn(&Books) -> f64| {
-            let figures: Vec<f64> = books.iter().map(figure).collect();
+            let figures = books.iter().filter_map(|of_run| of_run.get(place));
+            let figures: Vec<f64> = figures.map(figure).collect();
             interval::mean(&figures, seed)
         };
         Some(Returns {
@@ -351,56 +402,97 @@ pub fn compared(runs: &[Run], terms: &Terms, seed: u64) -> Option<Vec<Returns>> 
             over_honesty: over(Books::return_over_honesty)?,
         })
     };
-    Layers::COMPARED.into_iter().map(of).collect()
+    Layers::COMPARED.into_iter().enumerate().map(of).collect()
+}
+
+/// A run whose books can be drawn up for many terms and defences: what posts earn is counted once for each
+/// set of defences that changes it, and terms must agree on what a vote brings.
+pub struct Priced<'a> {
+    run: &'a Run,
+    earnings: BTreeMap<(bool, bool, bool, Units), Earnings>,
+}
+
+impl<'a> Priced<'a> {
+    /// A run that nothing was counted of yet.
+    pub fn of(run: &'a Run) -> Self {
+        Self {
+            run,
+            earnings: BTreeMap::new(),
+        }
+    }
+
+    /// As [`fare`], of a group that wins no appeal.
+    pub fn fare(&mut self, terms: &Terms, layers: Layers) -> Books {
+        let Run { members, windows } = self.run;
+        let Layers {
+            quality,
+            attention,
+            discount,
+            ..
+        } = layers;
+        self.earnings
+            .entry((quality, attention, discount, terms.reward))
+            .or_insert_with(|| Earnings::of(members, windows, terms.reward, layers))
+            .fare(members, windows, terms, layers, &BTreeSet::new())
+    }
+
+    /// With each of [`Layers::COMPARED`].
+    pub fn all(&mut self, terms: &Terms) -> Vec<Books> {
+        let layers = Layers::COMPARED.iter();
+        layers
+            .map(|(_, layers)| self.fare(terms, *layers))
+            .collect()
+    }
 }
 
 /// By author, what a window's posts earned.
 type Earned = BTreeMap<Pseudonym, Units>;
 
 /// What each author's posts earn in a window.
-fn earned(window: &Window, terms: &Terms, layers: Layers) -> Earned {
+fn earned(window: &Window, reward: Units, layers: Layers) -> Earned {
     let enough = ActiveMembers::new(window.active).ok();
     let enough = enough.filter(|_| layers.discount);
     let suspicions = enough.map(|enough| Discount::default().suspicions(enough, &window.structure));
     let mut earned = Earned::new();
     for post in &window.posts {
-        let Units(more) = reward(post, suspicions.as_ref(), terms, layers);
+        let Units(more) = paid(value(post, suspicions.as_ref(), layers, |_| true), reward);
         let units = earned.entry(post.author.clone()).or_default();
         units.0 = units.0.saturating_add(more);
     }
     earned
 }
 
-/// What a post earns; without suspicions every vote counts in full.
-fn reward(
+/// What a post's votes are worth, in whole votes; without suspicions every vote counts in full.
+fn value(
     post: &Supported,
     suspicions: Option<&Suspicions<Pseudonym>>,
-    terms: &Terms,
     layers: Layers,
-) -> Units {
-    let attention = |rate: PassRate| {
-        if layers.attention {
-            rate
+    counts: impl Fn(&Pseudonym) -> bool,
+) -> f64 {
+    let votes = post.votes.iter().filter(|(voter, _)| counts(voter));
+    let votes = votes.map(|(voter, rate)| {
+        let rate = if layers.attention {
+            *rate
         } else {
             PassRate::ONE
-        }
-    };
-    let votes = post
-        .votes
-        .iter()
-        .map(|(voter, rate)| (voter.clone(), attention(*rate)));
-    let votes: Vec<(Pseudonym, PassRate)> = votes.collect();
+        };
+        (voter, rate)
+    });
     let quality = if layers.quality {
         post.quality
     } else {
         Quality::ONE
     };
     let nobody = Suspicions::nobody();
-    let value = suspicions
+    suspicions
         .unwrap_or(&nobody)
-        .value(&post.author, &votes, quality);
+        .value_of(&post.author, votes, quality)
+}
+
+/// What so many votes bring.
+fn paid(votes: f64, reward: Units) -> Units {
     // Not below zero, and a float that is too large for units becomes the most there are.
-    Units((value * terms.reward.0 as f64).floor() as u64)
+    Units((votes * reward.0 as f64).floor() as u64)
 }
 
 /// A member's record after all windows and all that followed from them.

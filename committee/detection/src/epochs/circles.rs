@@ -8,10 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Measured;
-use crate::judge::{Judged, Verdict};
+use crate::judge::Verdict;
 use crate::policy::bars::{FRIENDS_DISSENT, NAMED};
 use crate::policy::inputs::{PValue, Score};
+use crate::scan::{Group, scan};
 use crate::signals::chance::Chance;
+use crate::signals::support::Supports;
 use crate::signals::together::{Together, WINDOWS_MS, binomial, together};
 use crate::signals::twins::poisson;
 use crate::votes::{Board, MemberId, PostId, Stance, Vote};
@@ -111,16 +113,25 @@ pub struct Proposal {
 }
 
 impl Proposal {
-    /// The groups of a verdict that are beyond chance, each with those who add to its evidence.
+    /// The groups of a board that are beyond chance, each with those who add to its evidence.
+    pub fn among(board: &Board) -> Vec<Self> {
+        let chance = Chance::of_upvotes(board);
+        let found = scan(&Supports::of(board, &chance), board.members());
+        Self::beyond(found.groups.iter())
+    }
+
+    /// Those of a verdict.
     pub fn of(verdict: &Verdict) -> Vec<Self> {
-        let beyond = |judged: &&Judged| judged.group.beyond_chance > 0.0;
-        let groups = verdict.groups.iter().filter(beyond);
-        let proposals = groups.map(|judged| {
-            let members = judged.group.members.iter();
-            let named = members.filter(|(_, adds)| *adds >= NAMED);
+        Self::beyond(verdict.groups.iter().map(|judged| &judged.group))
+    }
+
+    fn beyond<'a>(groups: impl Iterator<Item = &'a Group>) -> Vec<Self> {
+        let beyond = groups.filter(|group| group.beyond_chance > 0.0);
+        let proposals = beyond.map(|group| {
+            let named = group.members.iter().filter(|(_, adds)| *adds >= NAMED);
             Self {
                 members: named.map(|(member, _)| *member).collect(),
-                by_chance: (-judged.group.beyond_chance).exp(),
+                by_chance: (-group.beyond_chance).exp(),
             }
         });
         proposals.filter(|p| p.members.len() > 1).collect()
@@ -135,20 +146,31 @@ impl Proposal {
     }
 }
 
+/// What is looked at.
+#[derive(Clone, Copy)]
+pub enum At<'a> {
+    /// Who supports whom.
+    Structure,
+    /// That, when, and, where quality is measured, what.
+    All(Option<Measured<'a>>),
+}
+
 /// Looks at groups with a board's votes. P-values are those of one member times the number of members that
 /// are looked at, and for time also times the two spans that are tried (Bonferroni), so that they hold for
 /// the strongest of all.
-pub fn circles(
-    board: &Board,
-    proposals: &[Proposal],
-    quality: Option<Measured<'_>>,
-) -> Vec<Circle> {
+pub fn circles(board: &Board, proposals: &[Proposal], at: At<'_>) -> Vec<Circle> {
     let looked_at = proposals.iter().map(|p| p.members.len()).sum();
     let chance = Chance::of_upvotes(board);
-    let usual = quality.map(|quality| Usual::of(board, quality, proposals));
+    let usual = match at {
+        At::All(Some(quality)) => Some(Usual::of(board, quality, proposals)),
+        At::All(None) | At::Structure => None,
+    };
     let look = |proposal: &Proposal| {
         let inside: BTreeSet<MemberId> = proposal.members.iter().copied().collect();
-        let together = together(board, &proposal.members);
+        let together = match at {
+            At::All(_) => together(board, &proposal.members),
+            At::Structure => Vec::new(),
+        };
         let suspects = proposal.members.iter().map(|member| {
             let support = Support::of(board, &chance, *member, &inside);
             let by_chance = tested(support.evidence(), looked_at).max(proposal.by_chance);

@@ -17,10 +17,10 @@ pub mod digest;
 
 use std::collections::BTreeSet;
 
-use self::circles::{Circle, Proposal, circles};
+use self::circles::{At, Circle, Proposal, circles};
 use self::communities::Communities;
 use crate::economy::windows::{NotCut, number_of, pseudonym};
-use crate::judge::judge;
+use crate::judge::Verdict;
 use crate::policy::discount::Structure;
 use crate::policy::inputs::{
     ActiveMembers, CommunityId, EvidenceDigest, Finding, Kind, PValue, Pseudonym, Quality,
@@ -88,11 +88,17 @@ pub fn epochs(
         }
         let first = (number + 1).saturating_sub(REMEMBERED as u64);
         let remembered = between(board, window_ms, first, number);
-        let judged = remembered.and_then(|board| Some((judge(&board).ok()?, board)));
-        if let Some((verdict, board)) = judged {
-            let proposals = Proposal::of(&verdict);
+        if let Some(board) = remembered.filter(|board| ActiveMembers::of(board).is_ok()) {
+            let proposals = Proposal::among(&board);
             if epoch.enough.is_ok() {
-                epoch.structure = structure(&board, &circles(&board, &proposals, None));
+                let suspected = structure(&circles(&board, &proposals, At::Structure)).into_iter();
+                let named = suspected.map(|s| Structure {
+                    member: pseudonym(&board, s.member),
+                    community: s.community,
+                    score: s.score,
+                    p_value: s.p_value,
+                });
+                epoch.structure = named.collect();
             }
             known = proposals
                 .iter()
@@ -122,30 +128,28 @@ fn looked_at(
             by_chance: 0.0,
         });
     }
-    if let Ok(verdict) = judge(board) {
-        for own in Proposal::of(&verdict) {
-            let group = names(board, &own.members);
-            match known.iter().position(|earlier| the_same(earlier, &group)) {
-                None => {
-                    groups.push(group);
-                    proposals.push(own);
-                }
-                // A group that is known grows by those whom chance doesn't add.
-                Some(place) if own.by_chance <= GROWS => {
-                    if let (Some(known), Some(proposal)) =
-                        (groups.get_mut(place), proposals.get_mut(place))
-                    {
-                        known.extend(group);
-                        proposal.grow(&own);
-                    }
-                }
-                Some(_) => {}
+    for own in Proposal::among(board) {
+        let group = names(board, &own.members);
+        match known.iter().position(|earlier| the_same(earlier, &group)) {
+            None => {
+                groups.push(group);
+                proposals.push(own);
             }
+            // A group that is known grows by those whom chance doesn't add.
+            Some(place) if own.by_chance <= GROWS => {
+                if let (Some(known), Some(proposal)) =
+                    (groups.get_mut(place), proposals.get_mut(place))
+                {
+                    known.extend(group);
+                    proposal.grow(&own);
+                }
+            }
+            Some(_) => {}
         }
     }
     let ids = communities.follow(&groups);
     ids.into_iter()
-        .zip(circles(board, &proposals, quality))
+        .zip(circles(board, &proposals, At::All(quality)))
         .collect()
 }
 
@@ -153,13 +157,18 @@ fn names(board: &Board, members: &[MemberId]) -> BTreeSet<Pseudonym> {
     members.iter().map(|m| pseudonym(board, *m)).collect()
 }
 
-/// What the discount is given: structure that neither chance nor honest friendship explains.
-pub fn structure(board: &Board, circles: &[Circle]) -> Vec<Structure<Pseudonym>> {
+/// What the discount of a board that was judged is given: structure that neither chance nor honest friendship
+/// explains.
+pub fn suspected(board: &Board, verdict: &Verdict) -> Vec<Structure<MemberId>> {
+    structure(&circles(board, &Proposal::of(verdict), At::Structure))
+}
+
+fn structure(circles: &[Circle]) -> Vec<Structure<MemberId>> {
     let mut structure = Vec::new();
     for (place, circle) in (0..).zip(circles) {
         for suspect in &circle.suspects {
             structure.push(Structure {
-                member: pseudonym(board, suspect.member),
+                member: suspect.member,
                 community: CommunityId(place),
                 score: suspect.structure.score,
                 p_value: larger(suspect.structure.p_value, circle.dissent.p_value),

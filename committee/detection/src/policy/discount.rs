@@ -132,43 +132,61 @@ impl<M: Ord + Clone> Suspicions<M> {
     /// What each of the votes for a post weighs, by voter, before attention. A voter who is named twice has
     /// one vote, at the lower pass rate; the order in which votes are named changes nothing.
     pub fn weights(&self, author: &M, votes: &[(M, PassRate)]) -> BTreeMap<M, Weight> {
+        let votes = votes.iter().map(|(voter, rate)| (voter, *rate));
         let counted = self.counted(author, votes).into_iter();
         counted
-            .map(|(voter, (weight, _))| (voter, weight))
+            .map(|(voter, weight, _)| (voter.clone(), weight))
             .collect()
     }
 
     /// What a post earns from its votes: each vote's weight times its voter's pass rate, summed, times the
     /// post's quality.
     pub fn value(&self, author: &M, votes: &[(M, PassRate)], quality: Quality) -> f64 {
-        let counted = self.counted(author, votes).into_values();
+        let votes = votes.iter().map(|(voter, rate)| (voter, *rate));
+        self.value_of(author, votes, quality)
+    }
+
+    /// As [`Suspicions::value`], of votes that stand anywhere.
+    pub fn value_of<'a>(
+        &self,
+        author: &M,
+        votes: impl Iterator<Item = (&'a M, PassRate)>,
+        quality: Quality,
+    ) -> f64
+    where
+        M: 'a,
+    {
+        let counted = self.counted(author, votes).into_iter();
         let sum: f64 = counted
-            .map(|(weight, rate)| weight.get() * rate.get())
+            .map(|(_, weight, rate)| weight.get() * rate.get())
             .sum();
         quality.get() * sum
     }
 
-    fn counted(&self, author: &M, votes: &[(M, PassRate)]) -> BTreeMap<M, (Weight, PassRate)> {
-        let mut rates: BTreeMap<&M, PassRate> = BTreeMap::new();
-        for (voter, rate) in votes {
-            let known = rates.entry(voter).or_insert(*rate);
-            if rate < known {
-                *known = *rate;
-            }
-        }
+    /// By voter, whatever the order of votes was: a sum of the same numbers is always the same.
+    fn counted<'a>(
+        &self,
+        author: &M,
+        votes: impl Iterator<Item = (&'a M, PassRate)>,
+    ) -> Vec<(&'a M, Weight, PassRate)>
+    where
+        M: 'a,
+    {
+        let mut rates: Vec<(&M, PassRate)> = votes.collect();
+        rates.sort_unstable_by(|a, b| a.0.cmp(b.0).then(a.1.get().total_cmp(&b.1.get())));
+        // The lowest rate stands first.
+        rates.dedup_by(|next, kept| next.0 == kept.0);
         let circle = self.of.get(author);
         let suspect = |voter: &M| circle.map_or(0.0, |circle| self.within(circle, voter).get());
         let voters: Vec<(&M, PassRate, f64)> = rates
             .into_iter()
             .map(|(voter, rate)| (voter, rate, suspect(voter)))
             .collect();
-        // By voter, whatever the order of votes was: a sum of the same numbers is always the same.
         let together: f64 = voters.iter().map(|(_, rate, s)| rate.get() * s).sum();
         let joined = together.max(1.0).sqrt().recip().max(self.floor.get());
-        let weigh = |(voter, rate, suspicion): (&M, PassRate, f64)| {
+        let weigh = |(voter, rate, suspicion): (&'a M, PassRate, f64)| {
             let weight = (1.0 - suspicion * (1.0 - joined)).clamp(self.floor.get(), 1.0);
-            let weight = Weight::new(weight).unwrap_or(Weight::ONE);
-            (voter.clone(), (weight, rate))
+            (voter, Weight::new(weight).unwrap_or(Weight::ONE), rate)
         };
         voters.into_iter().map(weigh).collect()
     }

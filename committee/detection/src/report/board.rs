@@ -8,9 +8,10 @@ use super::reasons::Reasons;
 use super::sketch::Sketch;
 use super::windows::{TooMany, cut};
 use super::{Community, Found, Parameters, Report, Signals, Stood, Voter, Window};
+use crate::epochs::suspected;
 use crate::judge::{Evidence, Judged, Proposed, Verdict, judge};
-use crate::policy::discount::{Discount, Structure, by_member};
-use crate::policy::inputs::{ActiveMembers, CommunityId, PValue, PassRate, Score};
+use crate::policy::discount::{Discount, by_member};
+use crate::policy::inputs::{ActiveMembers, PassRate};
 use crate::scan::MAX_GROUP;
 use crate::votes::{Board, MemberId};
 use crate::words;
@@ -347,24 +348,7 @@ fn discounts(board: &Board, verdict: &Verdict) -> Vec<f64> {
     let Ok(enough) = ActiveMembers::of(board) else {
         return whole;
     };
-    let mut structure = Vec::new();
-    for (place, judged) in (0..).zip(&verdict.groups) {
-        let Ok(p_value) = PValue::new(judged.group.p_value()) else {
-            continue;
-        };
-        for (member, adds) in &judged.group.members {
-            let adds = adds.max(0.0);
-            let Ok(score) = Score::new(adds / (adds + 10.0)) else {
-                continue;
-            };
-            structure.push(Structure {
-                member: *member,
-                community: CommunityId(place),
-                score,
-                p_value,
-            });
-        }
-    }
+    let structure = suspected(board, verdict);
     let suspicions = Discount::default().suspicions(enough, &structure);
     let weights = suspicions.over(board, |_| PassRate::ONE);
     by_member(board, &weights)

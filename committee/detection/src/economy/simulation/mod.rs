@@ -16,7 +16,7 @@ use serde::Serialize;
 use self::cells::Cell;
 use self::world::{Honest, Played, play};
 use super::interval::{Interval, mean};
-use super::{Layers, Returns, Run, Terms, YEAR_MS, compared, fare};
+use super::{Books, Layers, Priced, Returns, Terms, YEAR_MS, returns};
 use crate::policy::appeals::Period;
 use crate::policy::strikes::Units;
 use crate::simulate::behaviour::Behaviour;
@@ -221,34 +221,40 @@ pub struct Results {
 /// Plays all of a plan; `done` is told after every board. `None` for fewer than two seeds: without them
 /// nothing can be said of how far a mean can be trusted.
 pub fn simulate(plan: &Plan, mut done: impl FnMut()) -> Option<Results> {
-    let mut runs: Vec<Vec<Run>> = vec![Vec::new(); plan.cells.len()];
+    let other = other_terms(&plan.terms);
+    let mut books: Vec<Vec<Vec<Books>>> = vec![Vec::new(); plan.cells.len()];
+    let mut priced: Vec<Vec<Vec<(Books, Books)>>> = books.iter().map(|_| Vec::new()).collect();
     let mut struck = vec![(0, 0); plan.cells.len()];
     let mut tally = Tally::default();
     let mut refused = Vec::new();
     for seed in &plan.seeds {
         let made = plan.population.board(*seed);
-        let none = std::iter::once(None);
-        for (place, cell) in none.chain(plan.cells.iter().map(Some)).enumerate() {
-            match play(plan, &made, cell, *seed) {
+        if let Ok(played) = play(plan, &made, None, *seed) {
+            tally.add(*seed, &played);
+        }
+        done();
+        for (place, cell) in plan.cells.iter().enumerate() {
+            match play(plan, &made, Some(cell), *seed) {
                 Ok(played) => {
                     tally.add(*seed, &played);
-                    let place = place.checked_sub(1);
-                    if let Some((runs, struck)) =
-                        place.and_then(|p| Some((runs.get_mut(p)?, struck.get_mut(p)?)))
-                    {
-                        struck.0 += played.struck;
-                        struck.1 += played.ring.members.len();
-                        runs.push(played.ring);
-                    }
+                    struck[place].0 += played.struck;
+                    struck[place].1 += played.ring.members.len();
+                    let mut ring = Priced::of(&played.ring);
+                    books[place].push(ring.all(&plan.terms));
+                    let mut with = |terms: &Terms| {
+                        let none = ring.fare(terms, Layers::NONE);
+                        (none, ring.fare(terms, Layers::ALL))
+                    };
+                    priced[place].push(other.iter().map(|(_, terms)| with(terms)).collect());
                 }
-                Err(why) => refused.extend(cell.map(|c| format!("{c}: {why}"))),
+                Err(why) => refused.push(format!("{cell}: {why}")),
             }
             done();
         }
     }
     let mut fared = Vec::new();
-    for ((cell, runs), (struck, members)) in plan.cells.iter().zip(&runs).zip(struck) {
-        let Some(returns) = compared(runs, &plan.terms, 0) else {
+    for ((cell, books), (struck, members)) in plan.cells.iter().zip(&books).zip(struck) {
+        let Some(returns) = returns(books, 0) else {
             continue;
         };
         fared.push(Fared {
@@ -256,31 +262,51 @@ pub fn simulate(plan: &Plan, mut done: impl FnMut()) -> Option<Results> {
             size: cell.ring.size,
             is_of_mix: cell.is_of_mix(),
             returns: returns.into_iter().map(Return::from).collect(),
-            struck: f64::from(u32::try_from(struck).unwrap_or(u32::MAX)) / members.max(1) as f64,
-            boards: runs.len(),
+            struck: struck as f64 / members.max(1) as f64,
+            boards: books.len(),
         });
     }
-    let of_mix: Vec<&Vec<Run>> = plan
-        .cells
-        .iter()
-        .zip(&runs)
-        .filter(|(cell, runs)| cell.is_of_mix() && runs.len() == plan.seeds.len())
-        .map(|(_, runs)| runs)
-        .collect();
-    let mix = Layers::COMPARED.iter().map(|(name, layers)| {
+    // Rings that couldn't be planted on every board would weigh boards differently.
+    let whole = |place: &usize| {
+        let is_of_mix = plan.cells.get(*place).is_some_and(Cell::is_of_mix);
+        is_of_mix
+            && books
+                .get(*place)
+                .is_some_and(|b| b.len() == plan.seeds.len())
+    };
+    let of_mix: Vec<usize> = (0..plan.cells.len()).filter(whole).collect();
+    let boards = plan.seeds.len();
+    let mix = Layers::COMPARED.iter().enumerate().map(|(row, (name, _))| {
+        let over = |figure: fn(&Books) -> f64| {
+            over_mix(&of_mix, boards, |place, board| {
+                figure(&books[place][board][row])
+            })
+        };
         Some(Return {
             defences: name,
-            on_investment: over_mix(&of_mix, &plan.terms, *layers, false)?,
-            over_honesty: over_mix(&of_mix, &plan.terms, *layers, true)?,
+            on_investment: over(Books::return_on_investment)?,
+            over_honesty: over(Books::return_over_honesty)?,
+        })
+    });
+    let terms = other.iter().enumerate().map(|(row, (name, _))| {
+        let over = |figure: fn(&(Books, Books)) -> f64| {
+            over_mix(&of_mix, boards, |place, board| {
+                figure(&priced[place][board][row])
+            })
+        };
+        Some(OtherTerms {
+            terms: name,
+            none: over(|(none, _)| none.return_on_investment())?,
+            all: over(|(_, all)| all.return_on_investment())?,
         })
     });
     Some(Results {
         seeds: plan.seeds.len(),
-        cells: fared,
         mix: mix.collect::<Option<_>>()?,
+        terms: terms.collect::<Option<_>>()?,
+        cells: fared,
         honest: tally.costs(plan),
         strikes: tally.strikes,
-        terms: other_terms(&of_mix, &plan.terms)?,
         refused,
     })
 }
@@ -288,84 +314,50 @@ pub fn simulate(plan: &Plan, mut done: impl FnMut()) -> Option<Results> {
 /// The mean over rings for each board, and the interval of these means: rings on one board aren't
 /// independent of each other.
 fn over_mix(
-    rings: &[&Vec<Run>],
-    terms: &Terms,
-    layers: Layers,
-    over_honesty: bool,
+    rings: &[usize],
+    boards: usize,
+    figure: impl Fn(usize, usize) -> f64,
 ) -> Option<Between> {
-    let boards = rings.first()?.len();
+    if rings.is_empty() {
+        return None;
+    }
     let of_board = |board: usize| {
-        let runs = rings.iter().filter_map(|runs| runs.get(board));
-        let returns = runs.map(|run| {
-            let books = fare(&run.members, &run.windows, terms, layers, &[].into());
-            if over_honesty {
-                books.return_over_honesty()
-            } else {
-                books.return_on_investment()
-            }
-        });
-        returns.sum::<f64>() / rings.len() as f64
+        let sum: f64 = rings.iter().map(|ring| figure(*ring, board)).sum();
+        sum / rings.len() as f64
     };
     let means: Vec<f64> = (0..boards).map(of_board).collect();
     mean(&means, 0).map(Between::from)
 }
 
-fn other_terms(rings: &[&Vec<Run>], stated: &Terms) -> Option<Vec<OtherTerms>> {
-    let times = |units: Units, by: u64| Units(units.0.saturating_mul(by));
-    let part = |units: Units, of: u64| Units(units.0 / of);
-    let other = [
+/// Terms that differ from those that are stated in one thing each.
+fn other_terms(stated: &Terms) -> Vec<(&'static str, Terms)> {
+    let stake = |units| Terms {
+        stake: Units(units),
+        ..stated.clone()
+    };
+    let post_cost = |units| Terms {
+        post_cost: Units(units),
+        ..stated.clone()
+    };
+    let paid_out_after = |paid_out_after| Terms {
+        paid_out_after,
+        ..stated.clone()
+    };
+    vec![
         ("as stated", stated.clone()),
-        (
-            "a quarter of the stake",
-            Terms {
-                stake: part(stated.stake, 4),
-                ..stated.clone()
-            },
-        ),
+        ("a quarter of the stake", stake(stated.stake.0 / 4)),
         (
             "four times the stake",
-            Terms {
-                stake: times(stated.stake, 4),
-                ..stated.clone()
-            },
+            stake(stated.stake.0.saturating_mul(4)),
         ),
-        (
-            "posts that cost nothing",
-            Terms {
-                post_cost: Units::ZERO,
-                ..stated.clone()
-            },
-        ),
+        ("posts that cost nothing", post_cost(0)),
         (
             "posts that cost twice as much",
-            Terms {
-                post_cost: times(stated.post_cost, 2),
-                ..stated.clone()
-            },
+            post_cost(stated.post_cost.0.saturating_mul(2)),
         ),
-        (
-            "rewards that are paid out at once",
-            Terms {
-                paid_out_after: 0,
-                ..stated.clone()
-            },
-        ),
-        (
-            "rewards that are paid out after four windows",
-            Terms {
-                paid_out_after: 4,
-                ..stated.clone()
-            },
-        ),
-    ];
-    let over = |(terms, with): (&'static str, Terms)| {
-        Some(OtherTerms {
-            terms,
-            none: over_mix(rings, &with, Layers::NONE, false)?,
-            all: over_mix(rings, &with, Layers::ALL, false)?,
-        })
-    };
-    other.into_iter().map(over).collect()
+        ("rewards paid out at once", paid_out_after(0)),
+        ("rewards paid out after four windows", paid_out_after(4)),
+    ]
 }
 
 /// Honest members over all boards.

@@ -8,11 +8,11 @@ use rand::RngExt;
 use super::Plan;
 use super::cells::{Cell, Posts};
 use crate::economy::windows::{cut, pseudonym};
-use crate::economy::{Books, Layers, Run, Slashing, Window, fare};
+use crate::economy::{Books, Layers, Priced, Run, Slashing, Window, records};
 use crate::epochs::{Epoch, epochs};
 use crate::policy::bars;
 use crate::policy::inputs::{PassRate, Pseudonym, Quality};
-use crate::policy::strikes::Units;
+use crate::policy::strikes::{Record, Units};
 use crate::simulate::behaviour::Behaviour;
 use crate::simulate::plant::{Planted, plant};
 use crate::simulate::population::Synthetic;
@@ -192,22 +192,16 @@ impl World<'_> {
     }
 
     fn strikes(&self, run: &Run) -> (u64, usize) {
-        let of = |member: &Pseudonym| {
-            let alone = BTreeSet::from([member.clone()]);
-            self.fare(&alone, &run.windows, Layers::ALL).strikes
-        };
-        let strikes: Vec<u64> = run.members.iter().map(of).collect();
+        let records = records(&run.members, &run.windows, &self.plan.terms, Layers::ALL);
+        let strikes: Vec<usize> = records.iter().map(Record::strikes).collect();
         let struck = strikes.iter().filter(|s| **s > 0).count();
-        (strikes.iter().sum(), struck)
-    }
-
-    fn fare(&self, members: &BTreeSet<Pseudonym>, windows: &[Window], layers: Layers) -> Books {
-        fare(members, windows, &self.plan.terms, layers, &BTreeSet::new())
+        (strikes.iter().sum::<usize>() as u64, struck)
     }
 
     fn honest(&self, group: &BTreeSet<MemberId>) -> Honest {
         let run = self.run(group);
-        let all = self.fare(&run.members, &run.windows, Layers::ALL);
+        let (mut priced, terms) = (Priced::of(&run), &self.plan.terms);
+        let all: Books = priced.fare(terms, Layers::ALL);
         let of = |discount| Layers {
             discount,
             slashing: Slashing::Off,
@@ -217,8 +211,8 @@ impl World<'_> {
             strikes: all.strikes,
             stakes: all.stakes,
             stakes_lost: all.stakes_lost,
-            rewards: self.fare(&run.members, &run.windows, of(false)).rewards,
-            rewards_discounted: self.fare(&run.members, &run.windows, of(true)).rewards,
+            rewards: priced.fare(terms, of(false)).rewards,
+            rewards_discounted: priced.fare(terms, of(true)).rewards,
             ..Honest::default()
         };
         for epoch in self.found.iter().filter(|epoch| epoch.enough.is_ok()) {
