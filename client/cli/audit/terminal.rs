@@ -30,16 +30,17 @@ pub fn show(report: &Report, read: &[String], cx: &Context) {
     }
     let judged = report.voters.len();
     let flagged = report.flagged();
-    out.line(format!(
-        "{} judged; {} out ({}).",
-        counted(judged as u64, "member"),
-        match flagged {
-            0 => "nobody stands".to_owned(),
-            1 => "1 stands".to_owned(),
-            n => format!("{} stand", grouped(n as u64)),
-        },
-        percent(flagged as f64 / judged as f64)
-    ));
+    let all = counted(judged as u64, "member");
+    if flagged == 0 {
+        out.line(format!("{all} judged; nobody stands out."));
+    } else {
+        let stand = if flagged == 1 { "stands" } else { "stand" };
+        out.line(format!(
+            "{all} judged; {} {stand} out ({}).",
+            grouped(flagged as u64),
+            percent(flagged as f64 / judged as f64)
+        ));
+    }
     voters(report, cx);
     communities(report, cx);
     windows(report, cx);
@@ -49,6 +50,9 @@ pub fn show(report: &Report, read: &[String], cx: &Context) {
     if report.cases.len() > CASES {
         out.line("");
         more(cx, report.cases.len() - CASES, "case");
+    }
+    if flagged == 0 {
+        return;
     }
     out.line("");
     out.line("A score is a reason to look, and no proof: a fan club, a party or a class of newcomers can look like a ring.");

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use tacit_detection::report::case::{About, Case, Ground};
 use tacit_detection::report::innocent::Reading;
 use tacit_detection::report::page::{Beside, page};
+use tacit_detection::report::sketch::{EDGES, NODES};
 use tacit_detection::report::windows::cut;
 use tacit_detection::report::{Asked, Fpr, Report, voters_csv};
 use tacit_detection::simulate::Script;
@@ -150,7 +151,7 @@ fn a_name_that_is_markup_stays_text_wherever_it_stands() {
     );
     let (tags, attributes) = anatomy(&page);
     let known = "a bdi body circle details div figcaption figure h1 h2 h3 h4 head html li line nav p path rect section \
-                 strong summary svg table tbody td text th thead title tr ul";
+                 span strong summary svg table tbody td text th thead title tr ul";
     let known: BTreeSet<String> = known.split_whitespace().map(str::to_owned).collect();
     assert!(tags.is_subset(&known), "{:?}", tags.difference(&known));
     let known = "aria-label class cx cy d data-name height href id r role stroke-width viewBox width x x1 x2 y y1 y2";
@@ -189,6 +190,29 @@ fn a_seed_moves_the_dots_and_no_figure() {
 }
 
 #[test]
+fn a_picture_has_the_strongest_members_and_says_how_many_it_leaves_out() {
+    let board = Population::plain(400, 20).board(2).board().unwrap();
+    let report = report(&votes(&[&board]), &Asked::default());
+    let sketch = &report.sketches[0];
+    let scored = report.voters.iter().filter(|v| v.score > 0.0).count();
+    assert!(scored > NODES, "{scored}");
+    assert!(sketch.nodes.len() <= NODES && sketch.edges.len() <= EDGES);
+    assert_eq!(sketch.nodes.len() + sketch.left_out, scored);
+    let weakest = sketch
+        .nodes
+        .iter()
+        .map(|n| n.score)
+        .fold(f64::MAX, f64::min);
+    assert!(weakest >= report.voters[NODES - 1].score);
+    let beside = Beside {
+        table: "votes.csv",
+        read: &[],
+    };
+    let says = format!("{} members with a lower score", sketch.left_out);
+    assert!(page(&report, &beside).contains(&says), "{says}");
+}
+
+#[test]
 fn a_name_that_a_spreadsheet_would_run_is_text_in_the_table_and_itself_in_the_report() {
     let (_, mut report) = found();
     report.voters[0].voter = "=cmd|' /C calc'!A0".into();
@@ -205,8 +229,8 @@ fn every_vote_is_in_one_window_and_windows_without_number_are_refused() {
     let votes: usize = parts.iter().map(|part| part.board.votes().len()).sum();
     assert_eq!(votes, board.votes().len());
     for part in &parts {
-        let within = |at: i64| at >= part.from_ms && at < part.to_ms;
-        assert!(part.board.votes().iter().all(|v| within(v.at_ms)));
+        let span = part.from_ms..part.to_ms;
+        assert!(part.board.votes().iter().all(|v| span.contains(&v.at_ms)));
         assert_eq!(part.from_ms % (7 * DAY), 0, "windows are counted from 1970");
     }
     let refused = cut(&board, 1_000).unwrap_err().to_string();

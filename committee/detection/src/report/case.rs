@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::innocent::{Innocent, considered};
+use super::innocent::{Innocent, Reading, considered};
 use crate::judge::Evidence;
 use crate::signals::chance::Chance;
 use crate::signals::dissent::{Dissent, dissent};
@@ -339,6 +339,30 @@ impl Case {
             says.push(
                 "No two of them voted for the same post of the group, so times say nothing.".into(),
             );
+        }
+        says.push(self.what_fits());
+        says
+    }
+
+    /// Which innocent explanations fit.
+    fn what_fits(&self) -> String {
+        let named = |reading| {
+            let fits = self.innocent.iter().filter(move |i| i.reading == reading);
+            let names: Vec<&str> = fits.map(|i| i.what).collect();
+            names.join("; ")
+        };
+        let (whole, part) = (named(Reading::Fits), named(Reading::FitsInPart));
+        let mut says = match (whole.is_empty(), part.is_empty()) {
+            (true, true) => "No innocent explanation that was considered fits.".to_owned(),
+            (false, true) => format!("Innocent explanations that fit: {whole}."),
+            (true, false) => format!("Innocent explanations that fit in part: {part}."),
+            (false, false) => {
+                format!("Innocent explanations that fit: {whole}. In part: {part}.")
+            }
+        };
+        let open = named(Reading::CantTell);
+        if !open.is_empty() {
+            says += &format!(" Can't be told from votes: {open}.");
         }
         says
     }

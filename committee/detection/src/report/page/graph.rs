@@ -1,12 +1,20 @@
 //! The picture of who supports whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::layout::places;
 use super::pictures::{colour, label, svg};
 use crate::report::markup::{Markup, at};
 use crate::report::sketch::Sketch;
 use crate::words::{self, counted};
+
+/// Groups that are named in a picture.
+const GROUPS: usize = 30;
+/// A group whose members stand no further from their middle has its number beside it.
+const TOGETHER: f64 = 120.0;
+
+/// Support with so much evidence, in nats, has a thick line whatever the rest has.
+const STRONG: f64 = 15.0;
 
 /// Members as dots, support beyond chance as lines.
 pub(super) fn graph(m: &mut Markup, sketch: &Sketch, seed: u64) {
@@ -26,7 +34,11 @@ pub(super) fn graph(m: &mut Markup, sketch: &Sketch, seed: u64) {
             (EDGE + x * wide, EDGE + y * high)
         })
         .collect();
-    let strongest = sketch.edges.iter().map(|e| e.evidence).fold(1.0, f64::max);
+    let strongest = sketch
+        .edges
+        .iter()
+        .map(|e| e.evidence)
+        .fold(STRONG, f64::max);
     for edge in &sketch.edges {
         let (Some(a), Some(b)) = (places.get(edge.one), places.get(edge.other)) else {
             continue;
@@ -77,7 +89,7 @@ pub(super) fn graph(m: &mut Markup, sketch: &Sketch, seed: u64) {
     m.close();
 }
 
-/// Each group's number, beside the middle of its members.
+/// Each group's number above its members, if they stand together; colours tell where they don't.
 fn group_labels(m: &mut Markup, sketch: &Sketch, places: &[(f64, f64)]) {
     let mut groups: BTreeMap<usize, Vec<(f64, f64)>> = BTreeMap::new();
     for (node, place) in sketch.nodes.iter().zip(places) {
@@ -85,11 +97,37 @@ fn group_labels(m: &mut Markup, sketch: &Sketch, places: &[(f64, f64)]) {
             groups.entry(number).or_default().push(*place);
         }
     }
-    for (number, members) in groups.into_iter().filter(|(_, m)| m.len() > 1).take(30) {
+    for (number, members) in groups.into_iter().filter(|(_, m)| m.len() > 1).take(GROUPS) {
         let count = members.len() as f64;
         let x = members.iter().map(|p| p.0).sum::<f64>() / count;
-        // Above its highest member, where no line of its own crosses it.
-        let top = members.iter().map(|p| p.1).fold(f64::MAX, f64::min);
-        label(m, "group", (x, (top - 12.0).max(16.0)), &number.to_string());
+        let y = members.iter().map(|p| p.1).sum::<f64>() / count;
+        let far = members
+            .iter()
+            .map(|p| (p.0 - x).hypot(p.1 - y))
+            .fold(0.0, f64::max);
+        if far <= TOGETHER {
+            let top = members.iter().map(|p| p.1).fold(f64::MAX, f64::min);
+            label(m, "group", (x, (top - 12.0).max(16.0)), &number.to_string());
+        }
     }
+}
+
+/// Which colour is which group's.
+pub(super) fn legend(m: &mut Markup, sketch: &Sketch) {
+    let numbers: BTreeSet<usize> = sketch.nodes.iter().filter_map(|n| n.community).collect();
+    if numbers.is_empty() {
+        return;
+    }
+    m.open("p", &[("class", "note")]);
+    for number in numbers.iter().take(GROUPS) {
+        m.leaf(
+            "span",
+            &[("class", &format!("swatch {}", colour(Some(*number))))],
+            "",
+        );
+        m.text(&format!("group {number}  "));
+    }
+    m.leaf("span", &[("class", "swatch g0")], "");
+    m.text("none that is listed");
+    m.close();
 }

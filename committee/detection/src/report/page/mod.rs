@@ -130,7 +130,7 @@ fn summary(m: &mut Markup, report: &Report) {
         paragraph(
             m,
             &format!(
-                "The line was asked to be drawn so that about {} in {} honest members would stand out as well. Where many \
+                "The line was asked to be drawn so that at most about {} in {} honest members would stand out as well. Where many \
                  members keep to a closed circle of their own, it can be more.",
                 one_in(rate).0,
                 one_in(rate).1
@@ -309,6 +309,7 @@ fn graphs(m: &mut Markup, report: &Report) {
         m.name(&sketch.conv);
         m.close();
         graph::graph(m, sketch, report.parameters.seed);
+        graph::legend(m, sketch);
         let mut says = format!(
             "{} drawn, those with the highest scores.",
             counted(sketch.nodes.len() as u64, "member")
