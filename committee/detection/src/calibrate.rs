@@ -90,6 +90,7 @@ mod tests {
             members.push(Evidence {
                 together,
                 sittings,
+                beyond: 1.0,
                 ..strong()
             });
             verdict(members).flagged(0.01)[99]

@@ -54,6 +54,8 @@ pub struct Evidence {
     pub one_mind: f64,
     /// Support within its group beyond chance, given or got, whichever is less beyond.
     pub returned: f64,
+    /// Votes given and got within its group, less those that chance would give.
+    pub beyond: f64,
     /// Early votes on the group's posts, beyond its own habit.
     pub early: f64,
     /// The group it is judged with, a place in [`Verdict::groups`].
@@ -72,9 +74,10 @@ impl Evidence {
     }
 
     /// Evidence of time that counts, in nats: zero unless there is more than chance gives the best of many
-    /// groups, in three sittings or more.
+    /// groups, in three sittings or more, and by somebody whom the group supports, or who supports it, more
+    /// than chance would: others only sit in the same room.
     pub fn in_time(&self) -> f64 {
-        if self.sittings < LEAST_SITTINGS {
+        if self.sittings < LEAST_SITTINGS || self.beyond <= 0.0 {
             return 0.0;
         }
         (self.together - TOGETHER_BY_CHANCE).max(0.0)
@@ -104,6 +107,12 @@ impl Inside {
         let beyond =
             |votes: u32, by_chance: f64| poisson(f64::from(votes), by_chance.max(LEAST_EXPECTED));
         beyond(self.given, self.given_by_chance).min(beyond(self.got, self.got_by_chance))
+    }
+
+    /// Votes given and got, less those by chance.
+    pub fn beyond(&self) -> f64 {
+        let by_chance = self.given_by_chance + self.got_by_chance;
+        f64::from(self.given + self.got) - by_chance
     }
 }
 
@@ -168,9 +177,10 @@ pub fn judge(board: &Board) -> Result<Verdict, TooFewActive> {
     let beyond_chance = |group: &&Group| group.beyond_chance > 0.0;
     let not_looked_at = groups.iter().skip(CLOSELY).filter(beyond_chance).count();
     let by_support = groups.into_iter().take(CLOSELY);
-    let by_time = weigh(&supports, board.members(), &meetings(board));
+    let by_time = meetings(board).into_iter();
+    let by_time = by_time.map(|group| weigh(&supports, board.members(), &group));
     let proposed = by_support.map(|group| (Proposed::BySupport, group));
-    let proposed = proposed.chain(by_time.into_iter().map(|group| (Proposed::ByTime, group)));
+    let proposed = proposed.chain(by_time.map(|group| (Proposed::ByTime, group)));
     let groups: Vec<Judged> = proposed
         .map(|(proposed, group)| look(board, &chance, &supports, proposed, group))
         .collect();
@@ -265,7 +275,9 @@ impl Judged {
             found.one_mind = self.dissent.missing();
         }
         for inside in &self.inside {
-            found.entry(inside.member).or_default().returned = inside.returned();
+            let found = found.entry(inside.member).or_default();
+            found.returned = inside.returned();
+            found.beyond = inside.beyond();
         }
         for timed in &self.together {
             let found = found.entry(timed.member).or_default();

@@ -79,20 +79,42 @@ pub fn scan(supports: &Supports, members: usize) -> Scan {
     }
 }
 
-/// Weighs groups that something else proposed, each with the share that explains it best.
-pub fn weigh(supports: &Supports, members: usize, groups: &[Vec<MemberId>]) -> Vec<Group> {
-    let mut best: Vec<Option<Group>> = vec![None; groups.len()];
-    for share in SHARES {
-        let pairs = Pairs::of(supports, members, share);
-        for (group, best) in groups.iter().zip(&mut best) {
-            let group: Vec<u32> = group.iter().map(|member| member.0).collect();
-            let weighed = pairs.weighed(&group);
-            if best.as_ref().is_none_or(|b| b.evidence < weighed.evidence) {
-                *best = Some(weighed);
+/// Weighs a group that something else proposed, with the share that explains it best: every pair counts, also
+/// those that the scan doesn't follow.
+pub fn weigh(supports: &Supports, members: usize, group: &[MemberId]) -> Group {
+    let weighed = SHARES.map(|share| {
+        let mut adds: Vec<(MemberId, f64)> = group.iter().map(|member| (*member, 0.0)).collect();
+        let mut evidence = 0.0;
+        for (place, member) in group.iter().enumerate() {
+            for (other_place, other) in group.iter().enumerate().filter(|(_, o)| *o != member) {
+                let cost = share * f64::from(supports.written(*other));
+                let ratio = supports.between(*member, *other).map_or(0.0, |support| {
+                    let expected = support.expected.max(LEAST_EXPECTED);
+                    f64::from(support.votes) * (cost / expected).ln_1p()
+                });
+                evidence += ratio - cost;
+                for place in [place, other_place] {
+                    if let Some((_, adds)) = adds.get_mut(place) {
+                        *adds += ratio - cost;
+                    }
+                }
             }
         }
-    }
-    best.into_iter().flatten().collect()
+        Group {
+            members: adds,
+            share,
+            evidence,
+            beyond_chance: evidence - choices(members as f64, group.len()),
+        }
+    });
+    let [first, rest @ ..] = weighed;
+    rest.into_iter().fold(first, |best, next| {
+        if next.evidence > best.evidence {
+            next
+        } else {
+            best
+        }
+    })
 }
 
 /// The strongest groups, without those that share more than half of the smaller one with a stronger one.
@@ -219,19 +241,6 @@ impl Pairs {
             evidence: best_evidence,
             beyond_chance: best,
         })
-    }
-
-    /// A group as it is.
-    fn weighed(&self, group: &[u32]) -> Group {
-        let members = self.contributions(group);
-        // Each pair adds to both of its members.
-        let evidence = members.iter().map(|(_, adds)| adds).sum::<f64>() / 2.0;
-        Group {
-            members,
-            share: self.share,
-            evidence,
-            beyond_chance: evidence - choices(self.ratios.len() as f64, group.len()),
-        }
     }
 
     /// What each member adds to a group: all its pairs with the others.

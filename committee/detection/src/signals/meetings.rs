@@ -2,11 +2,11 @@
 //! after another.
 //!
 //! Accounts with a long honest past support each other hardly more than chance would, so that who supports
-//! whom doesn't show them; that the same few come together again and again does. Two members' meetings are
-//! weighed against those expected of two who meet others as often (the configuration model, as in Newman:
-//! "Modularity and community structure in networks", PNAS 103, 2006), and groups are grown from every member.
-//! This only proposes: rooms, classes and readers of one mail meet too, and
-//! [`together`](crate::signals::together) asks whether a group meets on its own posts more than elsewhere.
+//! whom doesn't show them; that the same few come together again and again does. On how many of the posts that
+//! two members both voted for they met is weighed against how many others they met there: where everybody
+//! votes at once, in a room or on a busy day, to meet says nothing. Groups are grown from every member. This
+//! only proposes: classes and readers of one mail meet too, and [`together`](crate::signals::together) asks
+//! whether a group meets on its own posts more than elsewhere.
 
 use crate::signals::together::{SITTING_MS, counts_for};
 use crate::signals::twins::poisson;
@@ -20,6 +20,10 @@ const MET: usize = 12;
 const LEAST: f64 = 1.5;
 /// Meetings are never expected to be rarer than this.
 const LEAST_EXPECTED: f64 = 0.05;
+/// How often a vote meets another on a post that nobody else votes for, and how many votes that guess counts
+/// for beside a post's own.
+const SELDOM: f64 = 0.05;
+const FEW: f64 = 3.0;
 /// What two members of a group who never met cost it, in nats.
 const APART: f64 = 0.6;
 /// Pairs of one member that are followed at most, the strongest first.
@@ -28,37 +32,17 @@ const FOLLOWED: usize = 64;
 const SEEDS: usize = 2_000;
 /// Members of a group.
 const SIZES: std::ops::RangeInclusive<usize> = 3..=80;
-/// Groups that are proposed at most.
+/// Groups that are proposed at most, of each kind.
 const PROPOSED: usize = 30;
 
-/// The groups, the strongest first; of those that share more than half of the smaller one, the stronger.
-/// Members of each are ascending.
+/// The groups: those by posts, the strongest first, then those by others. Two of one kind don't share more
+/// than half of the smaller one. Members of each are ascending.
 pub fn meetings(board: &Board) -> Vec<Vec<MemberId>> {
-    let graph = Graph::of(board);
-    let mut found: Vec<(f64, Vec<u32>)> = graph
-        .seeds()
-        .into_iter()
-        .filter_map(|seed| graph.grow(seed))
-        .collect();
-    found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    let mut kept: Vec<Vec<u32>> = Vec::new();
-    for (_, group) in found {
-        let overlaps = |other: &Vec<u32>| {
-            let both = group
-                .iter()
-                .filter(|m| other.binary_search(m).is_ok())
-                .count();
-            2 * both > group.len().min(other.len())
-        };
-        if !kept.iter().any(overlaps) {
-            kept.push(group);
-        }
-        if kept.len() == PROPOSED {
-            break;
-        }
-    }
-    let named = |group: Vec<u32>| group.into_iter().map(MemberId).collect();
-    kept.into_iter().map(named).collect()
+    let graphs = Graph::both(board);
+    let groups = graphs.iter().flat_map(Graph::groups);
+    groups
+        .map(|group| group.into_iter().map(MemberId).collect())
+        .collect()
 }
 
 /// By member: others that it met more often than expected, and the evidence of it in nats, the strongest
@@ -66,8 +50,10 @@ pub fn meetings(board: &Board) -> Vec<Vec<MemberId>> {
 struct Graph(Vec<Vec<(u32, f64)>>);
 
 impl Graph {
-    fn of(board: &Board) -> Self {
-        let pairs = counted(board);
+    /// By what each pair could expect of the posts that both voted for, and by how often each meets others.
+    fn both(board: &Board) -> [Self; 2] {
+        let upvotes = Upvotes::of(board);
+        let pairs = met(board);
         let mut each = vec![0.0; board.members()];
         let mut total = 0.0;
         for (a, b, count) in &pairs {
@@ -75,22 +61,52 @@ impl Graph {
             each[*b as usize] += count;
             total += count;
         }
-        let mut lists: Vec<Vec<(u32, f64)>> = vec![Vec::new(); board.members()];
+        let mut graphs = [(); 2].map(|()| Self(vec![Vec::new(); board.members()]));
         for (a, b, count) in pairs.into_iter().filter(|(_, _, count)| *count >= LEAST) {
-            // Their meetings with others: a pair that meets nobody else isn't explained by meeting often.
+            // A pair that meets nobody else isn't explained by meeting often.
             let others = |member: u32| f64::max(each[member as usize] - count, 0.3);
-            let expected = others(a) * others(b) / (2.0 * f64::max(total, 1.0));
-            let evidence = poisson(count, expected.max(LEAST_EXPECTED));
-            if evidence > APART {
-                lists[a as usize].push((b, evidence));
-                lists[b as usize].push((a, evidence));
+            let by_others = others(a) * others(b) / (2.0 * f64::max(total, 1.0));
+            let expected = [upvotes.compared(a, b), (count, by_others)];
+            for (graph, (met, expected)) in graphs.iter_mut().zip(expected) {
+                let evidence = poisson(met, expected.max(LEAST_EXPECTED));
+                if evidence > APART {
+                    graph.0[a as usize].push((b, evidence));
+                    graph.0[b as usize].push((a, evidence));
+                }
             }
         }
-        for list in &mut lists {
+        for list in graphs.iter_mut().flat_map(|graph| &mut graph.0) {
             list.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             list.truncate(FOLLOWED);
         }
-        Self(lists)
+        graphs
+    }
+
+    /// The strongest groups.
+    fn groups(&self) -> Vec<Vec<u32>> {
+        let mut found: Vec<(f64, Vec<u32>)> = self
+            .seeds()
+            .into_iter()
+            .filter_map(|seed| self.grow(seed))
+            .collect();
+        found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        let mut kept: Vec<Vec<u32>> = Vec::new();
+        for (_, group) in found {
+            let overlaps = |other: &Vec<u32>| {
+                let both = group
+                    .iter()
+                    .filter(|m| other.binary_search(m).is_ok())
+                    .count();
+                2 * both > group.len().min(other.len())
+            };
+            if !kept.iter().any(overlaps) {
+                kept.push(group);
+            }
+            if kept.len() == PROPOSED {
+                break;
+            }
+        }
+        kept
     }
 
     /// Members with two pairs or more, those with the strongest four first if there are too many.
@@ -141,19 +157,112 @@ impl Graph {
     }
 }
 
-/// For each pair that met, lower number first, how often: meetings within one sitting count as in
-/// [`together`](crate::signals::together).
-fn counted(board: &Board) -> Vec<(u32, u32, f64)> {
+/// An upvote, and how busy its post was at the time.
+#[derive(Clone, Copy)]
+struct Upvote {
+    post: PostId,
+    at_ms: i64,
+    /// Other upvotes within the window.
+    near: u32,
+    /// Other upvotes.
+    others: u32,
+}
+
+/// By member, ascending by post.
+struct Upvotes(Vec<Vec<Upvote>>);
+
+impl Upvotes {
+    fn of(board: &Board) -> Self {
+        let mut by_member: Vec<Vec<Upvote>> = vec![Vec::new(); board.members()];
+        let mut times: Vec<(i64, MemberId)> = Vec::new();
+        for post in (0..board.posts() as u32).map(PostId) {
+            upvotes(board, post, &mut times);
+            let (mut from, mut to) = (0, 0);
+            for (at_ms, member) in &times {
+                while times
+                    .get(from)
+                    .is_some_and(|(t, _)| at_ms.abs_diff(*t) > WINDOW_MS)
+                {
+                    from += 1;
+                }
+                let reaches =
+                    |(t, _): &(i64, MemberId)| t <= at_ms || t.abs_diff(*at_ms) <= WINDOW_MS;
+                while times.get(to).is_some_and(reaches) {
+                    to += 1;
+                }
+                by_member[member.at()].push(Upvote {
+                    post,
+                    at_ms: *at_ms,
+                    near: (to - from - 1) as u32,
+                    others: (times.len() - 1) as u32,
+                });
+            }
+        }
+        Self(by_member)
+    }
+
+    /// How often two members met, and how often they would have if each had come to the posts that both
+    /// voted for when any of the others did; what falls into one sitting counts as in
+    /// [`together`](crate::signals::together).
+    fn compared(&self, a: u32, b: u32) -> (f64, f64) {
+        let (of_a, of_b) = (self.by(a), self.by(b));
+        let (few, many) = if of_a.len() <= of_b.len() {
+            (of_a, of_b)
+        } else {
+            (of_b, of_a)
+        };
+        let mut both: Vec<(i64, f64, f64)> = Vec::with_capacity(few.len());
+        for one in few {
+            let Ok(place) = many.binary_search_by_key(&one.post, |v| v.post) else {
+                continue;
+            };
+            let Some(other) = many.get(place) else {
+                continue;
+            };
+            let met = f64::from(u8::from(one.at_ms.abs_diff(other.at_ms) <= WINDOW_MS));
+            // The two themselves don't make a post busy.
+            let near = f64::from(one.near + other.near) / 2.0 - met;
+            let chance = (near + SELDOM * FEW) / (f64::from(one.others) + FEW);
+            both.push((one.at_ms, met, chance.min(1.0)));
+        }
+        both.sort_unstable_by_key(|(at_ms, ..)| *at_ms);
+        let sittings = both.chunk_by(|a, b| b.0.abs_diff(a.0) <= SITTING_MS as u64);
+        sittings.fold((0.0, 0.0), |(met, expected), sitting| {
+            let votes = sitting.len() as f64;
+            let weight = counts_for(votes) / votes;
+            let sum = |of: fn(&(i64, f64, f64)) -> f64| sitting.iter().map(of).sum::<f64>();
+            (
+                met + weight * sum(|v| v.1),
+                expected + weight * sum(|v| v.2),
+            )
+        })
+    }
+
+    fn by(&self, member: u32) -> &[Upvote] {
+        self.0.get(member as usize).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A post's upvotes in the order of time.
+fn upvotes(board: &Board, post: PostId, into: &mut Vec<(i64, MemberId)>) {
+    into.clear();
+    let up = board.votes_on(post).filter(|v| v.stance == Stance::Up);
+    into.extend(up.map(|v| (v.at_ms, v.member)));
+}
+
+/// Pairs that met, lower number first, ascending, and how often; what falls into one sitting counts as above.
+fn met(board: &Board) -> Vec<(u32, u32, f64)> {
     let mut met: Vec<(u32, u32, i64)> = Vec::new();
-    let mut votes: Vec<(i64, u32)> = Vec::new();
+    let mut votes: Vec<(i64, MemberId)> = Vec::new();
     for post in (0..board.posts() as u32).map(PostId) {
-        votes.clear();
-        let up = board.votes_on(post).filter(|v| v.stance == Stance::Up);
-        votes.extend(up.map(|v| (v.at_ms, v.member.0)));
+        upvotes(board, post, &mut votes);
         for (place, (at_ms, member)) in votes.iter().enumerate() {
             let later = votes.iter().skip(place + 1).take(MET);
             let near = later.take_while(|(later_ms, _)| later_ms.abs_diff(*at_ms) <= WINDOW_MS);
-            met.extend(near.map(|(_, other)| (*member.min(other), *member.max(other), *at_ms)));
+            met.extend(near.map(|(_, other)| {
+                let (lower, upper) = (member.min(other), member.max(other));
+                (lower.0, upper.0, *at_ms)
+            }));
         }
     }
     met.sort_unstable();
@@ -161,7 +270,7 @@ fn counted(board: &Board) -> Vec<(u32, u32, f64)> {
     pairs
         .filter_map(|pair| {
             let sittings = pair.chunk_by(|a, b| b.2.abs_diff(a.2) <= SITTING_MS as u64);
-            let count = sittings
+            let count: f64 = sittings
                 .map(|sitting| counts_for(sitting.len() as f64))
                 .sum();
             pair.first().map(|(a, b, _)| (*a, *b, count))
@@ -245,11 +354,24 @@ mod tests {
         let votes: Vec<_> = (0..6_i64)
             .flat_map(|turn| ["a", "b"].map(|m| (m.to_owned(), format!("p{turn}"), 1, 60 * turn)))
             .collect();
-        let pairs = counted(&board(&votes));
-        let [(_, _, count)] = pairs[..] else {
-            panic!("{pairs:?}")
-        };
-        assert!((count - counts_for(6.0)).abs() < 1e-12);
+        let board = board(&votes);
+        assert_eq!(met(&board), [(1, 2, counts_for(6.0))]);
+        let (met, _) = Upvotes::of(&board).compared(1, 2);
+        assert!((met - counts_for(6.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn to_meet_where_everybody_votes_at_once_is_expected() {
+        let votes: Vec<_> = (0..5_i64)
+            .flat_map(|turn| {
+                (0..20_i64).map(move |m| (format!("m{m}"), format!("p{turn}"), 10 * turn, 20 * m))
+            })
+            .collect();
+        let board = board(&votes);
+        let (met, expected) = Upvotes::of(&board).compared(1, 2);
+        assert_eq!(met, 5.0);
+        assert!((expected - 5.0 * 18.15 / 22.0).abs() < 1e-12, "{expected}");
+        assert!(meetings(&board).is_empty());
     }
 
     #[test]
