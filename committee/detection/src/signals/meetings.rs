@@ -371,7 +371,8 @@ mod tests {
         let (met, expected) = Upvotes::of(&board).compared(1, 2);
         assert_eq!(met, 5.0);
         assert!((expected - 5.0 * 18.15 / 22.0).abs() < 1e-12, "{expected}");
-        assert!(meetings(&board).is_empty());
+        let [by_posts, _] = Graph::both(&board);
+        assert!(by_posts.groups().is_empty());
     }
 
     #[test]
