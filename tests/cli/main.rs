@@ -18,6 +18,7 @@ mod network;
 mod node;
 mod registrar;
 mod scene;
+mod simulate;
 mod statement;
 mod validate;
 mod weather;

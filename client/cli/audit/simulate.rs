@@ -66,6 +66,16 @@ pub fn run(args: &SimulateArgs, cx: &Context) -> Result<(), Failure> {
     };
     if let Some(folder) = &args.out {
         files::create_folder(folder).map_err(|e| Failure::folder(folder, &e))?;
+        if [PAGE, FIGURES]
+            .iter()
+            .any(|name| folder.join(name).exists())
+        {
+            let question = format!(
+                "{} holds an earlier {PAGE} or {FIGURES}. Replace it?",
+                folder.display()
+            );
+            cx.confirm(&question, "another folder, or --yes")?;
+        }
     }
     let bar = cx.out.progress(plan.boards() as u64, "playing");
     let results = simulate(&plan, || bar.inc(1));

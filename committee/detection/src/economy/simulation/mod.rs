@@ -22,6 +22,10 @@ use crate::policy::strikes::Units;
 use crate::simulate::behaviour::Behaviour;
 use crate::simulate::population::Population;
 
+/// What happened never, in so many tries, happens with 95 % confidence at most this often over their number.
+const UNSEEN: f64 = 3.0;
+/// The share of its stake that a first strike takes.
+const FIRST_STRIKE: f64 = 0.25;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What is played.
@@ -158,7 +162,8 @@ pub struct Cost {
     pub strikes: u64,
     /// The share of its stake that a member loses in a year, before appeals.
     pub stake_lost_per_year: f64,
-    /// Its upper 95 % bound.
+    /// Its upper 95 % bound. Where nobody was struck, that of a strike a year that was never seen, with all
+    /// boards of a seed counted as one.
     pub at_most_per_year: f64,
 }
 
@@ -404,24 +409,32 @@ impl Tally {
                 0.0
             }
         };
+        let windows_a_year = YEAR_MS / plan.terms.window_ms as f64;
+        let boards_of_seed = (plan.cells.len() + 1) as f64;
         let cost = |(behaviour, sum): (&Behaviour, &Honest)| {
-            let of_seeds = self
-                .lost
-                .get(behaviour)
-                .into_iter()
-                .flat_map(BTreeMap::values);
+            let of_seeds = self.lost.get(behaviour).into_iter();
+            let of_seeds = of_seeds.flat_map(BTreeMap::values);
             let shares: Vec<f64> = of_seeds
                 .map(|(lost, staked)| over(*lost, *staked) / years)
                 .collect();
             let lost = over(sum.stakes_lost, sum.stakes) / years;
+            // Boards of one seed count as one: they have the same honest members.
+            let alone = sum.member_epochs as f64 / boards_of_seed;
+            let unseen = UNSEEN / alone.max(1.0) * FIRST_STRIKE * windows_a_year;
             Cost {
                 behaviour: behaviour.to_string(),
                 member_epochs: sum.member_epochs,
                 discounted: over(sum.discounted.into(), sum.member_epochs.into()),
-                rewards_lost: 1.0 - over(sum.rewards_discounted, sum.rewards.max(1)),
+                rewards_lost: over(
+                    sum.rewards.saturating_sub(sum.rewards_discounted),
+                    sum.rewards,
+                ),
                 strikes: sum.strikes,
                 stake_lost_per_year: lost,
-                at_most_per_year: mean(&shares, 0).map_or(lost, |i| i.high),
+                at_most_per_year: match sum.strikes {
+                    0 => unseen,
+                    _ => mean(&shares, 0).map_or(lost, |i| i.high),
+                },
             }
         };
         self.sums.iter().map(cost).collect()

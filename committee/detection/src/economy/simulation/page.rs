@@ -204,10 +204,14 @@ fn plot(page: &mut String, title: &str, rows: &[Row<'_>]) -> fmt::Result {
     )?;
     for tick in TICKS.iter().filter(|t| **t <= most) {
         let x = place(*tick);
-        let class = if *tick == 0.0 { "zero" } else { "grid" };
+        let (class, sign) = match *tick {
+            0.0 => ("zero", ""),
+            tick if tick > 0.0 => ("grid", "+"),
+            _ => ("grid", ""),
+        };
         write!(
             page,
-            "<line class={class} x1={x:.1} x2={x:.1} y1=18 y2={height} /><text class=tick x={x:.1} y=12>{:+.0} %</text>",
+            "<line class={class} x1={x:.1} x2={x:.1} y1=18 y2={height} /><text class=tick x={x:.1} y=12>{sign}{:.0} %</text>",
             100.0 * tick
         )?;
     }
