@@ -418,7 +418,7 @@ fn pairs(ground: &Ground<'_>, members: &[MemberId]) -> (Vec<CasePair>, usize) {
 }
 
 /// The votes for a post, in the order of time.
-fn support<'a>(board: &'a Board, post: PostId) -> impl Iterator<Item = &'a Vote> {
+fn support(board: &Board, post: PostId) -> impl Iterator<Item = &Vote> {
     let votes = board.votes_on(post);
     votes.filter(|v| v.stance == Stance::Up)
 }
