@@ -28,6 +28,10 @@ const FEW: f64 = 3.0;
 const APART: f64 = 0.6;
 /// Pairs of one member that are followed at most, the strongest first.
 const FOLLOWED: usize = 64;
+/// Posts on which pairs are compared, at most, on any board and for each vote: where everybody votes on
+/// everything, all pairs meet.
+const COMPARED: usize = 50_000_000;
+const COMPARED_PER_VOTE: usize = 50;
 /// Members from whom a group is grown at most.
 const SEEDS: usize = 2_000;
 /// Members of a group.
@@ -62,12 +66,25 @@ impl Graph {
             total += count;
         }
         let mut graphs = [(); 2].map(|()| Self(vec![Vec::new(); board.members()]));
-        for (a, b, count) in pairs.into_iter().filter(|(_, _, count)| *count >= LEAST) {
+        let mut again: Vec<(u32, u32, f64)> = pairs;
+        again.retain(|(_, _, count)| *count >= LEAST);
+        // Those who met most are compared first, as long as it may take.
+        again.sort_by(|a, b| b.2.total_cmp(&a.2));
+        let mut left = COMPARED.max(COMPARED_PER_VOTE * board.votes().len());
+        for (a, b, count) in again {
             // A pair that meets nobody else isn't explained by meeting often.
             let others = |member: u32| f64::max(each[member as usize] - count, 0.3);
             let by_others = others(a) * others(b) / (2.0 * f64::max(total, 1.0));
-            let expected = [upvotes.compared(a, b), (count, by_others)];
-            for (graph, (met, expected)) in graphs.iter_mut().zip(expected) {
+            let cost = upvotes.by(a).len().min(upvotes.by(b).len());
+            let by_posts = left.checked_sub(cost).map(|after| {
+                left = after;
+                upvotes.compared(a, b)
+            });
+            let expected = [by_posts, Some((count, by_others))];
+            for (graph, expected) in graphs.iter_mut().zip(expected) {
+                let Some((met, expected)) = expected else {
+                    continue;
+                };
                 let evidence = poisson(met, expected.max(LEAST_EXPECTED));
                 if evidence > APART {
                     graph.0[a as usize].push((b, evidence));
