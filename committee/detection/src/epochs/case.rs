@@ -116,7 +116,7 @@ fn window(
     if let (Some(first), Some(last)) = times {
         line(
             text,
-            format_args!("\n{id}, {} to {}", day(first.at_ms), day(last.at_ms)),
+            format_args!("\nIn {id}, {} to {}:", day(first.at_ms), day(last.at_ms)),
         );
     }
     let others = circle
@@ -127,7 +127,7 @@ fn window(
     line(
         text,
         format_args!(
-            "The group: {} with {}.",
+            "The group: this member and {}, namely {}.",
             counted(names.len() as u64, "other"),
             listed(&names, shown)
         ),
@@ -186,9 +186,9 @@ fn quality(text: &mut String, suspect: &Suspect) {
         line(
             text,
             format_args!(
-                "Quality: {} of the {} that it voted for are worse than nine in ten of the posts that it votes for elsewhere; by habit it would be {}. Chance gives as much in {} of such windows.",
+                "Quality: {} of its {} for the group's posts went to posts worse than nine in ten of those that it votes for elsewhere; by habit it would be {}. Chance gives as much to any of the members looked at in {} of such windows.",
                 low.low,
-                counted(low.votes.into(), "post of the group"),
+                counted(low.votes.into(), "vote"),
                 expected(super::circles::LOW_SHARE * f64::from(low.votes)),
                 percent(strength.p_value.get())
             ),
