@@ -36,6 +36,7 @@ fn a_quick_validation_has_its_tables_its_figures_and_its_curves() {
         "Rings",
         "Rings against honest behaviours",
         "Nothing planted",
+        "Each signal alone",
         "By cell",
     ] {
         assert!(told.contains(title), "{title}");

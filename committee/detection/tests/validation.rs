@@ -109,6 +109,30 @@ fn where_there_is_a_ring_nobody_else_is_slashed() {
 }
 
 #[test]
+fn signals_alone_stand_beside_the_score_and_one_that_tells_a_ring_tells_it_alone() {
+    let alone = &quick().alone;
+    let auc = |signal: &str, kind: &str| {
+        let mut found = alone
+            .iter()
+            .filter(|a| a.signal == signal && a.kind == kind);
+        let line = found.next().unwrap();
+        assert_eq!((line.boards, line.ground.as_str()), (2, "mixed"));
+        line.auc.unwrap().mean
+    };
+    for signal in [
+        "the product's score",
+        "structure",
+        "mutual pairs",
+        "votes together",
+    ] {
+        let found = auc(signal, "synchronised");
+        assert!(found > 0.8, "{signal}: {found}");
+    }
+    // Who keeps no time isn't told by time as those are who do.
+    assert!(auc("votes together", "organic") < auc("votes together", "synchronised"));
+}
+
+#[test]
 fn every_figure_stands_in_a_table_and_every_kind_in_the_picture() {
     let study = quick();
     let tables = tables(study);

@@ -4,6 +4,7 @@
 //! A figure is of one [`Part`](detection::Part): what thresholds were chosen by, or what is held back to
 //! report. No figure may ever mix the two.
 
+pub mod alone;
 pub mod cases;
 pub mod clean;
 pub mod detection;

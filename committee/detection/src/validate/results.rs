@@ -75,6 +75,8 @@ pub struct Study {
     pub real: Vec<Real>,
     /// Who is slashed where there is a ring.
     pub slashes: Slashes,
+    /// Each signal alone.
+    pub alone: Vec<Alone>,
 }
 
 /// Figures over seeds; `None` where there was nothing to measure.
@@ -113,6 +115,29 @@ pub struct KindFound {
     pub refused: Option<(usize, String)>,
     /// What a ring that adapts settled on, by ground and ring.
     pub adapted: Vec<Settled>,
+}
+
+/// One signal alone, with one ring on one ground.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Alone {
+    /// Its name; the product's score stands beside the signals.
+    pub signal: &'static str,
+    /// The ring's name.
+    pub kind: &'static str,
+    /// The ring.
+    pub ring: String,
+    /// Where.
+    pub ground: String,
+    /// Against all others.
+    pub auc: Option<Interval>,
+    /// Against all others who wrote.
+    pub auc_among_authors: Option<Interval>,
+    /// At one false positive in a hundred.
+    pub recall: Option<Interval>,
+    /// Boards that were measured.
+    pub boards: usize,
+    /// Rings that had no place on a board, and why the last had none.
+    pub refused: Option<(usize, String)>,
 }
 
 /// What a ring settled on.

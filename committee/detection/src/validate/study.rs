@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rand::RngExt;
 
+use super::alone::{self, alone};
 use super::cases::{AGAINST_AUC, Aim, FLAGGED, Kind, LIKE_RINGS, Scope, kinds};
 use super::clean::{Clean, Happened, happened};
 use super::detection::{Case, Ground, Measured, Part, Site};
@@ -83,9 +84,11 @@ impl<'a> Plan<'a> {
         let adaptive = kinds.iter().filter(|kind| kind.adaptive);
         let adapting: usize = adaptive.map(|kind| kind.rings.len()).sum();
         let struck = slashes::rings(self.scope).len();
+        let alone = alone::rings(self.scope).len() * alone::seeds(self.scope, &self.seeds).len();
         grounds * ((rings + struck) * self.seeds.len() + adapting)
             + self.populations.len() * self.clean_seeds.len()
             + self.boards.len()
+            + self.grounds_of_signals().len() * alone
     }
 
     fn grounds(&self) -> Vec<Ground<'_>> {
@@ -93,6 +96,13 @@ impl<'a> Plan<'a> {
         boards
             .chain(self.populations.iter().map(Ground::Population))
             .collect()
+    }
+
+    /// Where each signal is measured alone: made-up boards of one kind say enough.
+    fn grounds_of_signals(&self) -> Vec<Ground<'_>> {
+        let mut grounds = self.grounds();
+        grounds.truncate(self.boards.len() + 1);
+        grounds
     }
 
     fn check(&self) -> Result<(), NotMeasured> {
@@ -161,6 +171,14 @@ pub fn run(plan: &Plan<'_>, look: Look<'_>, done: impl Fn() + Sync) -> Result<St
     let clean = clean(plan, look, &done)?;
     let real = real(plan, look, &done)?;
     let slashes = slashes(plan, &grounds, &done)?;
+    let alone = alone(
+        &plan.grounds_of_signals(),
+        plan.scope,
+        &plan.seeds,
+        look,
+        plan.threads,
+        &done,
+    );
     let names = grounds.iter().map(|g| g.name().to_owned());
     let names: Vec<String> = names.collect();
     let of_kind = |(place, kind): (usize, &Kind)| {
@@ -184,6 +202,7 @@ pub fn run(plan: &Plan<'_>, look: Look<'_>, done: impl Fn() + Sync) -> Result<St
         clean,
         real,
         slashes,
+        alone,
     })
 }
 

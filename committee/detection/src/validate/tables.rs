@@ -4,7 +4,7 @@ use super::cases::{AGAINST_AUC, DISCOUNTED, LEAST_EPOCHS, SLASH_PRECISION, SLASH
 use super::clean::{Befell, Clean};
 use super::detection::Part;
 use super::metrics::Interval;
-use super::results::{Against, Figures, KindFound, Real, Study, Verdict};
+use super::results::{Against, Alone, Figures, KindFound, Real, Study, Verdict};
 use super::slashes::Slashes;
 use crate::words::{counted, grouped};
 
@@ -89,6 +89,7 @@ pub fn tables(study: &Study) -> Vec<Table> {
         tables.push(real(&study.real));
     }
     tables.push(slashes(&study.slashes));
+    tables.push(alone(&study.alone));
     tables.push(grounds(&study.kinds));
     tables.push(cells(&study.kinds));
     let adapted = adapted(&study.kinds);
@@ -283,6 +284,56 @@ fn slashes(slashes: &Slashes) -> Table {
             percent(struck.lost()),
             percent(struck.wronged()),
         ]);
+    }
+    table
+}
+
+/// A row for each signal and ground, and over all grounds if there are several; a column for each ring.
+fn alone(lines: &[Alone]) -> Table {
+    let names = |of: fn(&Alone) -> &str| {
+        let mut names: Vec<&str> = Vec::new();
+        for name in lines.iter().map(of) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    };
+    let (signals, kinds) = (names(|a| a.signal), names(|a| a.kind));
+    let grounds = names(|a| &a.ground);
+    let rings: Vec<String> = (kinds.iter())
+        .filter_map(|kind| lines.iter().find(|line| line.kind == *kind))
+        .map(|line| format!("{}: {}", line.kind, line.ring))
+        .collect();
+    let headers = [&["signal", "ground"][..], kinds.as_slice()].concat();
+    let mut table = Table::new("Each signal alone", &headers).note(format!(
+        "AUC / recall at 1 % of a score that is one signal and nothing else, means over seeds, beside the product's. What a signal says where there is no ring, it says of whoever writes as much. {}.",
+        rings.join("; ")
+    ));
+    let all = (grounds.len() > 1).then_some(None);
+    let rows: Vec<Option<&str>> = (all.into_iter())
+        .chain(grounds.into_iter().map(Some))
+        .collect();
+    for signal in signals {
+        for ground in &rows {
+            let mut row = vec![signal.to_owned(), ground.unwrap_or("all").to_owned()];
+            for kind in &kinds {
+                let here = lines.iter().filter(|line| {
+                    let ground = ground.is_none_or(|ground| ground == line.ground);
+                    ground && line.signal == signal && line.kind == *kind
+                });
+                let mean = |of: fn(&Alone) -> Option<Interval>| {
+                    let found: Vec<f64> = here.clone().filter_map(of).map(|i| i.mean).collect();
+                    let sum: f64 = found.iter().sum();
+                    (!found.is_empty()).then(|| sum / found.len() as f64)
+                };
+                let figures = mean(|line| line.auc).zip(mean(|line| line.recall));
+                row.push(figures.map_or("-".to_owned(), |(auc, recall)| {
+                    format!("{auc:.3} / {recall:.2}")
+                }));
+            }
+            table.rows.push(row);
+        }
     }
     table
 }
