@@ -5,8 +5,8 @@
 //!
 //! A score is by member, more for whoever is more suspicious. Signals of pairs, posts and groups become one
 //! as the function of each says. Those of groups are measured in the groups that the judge looked at, which
-//! support or time proposed: somebody in none of them has a score of zero. So these rank alone what others
-//! proposed.
+//! support or time proposed: somebody in none of them has a score of zero. So these rank what was
+//! proposed, and are alone only in that.
 
 use std::collections::BTreeMap;
 

@@ -307,7 +307,7 @@ fn alone(lines: &[Alone]) -> Table {
         .collect();
     let headers = [&["signal", "ground"][..], kinds.as_slice()].concat();
     let mut table = Table::new("Each signal alone", &headers).note(format!(
-        "AUC / recall at 1 % of a score that is one signal and nothing else, means over seeds, beside the product's. What a signal says where there is no ring, it says of whoever writes as much. {}.",
+        "AUC / AUC among authors / recall at 1 % of a score that is one signal and nothing else, means over seeds, beside the product's. What a signal says where there is no ring, it says of whoever writes as much. {}.",
         rings.join("; ")
     ));
     let all = (grounds.len() > 1).then_some(None);
@@ -327,10 +327,13 @@ fn alone(lines: &[Alone]) -> Table {
                     let sum: f64 = found.iter().sum();
                     (!found.is_empty()).then(|| sum / found.len() as f64)
                 };
-                let figures = mean(|line| line.auc).zip(mean(|line| line.recall));
-                row.push(figures.map_or("-".to_owned(), |(auc, recall)| {
-                    format!("{auc:.3} / {recall:.2}")
-                }));
+                let figures = [
+                    mean(|line| line.auc),
+                    mean(|line| line.auc_among_authors),
+                    mean(|line| line.recall),
+                ];
+                let figures = figures.map(|f| f.map_or("-".to_owned(), |f| format!("{f:.2}")));
+                row.push(figures.join(" / "));
             }
             table.rows.push(row);
         }
