@@ -1,8 +1,9 @@
 //! From which score on a member is flagged: what a rate of false positives asks for, on this board.
 //!
 //! There are no labels to learn from, and boards differ: where few people vote on much, honest scores are
-//! higher than where many vote on little. So the bar is measured from the board's own median score, which no
-//! ring of less than half of the members can move, and the distance comes from boards with nothing planted:
+//! higher than where many vote on little. So the bar is measured from the median score of those who were
+//! active on the board. A ring of less than half of them can't raise it above what honest members have;
+//! accounts that do nothing else can lower it, by many votes of theirs and never below a floor. The distance comes from boards with nothing planted:
 //! of the public conversations and made-up boards that are for tuning, at most one member in a hundred of each
 //! real one stands above the bar for one in a hundred. And no score flags by itself. Beside it there must be
 //! either votes together in several sittings, or a group that is of one mind and in which the member both
@@ -12,6 +13,10 @@ use crate::judge::{Evidence, Verdict};
 
 /// The rate of false positives that is asked for if nobody says otherwise.
 pub const USUAL_RATE: f64 = 0.01;
+/// Votes of a member before its score counts for the median.
+const ACTIVE: u32 = 5;
+/// No bar is lower.
+const FLOOR: f64 = 5.0;
 /// What the bar lies above the median by, at the usual rate.
 const ABOVE: f64 = 3.75;
 /// How much of the median it adds: honest scores spread as they rise.
@@ -24,16 +29,17 @@ const TIME: (f64, u32) = (1.0, 4);
 /// How much of the usual dissent must be missing in a group that flags without time.
 const ONE_MIND: f64 = 0.4;
 /// What must be returned, in nats, in a group that flags without time.
-const RETURNED: f64 = 1.0;
+const RETURNED: f64 = 2.0;
 
 impl Verdict {
     /// The score from which on a member may be flagged, at a rate of false positives between 0 and 1.
     pub fn bar(&self, rate: f64) -> f64 {
-        let mut scores: Vec<f64> = self.members.iter().map(Evidence::score).collect();
+        let active = self.members.iter().filter(|e| e.votes >= ACTIVE);
+        let mut scores: Vec<f64> = active.map(Evidence::score).collect();
         scores.sort_unstable_by(f64::total_cmp);
         let median = scores.get(scores.len() / 2).copied().unwrap_or(0.0);
         let rate = rate.clamp(1e-9, 1.0);
-        (BY_MEDIAN * median + ABOVE + BY_RATE * (USUAL_RATE / rate).ln()).max(1.0)
+        (BY_MEDIAN * median + ABOVE + BY_RATE * (USUAL_RATE / rate).ln()).max(FLOOR)
     }
 
     /// Who is flagged, by member.
@@ -90,7 +96,7 @@ mod tests {
             members.push(Evidence {
                 together,
                 sittings,
-                beyond: 1.0,
+                given: 1.0,
                 ..strong()
             });
             verdict(members).flagged(0.01)[99]
@@ -111,22 +117,60 @@ mod tests {
             });
             verdict(members).flagged(0.01)[99]
         };
-        assert!(minded(0.4, 1.0));
-        assert!(!minded(0.39, 1.0));
-        assert!(!minded(0.4, 0.9));
+        assert!(minded(0.4, 2.0));
+        assert!(!minded(0.39, 2.0));
+        assert!(!minded(0.4, 1.9));
     }
 
     #[test]
-    fn a_ring_of_less_than_half_of_the_members_cannot_raise_the_bar() {
-        let mut members = vec![Evidence::default(); 51];
+    fn a_ring_of_less_than_half_of_the_active_lifts_the_bar_no_higher_than_honest_scores_go() {
+        let honest = |place: u32| Evidence {
+            structure: f64::from(place),
+            votes: 9,
+            ..Evidence::default()
+        };
+        let mut members: Vec<Evidence> = (0..51).map(honest).collect();
+        let highest = members.iter().map(Evidence::score).fold(0.0, f64::max);
+        members.extend(vec![
+            Evidence {
+                votes: 9,
+                ..strong()
+            };
+            49
+        ]);
+        let bar = verdict(members).bar(0.01);
+        assert!(bar <= BY_MEDIAN * highest + ABOVE, "{bar}");
+    }
+
+    #[test]
+    fn accounts_that_hardly_vote_do_not_move_the_bar_and_none_can_put_it_below_the_floor() {
+        let mut members = vec![
+            Evidence {
+                votes: 9,
+                ..strong()
+            };
+            9
+        ];
         let before = verdict(members.clone()).bar(0.01);
-        members.extend(vec![strong(); 49]);
-        assert_eq!(verdict(members).bar(0.01), before);
+        let idle = Evidence {
+            votes: 4,
+            ..Evidence::default()
+        };
+        members.extend(vec![idle; 500]);
+        assert_eq!(verdict(members.clone()).bar(0.01), before);
+        members.extend(vec![Evidence { votes: 5, ..idle }; 500]);
+        assert_eq!(verdict(members).bar(0.5), FLOOR);
     }
 
     #[test]
     fn a_smaller_rate_asks_for_a_higher_score() {
-        let verdict = verdict(vec![strong(); 3]);
+        let verdict = verdict(vec![
+            Evidence {
+                votes: 9,
+                ..strong()
+            };
+            3
+        ]);
         assert!(verdict.bar(0.001) > verdict.bar(0.01) && verdict.bar(0.01) > verdict.bar(0.2));
     }
 }

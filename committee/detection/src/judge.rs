@@ -37,6 +37,9 @@ const TOGETHER_BY_CHANCE: f64 = 2.0;
 /// everybody can meet the same people twice.
 const LEAST_SITTINGS: u32 = 3;
 
+/// Support given beyond chance, in nats, before it counts that somebody was together with a group.
+const LEAST_GIVEN: f64 = 1.0;
+
 /// What was found about a member. All evidence is in nats.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Evidence {
@@ -54,8 +57,10 @@ pub struct Evidence {
     pub one_mind: f64,
     /// Support within its group beyond chance, given or got, whichever is less beyond.
     pub returned: f64,
-    /// Votes given and got within its group, less those that chance would give.
-    pub beyond: f64,
+    /// Support that it gave within its group beyond chance: what others did for it is not its doing.
+    pub given: f64,
+    /// Votes that it cast on the whole board.
+    pub votes: u32,
     /// Early votes on the group's posts, beyond its own habit.
     pub early: f64,
     /// The group it is judged with, a place in [`Verdict::groups`].
@@ -74,10 +79,10 @@ impl Evidence {
     }
 
     /// Evidence of time that counts, in nats: zero unless there is more than chance gives the best of many
-    /// groups, in three sittings or more, and by somebody whom the group supports, or who supports it, more
-    /// than chance would: others only sit in the same room.
+    /// groups, in three sittings or more, and by somebody who supports the group more than chance would:
+    /// others only sit in the same room, or are followed around.
     pub fn in_time(&self) -> f64 {
-        if self.sittings < LEAST_SITTINGS || self.beyond <= 0.0 {
+        if self.sittings < LEAST_SITTINGS || self.given < LEAST_GIVEN {
             return 0.0;
         }
         (self.together - TOGETHER_BY_CHANCE).max(0.0)
@@ -104,16 +109,17 @@ impl Inside {
     /// The evidence, in nats, of what it gave or of what it got, whichever is less: a fan gets nothing, and
     /// a favourite gives nothing.
     pub fn returned(&self) -> f64 {
-        let beyond =
-            |votes: u32, by_chance: f64| poisson(f64::from(votes), by_chance.max(LEAST_EXPECTED));
-        beyond(self.given, self.given_by_chance).min(beyond(self.got, self.got_by_chance))
+        self.gave().min(beyond(self.got, self.got_by_chance))
     }
 
-    /// Votes given and got, less those by chance.
-    pub fn beyond(&self) -> f64 {
-        let by_chance = self.given_by_chance + self.got_by_chance;
-        f64::from(self.given + self.got) - by_chance
+    /// The evidence, in nats, of what it gave.
+    pub fn gave(&self) -> f64 {
+        beyond(self.given, self.given_by_chance)
     }
+}
+
+fn beyond(votes: u32, by_chance: f64) -> f64 {
+    poisson(f64::from(votes), by_chance.max(LEAST_EXPECTED))
 }
 
 /// What proposed a group.
@@ -165,20 +171,28 @@ pub fn judge(board: &Board) -> Result<Verdict, TooFewActive> {
     let supports = Supports::of(board, &chance);
     let Scan { groups, evidence } = scan(&supports, board.members());
     let pairs = supports.mutual(board.members());
-    let mut members: Vec<Evidence> = evidence
-        .iter()
-        .zip(pairs)
-        .map(|(structure, pairs)| Evidence {
+    let mut members: Vec<Evidence> = (0..)
+        .map(MemberId)
+        .zip(evidence.iter().zip(pairs))
+        .map(|(member, (structure, pairs))| Evidence {
             structure: *structure,
             pairs,
+            votes: u32::try_from(board.votes_of(member).len()).unwrap_or(u32::MAX),
             ..Evidence::default()
         })
         .collect();
     let beyond_chance = |group: &&Group| group.beyond_chance > 0.0;
     let not_looked_at = groups.iter().skip(CLOSELY).filter(beyond_chance).count();
-    let by_support = groups.into_iter().take(CLOSELY);
-    let by_time = meetings(board).into_iter();
+    let mut by_time = meetings(board);
+    by_time.retain(|group| {
+        !groups
+            .iter()
+            .take(CLOSELY)
+            .any(|known| nearly(known, group))
+    });
+    let by_time = by_time.into_iter();
     let by_time = by_time.map(|group| weigh(&supports, board.members(), &group));
+    let by_support = groups.into_iter().take(CLOSELY);
     let proposed = by_support.map(|group| (Proposed::BySupport, group));
     let proposed = proposed.chain(by_time.map(|group| (Proposed::ByTime, group)));
     let groups: Vec<Judged> = proposed
@@ -192,6 +206,7 @@ pub fn judge(board: &Board) -> Result<Verdict, TooFewActive> {
                 group: Some(place),
                 structure: best.structure.max(found.structure),
                 pairs: best.pairs,
+                votes: best.votes,
                 ..found
             };
             if best.group.is_none() || here.score() > best.score() {
@@ -204,6 +219,13 @@ pub fn judge(board: &Board) -> Result<Verdict, TooFewActive> {
         groups,
         not_looked_at,
     })
+}
+
+/// Whether two groups have four in five of all their members in common.
+fn nearly(known: &Group, group: &[MemberId]) -> bool {
+    let is_known = |m: &&MemberId| known.members.binary_search_by_key(*m, |k| k.0).is_ok();
+    let both = group.iter().filter(is_known).count();
+    5 * both >= 4 * (known.members.len() + group.len() - both)
 }
 
 fn look(
@@ -277,7 +299,7 @@ impl Judged {
         for inside in &self.inside {
             let found = found.entry(inside.member).or_default();
             found.returned = inside.returned();
-            found.beyond = inside.beyond();
+            found.given = inside.gave();
         }
         for timed in &self.together {
             let found = found.entry(timed.member).or_default();

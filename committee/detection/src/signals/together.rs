@@ -4,7 +4,8 @@
 //! Two people who read a board at the same hour, or who sit in one room, vote within minutes of each other on
 //! everything, and nothing is wrong with it. So the measure of chance is each member's own, on posts that the
 //! group did *not* write; and if everybody else's votes on the group's posts come as close together (a mail
-//! with a link, a busy day), that is the measure. Only what lies beyond both counts. What a member does in one
+//! with a link, a busy day), that is the measure. Only what lies beyond both counts, and only votes that come
+//! *after* another's of the group: whoever is followed around by others has done nothing. What a member does in one
 //! sitting is about one event, however many votes it casts: a class that greets each other on its first day
 //! has met once.
 
@@ -29,7 +30,7 @@ pub struct Together {
     pub window_ms: i64,
     /// Votes on the group's posts on which others of the group voted too.
     pub votes: u32,
-    /// Of these, with another's vote within the window.
+    /// Of these, cast within the window after another's.
     pub together: u32,
     /// In how many sittings it cast these votes.
     pub sittings: u32,
@@ -168,7 +169,7 @@ impl Count {
 #[derive(Clone, Copy)]
 struct Met<const N: usize> {
     at_ms: i64,
-    /// Is another's vote near, by window?
+    /// Did another's vote come shortly before, by window?
     near: [bool; N],
     /// On a post by the group, the chance of that if the others' votes came at the pace of everybody else's.
     by_pace: Option<[f64; N]>,
@@ -218,8 +219,7 @@ fn met<const N: usize>(
         }
         for (turn, vote) in on_post.iter().enumerate() {
             let before = turn.checked_sub(1).and_then(|turn| on_post.get(turn));
-            let beside = before.into_iter().chain(on_post.get(turn + 1));
-            let gap = beside.map(|other| other.at_ms.abs_diff(vote.at_ms)).min();
+            let gap = before.map(|other| other.at_ms.abs_diff(vote.at_ms));
             let near = |window_ms: i64| gap.is_some_and(|gap| gap <= window_ms.unsigned_abs());
             let by_pace = |window_ms: i64| by_pace(&rest, vote.at_ms, window_ms, on_post.len() - 1);
             met[vote.member][vote.place] = Some(Met {
@@ -236,7 +236,7 @@ fn met<const N: usize>(
 fn by_pace(rest: &[i64], at_ms: i64, window_ms: i64, votes: usize) -> f64 {
     let window_ms = window_ms.saturating_abs();
     let from = rest.partition_point(|t| *t < at_ms.saturating_sub(window_ms));
-    let to = rest.partition_point(|t| *t <= at_ms.saturating_add(window_ms));
+    let to = rest.partition_point(|t| *t <= at_ms);
     let share = ((to - from) as f64 + 0.05) / (rest.len() as f64 + 1.0);
     1.0 - (1.0 - share).powi(votes as i32)
 }

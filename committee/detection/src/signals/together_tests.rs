@@ -43,10 +43,13 @@ fn plain_within(board: &Board, group: &[MemberId], window_ms: i64) -> Vec<Togeth
         for vote in board.votes_of(*member).filter(|v| v.stance == Stance::Up) {
             let (mut others, mut others_near, mut rest, mut rest_near) = (0, 0, 0, 0);
             for other in board.votes_on(vote.post).filter(|o| o.member != *member) {
-                let near = i32::from((other.at_ms - vote.at_ms).abs() <= window_ms);
+                let earlier = (other.at_ms, other.member) < (vote.at_ms, *member);
+                let within = (other.at_ms - vote.at_ms).abs() <= window_ms;
+                let near = i32::from(earlier && within);
+                let near_or_same = i32::from(other.at_ms <= vote.at_ms && within);
                 if !inside.contains(&other.member) {
                     rest += 1;
-                    rest_near += near;
+                    rest_near += near_or_same;
                 } else if other.stance == Stance::Up {
                     others += 1;
                     others_near += near;
