@@ -26,6 +26,9 @@ const BY_RATE: f64 = 0.6;
 /// Evidence of time that flags, in nats beyond what chance gives the best of many groups, and in how many
 /// sittings: classes that greet each other have as much in three.
 const TIME: (f64, u32) = (1.0, 4);
+/// What it must have given the group beyond chance, in nats, for time to flag it: what others do beside it and
+/// for it is not its doing.
+const GIVEN: f64 = 1.0;
 /// How much of the usual dissent must be missing in a group that flags without time.
 const ONE_MIND: f64 = 0.4;
 /// What must be returned, in nats, in a group that flags without time.
@@ -55,7 +58,7 @@ impl Evidence {
     /// and returned in a group of one mind.
     pub fn speaks_for_itself(&self) -> bool {
         let (nats, sittings) = TIME;
-        let in_time = self.in_time() >= nats && self.sittings >= sittings;
+        let in_time = self.in_time() >= nats && self.sittings >= sittings && self.given >= GIVEN;
         in_time || self.one_mind >= ONE_MIND && self.returned >= RETURNED
     }
 }
@@ -90,20 +93,21 @@ mod tests {
     }
 
     #[test]
-    fn time_flags_from_a_number_of_sittings_and_from_an_evidence_on() {
-        let timed = |together, sittings| {
+    fn time_flags_from_a_number_of_sittings_an_evidence_and_what_was_given_on() {
+        let timed = |together, sittings, given| {
             let mut members = vec![Evidence::default(); 99];
             members.push(Evidence {
                 together,
                 sittings,
-                given: 1.0,
+                given,
                 ..strong()
             });
             verdict(members).flagged(0.01)[99]
         };
-        assert!(timed(3.0, 4));
-        assert!(!timed(3.0, 3));
-        assert!(!timed(2.9, 4));
+        assert!(timed(3.0, 4, 1.0));
+        assert!(!timed(3.0, 3, 1.0));
+        assert!(!timed(2.9, 4, 1.0));
+        assert!(!timed(3.0, 4, 0.9));
     }
 
     #[test]

@@ -37,9 +37,6 @@ const TOGETHER_BY_CHANCE: f64 = 2.0;
 /// everybody can meet the same people twice.
 const LEAST_SITTINGS: u32 = 3;
 
-/// Support given beyond chance, in nats, before it counts that somebody was together with a group.
-const LEAST_GIVEN: f64 = 1.0;
-
 /// What was found about a member. All evidence is in nats.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Evidence {
@@ -82,7 +79,7 @@ impl Evidence {
     /// groups, in three sittings or more, and by somebody who supports the group more than chance would:
     /// others only sit in the same room, or are followed around.
     pub fn in_time(&self) -> f64 {
-        if self.sittings < LEAST_SITTINGS || self.given < LEAST_GIVEN {
+        if self.sittings < LEAST_SITTINGS || self.given <= 0.0 {
             return 0.0;
         }
         (self.together - TOGETHER_BY_CHANCE).max(0.0)

@@ -4,8 +4,8 @@
 //! Two people who read a board at the same hour, or who sit in one room, vote within minutes of each other on
 //! everything, and nothing is wrong with it. So the measure of chance is each member's own, on posts that the
 //! group did *not* write; and if everybody else's votes on the group's posts come as close together (a mail
-//! with a link, a busy day), that is the measure. Only what lies beyond both counts, and only votes that come
-//! *after* another's of the group: whoever is followed around by others has done nothing. What a member does in one
+//! with a link, a busy day), that is the measure. Only what lies beyond both counts. And votes shortly *after*
+//! another's of the group must bear it out, because whoever is followed around by others has done nothing. What a member does in one
 //! sitting is about one event, however many votes it casts: a class that greets each other on its first day
 //! has met once.
 
@@ -18,6 +18,8 @@ pub const WINDOWS_MS: [i64; 2] = [60_000, 600_000];
 const PRIOR: f64 = 8.0;
 /// Votes of one member with less than this between them are one sitting.
 pub const SITTING_MS: i64 = 1_800_000;
+/// Votes beside another's, before or after it, count for at most so many times what those after it do.
+const AT_MOST: f64 = 2.0;
 /// The share that is never taken for impossible.
 const LEAST_SHARE: f64 = 1e-3;
 
@@ -70,15 +72,22 @@ fn in_windows<const N: usize>(
     let mut measured = windows_ms.map(|_| Vec::with_capacity(group.len()));
     for (member, met) in group.iter().zip(met) {
         for (window, (measured, window_ms)) in measured.iter_mut().zip(windows_ms).enumerate() {
-            let mut own = Sittings::default();
-            let mut elsewhere = Sittings::default();
-            for met in met.iter().flatten() {
-                match met.by_pace {
-                    Some(by_pace) => own.add(met.at_ms, met.near[window], by_pace[window]),
-                    None => elsewhere.add(met.at_ms, met.near[window], 0.0),
+            let of = |which: fn(&Met<N>) -> &Near<N>| {
+                let (mut own, mut elsewhere) = (Sittings::default(), Sittings::default());
+                for met in met.iter().flatten() {
+                    let near = which(met);
+                    match near.by_pace {
+                        Some(by_pace) => own.add(met.at_ms, near.near[window], by_pace[window]),
+                        None => elsewhere.add(met.at_ms, near.near[window], 0.0),
+                    }
                 }
-            }
-            measured.push(compared(*member, window_ms, &own, &elsewhere));
+                compared(*member, window_ms, &own, &elsewhere)
+            };
+            let (after, beside) = (of(|met| &met.after), of(|met| &met.beside));
+            measured.push(Together {
+                evidence: beside.evidence.min(AT_MOST * after.evidence),
+                ..after
+            });
         }
     }
     measured
@@ -169,7 +178,15 @@ impl Count {
 #[derive(Clone, Copy)]
 struct Met<const N: usize> {
     at_ms: i64,
-    /// Did another's vote come shortly before, by window?
+    /// Shortly after another's vote.
+    after: Near<N>,
+    /// Shortly after another's vote or before it.
+    beside: Near<N>,
+}
+
+/// Whether another's vote is near, by window.
+#[derive(Clone, Copy)]
+struct Near<const N: usize> {
     near: [bool; N],
     /// On a post by the group, the chance of that if the others' votes came at the pace of everybody else's.
     by_pace: Option<[f64; N]>,
@@ -219,24 +236,33 @@ fn met<const N: usize>(
         }
         for (turn, vote) in on_post.iter().enumerate() {
             let before = turn.checked_sub(1).and_then(|turn| on_post.get(turn));
-            let gap = before.map(|other| other.at_ms.abs_diff(vote.at_ms));
-            let near = |window_ms: i64| gap.is_some_and(|gap| gap <= window_ms.unsigned_abs());
-            let by_pace = |window_ms: i64| by_pace(&rest, vote.at_ms, window_ms, on_post.len() - 1);
+            let gap_before = before.map(|other| other.at_ms.abs_diff(vote.at_ms));
+            let next = on_post.get(turn + 1);
+            let gap_after = next.map(|other| other.at_ms.abs_diff(vote.at_ms));
+            let gap = gap_before.into_iter().chain(gap_after).min();
+            let near = |gap: Option<u64>, later: bool| Near {
+                near: windows_ms.map(|w| gap.is_some_and(|gap| gap <= w.unsigned_abs())),
+                by_pace: own.then(|| {
+                    windows_ms.map(|w| by_pace(&rest, vote.at_ms, w, later, on_post.len() - 1))
+                }),
+            };
             met[vote.member][vote.place] = Some(Met {
                 at_ms: vote.at_ms,
-                near: windows_ms.map(near),
-                by_pace: own.then(|| windows_ms.map(by_pace)),
+                after: near(gap_before, false),
+                beside: near(gap, true),
             });
         }
     }
     met
 }
 
-/// The chance that at least one of so many votes is near, if they came at the pace of the rest's.
-fn by_pace(rest: &[i64], at_ms: i64, window_ms: i64, votes: usize) -> f64 {
+/// The chance that at least one of so many votes is near, before or, if asked, also after, if they came at the
+/// pace of the rest's.
+fn by_pace(rest: &[i64], at_ms: i64, window_ms: i64, later: bool, votes: usize) -> f64 {
     let window_ms = window_ms.saturating_abs();
+    let last = if later { window_ms } else { 0 };
     let from = rest.partition_point(|t| *t < at_ms.saturating_sub(window_ms));
-    let to = rest.partition_point(|t| *t <= at_ms);
+    let to = rest.partition_point(|t| *t <= at_ms.saturating_add(last));
     let share = ((to - from) as f64 + 0.05) / (rest.len() as f64 + 1.0);
     1.0 - (1.0 - share).powi(votes as i32)
 }

@@ -37,6 +37,18 @@ fn some_board() -> impl Strategy<Value = Board> {
 }
 
 fn plain_within(board: &Board, group: &[MemberId], window_ms: i64) -> Vec<Together> {
+    let after = plain(board, group, window_ms, false);
+    let beside = plain(board, group, window_ms, true).into_iter();
+    let both = after.into_iter().zip(beside);
+    both.map(|(after, beside)| Together {
+        evidence: beside.evidence.min(AT_MOST * after.evidence),
+        ..after
+    })
+    .collect()
+}
+
+/// With votes that come later too, or without them.
+fn plain(board: &Board, group: &[MemberId], window_ms: i64, later: bool) -> Vec<Together> {
     let inside: HashSet<MemberId> = group.iter().copied().collect();
     let measure = |member: &MemberId| {
         let (mut own, mut elsewhere) = (Vec::new(), Vec::new());
@@ -45,8 +57,8 @@ fn plain_within(board: &Board, group: &[MemberId], window_ms: i64) -> Vec<Togeth
             for other in board.votes_on(vote.post).filter(|o| o.member != *member) {
                 let earlier = (other.at_ms, other.member) < (vote.at_ms, *member);
                 let within = (other.at_ms - vote.at_ms).abs() <= window_ms;
-                let near = i32::from(earlier && within);
-                let near_or_same = i32::from(other.at_ms <= vote.at_ms && within);
+                let near = i32::from((earlier || later) && within);
+                let near_or_same = i32::from((other.at_ms <= vote.at_ms || later) && within);
                 if !inside.contains(&other.member) {
                     rest += 1;
                     rest_near += near_or_same;
