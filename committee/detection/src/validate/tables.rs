@@ -218,7 +218,7 @@ fn real(list: &[Real]) -> Table {
     let mut table = Table::new(
         "Real conversations with nothing planted",
         &[
-            "board", "members", "flagged", "", "", "windows", "member-epochs", "flagged", "discounted", "slashed",
+            "board", "members", "flagged", "", "", "of half, %", "most, %", "windows", "member-epochs", "flagged, %", "discounted, %", "slashed",
         ],
     )
     .note("Nobody knows who is honest there; but at most one in a hundred should be flagged, and nobody slashed. Of half the voters: the share flagged if only a random half had voted, over one half for each seed, and the most of these.".to_owned());
