@@ -1,5 +1,5 @@
-//! The folder that a report is written to. Each file is written whole or not at all; what others put there
-//! is never overwritten, and what is replaced is told.
+//! The folder that a report is written to. Its files get their names when all of them are on the disk; what others
+//! put there is never overwritten, and what is replaced is told.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -17,6 +17,8 @@ use crate::output::printable_line;
 const PAGE: &str = "report.html";
 const REPORT: &str = "report.json";
 const VOTERS: &str = "voters.csv";
+/// The page first: by it a folder is known.
+const FILES: [&str; 3] = [PAGE, REPORT, VOTERS];
 /// Bytes of a page in which its mark stands.
 const HEAD: u64 = 4096;
 
@@ -48,14 +50,19 @@ impl Folder {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(folder(false)),
             Err(e) => return Err(Failure::file("read", path, &e)),
         };
-        let ours = is_ours(&path.join(PAGE));
+        let page = path.join(PAGE);
+        let ours = is_ours(&page);
+        // What a run left that was killed before any file had its name. An empty page is nobody's.
+        let beside = files::beside(&page);
+        let left = ours || is_ours(&beside) || fs::metadata(&beside).is_ok_and(|m| m.len() == 0);
+        let new = FILES.map(|file| files::beside(Path::new(file)));
         let mut other = None;
         for entry in entries {
             let name = entry
                 .map_err(|e| Failure::file("read", path, &e))?
                 .file_name();
-            let known = [PAGE, REPORT, VOTERS].iter().any(|file| *file == name);
-            if !(known && ours) {
+            let known = ours && FILES.iter().any(|file| *file == name);
+            if !known && !(left && new.iter().any(|file| file.as_os_str() == name)) {
                 other = other.or(Some(name));
             }
         }
@@ -78,21 +85,17 @@ impl Folder {
         &self,
         report: &Report,
         json: &impl Serialize,
-        table: &str,
-        read: &[String],
+        beside: Beside<'_>,
     ) -> Result<(), Failure> {
         files::create_folder(&self.path).map_err(|e| Failure::folder(&self.path, &e))?;
-        let put = |name: &str, bytes: &[u8]| {
-            let path = self.path.join(name);
-            files::replace(&path, bytes).map_err(|e| Failure::file("write", &path, &e))
-        };
         let unwritten =
             |name: &str, e: io::Error| Failure::file("write", &self.path.join(name), &e);
         let json = serde_json::to_vec_pretty(json).map_err(|e| unwritten(REPORT, e.into()))?;
         let csv = voters_csv(report).map_err(|e| unwritten(VOTERS, e.into()))?;
-        put(REPORT, &json)?;
-        put(VOTERS, &csv)?;
-        put(PAGE, page(report, &Beside { table, read }).as_bytes())
+        let page = page(report, &beside).into_bytes();
+        let bytes = [(PAGE, page), (REPORT, json), (VOTERS, csv)];
+        let all = bytes.map(|(name, bytes)| (self.path.join(name), bytes));
+        files::replace_all(&all).map_err(|(path, e)| Failure::file("write", &path, &e))
     }
 
     /// Says where it is.

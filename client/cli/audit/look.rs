@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use tacit_detection::read::{self, ReadError, Reading};
-use tacit_detection::report::{Asked, Fpr, Report};
+use tacit_detection::report::page::Beside;
+use tacit_detection::report::{Asked, Fpr, Report, dispute};
 use tacit_detection::votes::LeftOut;
-use tacit_detection::words::{counted, grouped, name};
+use tacit_detection::words::{counted, grouped, name, utc};
 
 use super::folder::Folder;
 use super::terminal::show;
@@ -18,6 +19,8 @@ use crate::failure::Failure;
 use crate::parse;
 
 const HOUR_MS: i64 = 3_600_000;
+/// The beginning of the year 2000.
+const YEAR_2000_MS: i64 = 946_684_800_000;
 /// Longest window, ten years.
 const LONGEST_MS: i64 = 10 * 366 * 24 * HOUR_MS;
 
@@ -30,14 +33,14 @@ pub struct LookArgs {
     /// Write report.html, report.json and voters.csv into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Share of honest members who may stand out as well
-    #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = share)]
+    /// Upper bound of the share of honest members who may stand out as well
+    #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = share, allow_negative_numbers = true)]
     fpr: Fpr,
     /// Judge each stretch of so long on its own too, such as 12h, 7d or 4w
-    #[arg(long, value_name = "SPAN", value_parser = span)]
+    #[arg(long, value_name = "SPAN", value_parser = span, allow_hyphen_values = true)]
     window: Option<i64>,
     /// What pictures are laid out by; it changes no figure
-    #[arg(long, value_name = "N", default_value = "1", value_parser = parse::number::<u64>)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = parse::number::<u64>, allow_negative_numbers = true)]
     seed: u64,
 }
 
@@ -88,6 +91,9 @@ struct ReadView {
     left_out: BTreeMap<&'static str, u64>,
     disputed_posts: u64,
     disputed: Vec<DisputedView>,
+    posts: u64,
+    differing_voters: u64,
+    differing: Vec<DifferingView>,
     bad_rows: u64,
     bad: Vec<BadView>,
 }
@@ -96,6 +102,14 @@ struct ReadView {
 struct DisputedView {
     conv: String,
     post: String,
+}
+
+/// A voter under whose name rows stand that differ from most rows of their post.
+#[derive(Serialize)]
+struct DifferingView {
+    conv: String,
+    voter: String,
+    rows: u64,
 }
 
 #[derive(Serialize)]
@@ -115,7 +129,15 @@ impl ReadView {
             post: post.post.to_string(),
         });
         let left_out = reading.left_out.iter();
+        let differing = reading.differing.iter().map(|voter| DifferingView {
+            conv: voter.board.to_string(),
+            voter: voter.voter.to_string(),
+            rows: voter.rows,
+        });
         Self {
+            posts: reading.posts,
+            differing_voters: reading.differing_voters,
+            differing: differing.collect(),
             disputed_posts: reading.disputed_posts,
             disputed: disputed.collect(),
             rows: reading.rows,
@@ -144,10 +166,12 @@ pub fn run(args: &LookArgs, cx: &Context) -> Result<(), Failure> {
     let report = Report::of(&reading.votes, &asked, || bar.inc(1));
     bar.finish_and_clear();
     let report = report.map_err(|e| Failure::usage("windows", e, "Give a longer --window."))?;
-    let read = [
+    let mut read = vec![
         format!("{} read.", counted(reading.rows, "row")),
         left_out(&reading),
     ];
+    read.extend(too_old(&reading));
+    let dispute = dispute(&reading);
     let view = View {
         report: &report,
         read: ReadView::of(&reading),
@@ -158,9 +182,14 @@ pub fn run(args: &LookArgs, cx: &Context) -> Result<(), Failure> {
             .file_name()
             .unwrap_or_default()
             .to_string_lossy();
-        folder.write(&report, &view, &table, &read)?;
+        let beside = Beside {
+            table: &table,
+            read: &read,
+            dispute: &dispute,
+        };
+        folder.write(&report, &view, beside)?;
     }
-    cx.out.result(&view, |_| show(&report, &read, cx));
+    cx.out.result(&view, |_| show(&report, &read, &dispute, cx));
     if let Some(folder) = &folder {
         folder.tell(cx);
     }
@@ -220,6 +249,19 @@ fn words(why: LeftOut) -> &'static str {
         LeftOut::Future => "dated in the future",
         LeftOut::OtherPost => "on posts whose rows name different authors or times",
     }
+}
+
+/// A table whose newest vote is from before this was thought of has its times in another unit.
+fn too_old(reading: &Reading) -> Option<String> {
+    let boards = reading.votes.boards().iter();
+    let newest = boards.filter_map(|board| board.votes().last());
+    let newest = newest.map(|vote| vote.at_ms).max()?;
+    (newest < YEAR_2000_MS).then(|| {
+        format!(
+            "The newest vote is of {}: are the times in seconds? Milliseconds are wanted.",
+            utc(newest)
+        )
+    })
 }
 
 /// What was left out, in one line.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use tacit_detection::report::case::Case;
 use tacit_detection::report::{Community, Found, Report, Voter, Window};
-use tacit_detection::words::{counted, grouped, name, percent};
+use tacit_detection::words::{IF_CHANCE, counted, grouped, id, name, percent};
 
 use crate::context::Context;
 
@@ -15,10 +15,14 @@ const CASES: usize = 3;
 /// Members of a group that are named on one line.
 const NAMED: usize = 8;
 
-/// Tells what was found. `read` says what was read of the table, in sentences.
-pub fn show(report: &Report, read: &[String], cx: &Context) {
+/// Tells what was found. `read` says what was read of the table, and `dispute` which posts couldn't be looked at,
+/// in sentences.
+pub fn show(report: &Report, read: &[String], dispute: &[String], cx: &Context) {
     let out = &cx.out;
     out.line(read.join(" "));
+    if !dispute.is_empty() {
+        out.line(format!("Note: {}", dispute.join(" ")));
+    }
     for board in report.not_judged.iter().take(SHOWN) {
         let name = name(&board.board);
         out.line(format!("Board {name} isn't judged: {}.", board.why));
@@ -32,7 +36,12 @@ pub fn show(report: &Report, read: &[String], cx: &Context) {
     let flagged = report.flagged();
     let all = counted(judged as u64, "member");
     if flagged == 0 {
-        out.line(format!("{all} judged; nobody stands out."));
+        let of = if dispute.is_empty() {
+            ""
+        } else {
+            " among the votes that count"
+        };
+        out.line(format!("{all} judged; nobody stands out{of}."));
     } else {
         let stand = if flagged == 1 { "stands" } else { "stand" };
         out.line(format!(
@@ -82,7 +91,7 @@ fn voters(report: &Report, cx: &Context) {
     };
     let row = |voter: &Voter| {
         let mut cells = vec![
-            name(&voter.id),
+            id(&voter.id),
             format!("{:.1}", voter.score),
             line(voter),
             percent(voter.discount),
@@ -128,7 +137,7 @@ fn communities(report: &Report, cx: &Context) {
         return;
     }
     let row = |c: &Community| {
-        let mut members: Vec<String> = c.members.iter().take(NAMED).map(|m| name(m)).collect();
+        let mut members: Vec<String> = c.members.iter().take(NAMED).map(|m| id(m)).collect();
         if c.members.len() > NAMED {
             members.push(format!("and {} more", c.members.len() - NAMED));
         }
@@ -166,6 +175,11 @@ fn communities(report: &Report, cx: &Context) {
     ];
     cx.out.line("");
     cx.out.table(&headers, &rows);
+    cx.out.line(format!(
+        "score: evidence for the group in nats; p: how many boards would have one like it {IF_CHANCE} (honest boards have \
+         such groups too); taste: evidence beyond people of the same taste, which isn't counted; time: of votes together, \
+         beyond the members' habits."
+    ));
     more(cx, report.communities.len().saturating_sub(SHOWN), "group");
     if report.communities_left_out > 0 {
         cx.out.line(format!(
@@ -217,23 +231,11 @@ fn windows(report: &Report, cx: &Context) {
 fn show_case(case: &Case, cx: &Context) {
     let out = &cx.out;
     out.line("");
-    let named: Vec<String> = case
-        .members
-        .iter()
-        .take(NAMED)
-        .map(|m| name(&m.voter))
-        .collect();
-    let others = case.members.len().saturating_sub(NAMED);
-    let and = if others > 0 {
-        format!(" and {others} more")
-    } else {
-        String::new()
-    };
     out.line(format!(
-        "Group {} on board {}: {}{and}",
+        "Group {} on board {}: {}",
         case.community,
         name(&case.conv),
-        named.join(", ")
+        who(case)
     ));
     for says in &case.summary {
         out.line(format!("  {says}"));
@@ -257,6 +259,23 @@ fn show_case(case: &Case, cx: &Context) {
     for innocent in &case.innocent {
         out.line(format!("  - {}", innocent.sentence()));
     }
+}
+
+/// Who stands out, and how many others there are.
+fn who(case: &Case) -> String {
+    let (out, others) = case.sides();
+    let out: Vec<String> = out.map(|m| name(&m.voter)).collect();
+    let (named, more) = out.split_at(out.len().min(NAMED));
+    let mut says = named.join(", ");
+    if !more.is_empty() {
+        says += &format!(" and {} more who stand out", more.len());
+    }
+    match others.count() {
+        0 => {}
+        1 => says += " and 1 other who doesn't",
+        n => says += &format!(" and {n} others who don't"),
+    }
+    says
 }
 
 fn joined<T: Display>(items: impl Iterator<Item = T>) -> String {

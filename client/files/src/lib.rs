@@ -77,6 +77,48 @@ fn replace_by(
     after(Step::FolderSynced)
 }
 
+/// Replaces files of one folder together, as [`replace`] does each: none gets its name before all are on the disk, and
+/// what stood beside them is removed if one can't be written. A machine that stops between two names leaves some
+/// files new and the others old, each whole.
+///
+/// # Errors
+/// With the path that it is about.
+pub fn replace_all(files: &[(PathBuf, Vec<u8>)]) -> Result<(), (PathBuf, io::Error)> {
+    let with = |path: &Path| {
+        let path = path.to_owned();
+        move |e| (path, e)
+    };
+    if let Some((path, _)) = files.iter().find(|(path, _)| path.is_dir()) {
+        return Err((path.clone(), io::ErrorKind::IsADirectory.into()));
+    }
+    let replaced = files
+        .iter()
+        .try_for_each(|(path, bytes)| {
+            let options = &mut OpenOptions::new();
+            let written = write_beside(private(options), path, bytes, &mut |_| Ok(()));
+            written.map(drop).map_err(with(path))
+        })
+        .and_then(|()| {
+            files
+                .iter()
+                .try_for_each(|(path, _)| fs::rename(beside(path), path).map_err(with(path)))
+        });
+    if replaced.is_err() {
+        for (path, _) in files {
+            // What can't be removed is told by the next replacement, if it is in its way.
+            let _ = fs::remove_file(beside(path));
+        }
+        return replaced;
+    }
+    match files.first() {
+        Some((path, _)) => {
+            let folder = File::open(parent(path));
+            folder.and_then(|f| f.sync_all()).map_err(with(path))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Makes a file with permissions for its owner only. One that exists is left as it is, and an error
 /// ([`io::ErrorKind::AlreadyExists`]).
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -185,7 +227,8 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
-fn beside(path: &Path) -> PathBuf {
+/// Where the new bytes of a file stand before they have its name.
+pub fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".new");
     path.with_file_name(name)
@@ -218,6 +261,26 @@ mod tests {
             replace(&path, b"newest").unwrap();
             assert_eq!(read(&path, 10).unwrap().unwrap(), b"newest");
         }
+    }
+
+    #[test]
+    fn files_are_replaced_together_or_none_is_and_nothing_is_left_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let files = |bytes: &[u8]| [(path("a"), bytes.to_vec()), (path("b"), bytes.to_vec())];
+        fs::write(beside(&path("b")), b"of a run that was killed").unwrap();
+        replace_all(&files(b"old")).unwrap();
+        fs::create_dir(beside(&path("b"))).unwrap();
+        let (refused, _) = replace_all(&files(b"new")).unwrap_err();
+        assert_eq!(refused, path("b"));
+        assert_eq!(read(&path("a"), 10).unwrap().unwrap(), b"old");
+        assert!(!beside(&path("a")).exists());
+        fs::remove_dir(beside(&path("b"))).unwrap();
+        fs::remove_file(path("b")).unwrap();
+        fs::create_dir(path("b")).unwrap();
+        assert_eq!(replace_all(&files(b"new")).unwrap_err().0, path("b"));
+        assert_eq!(read(&path("a"), 10).unwrap().unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::votes::{Builder, Disputed, LeftOut, Row, Stance, Votes};
+use crate::votes::{Builder, Differing, Disputed, LeftOut, Row, Stance, Votes};
 use crate::words::counted;
 use lines::{Fields, Lines, Next};
 
@@ -50,6 +50,12 @@ pub struct Reading {
     pub disputed: Vec<Disputed>,
     /// How many such posts there are.
     pub disputed_posts: u64,
+    /// Posts in all.
+    pub posts: u64,
+    /// The first of the voters under whose names the rows stand that differ from most of a disputed post's.
+    pub differing: Vec<Differing>,
+    /// How many such voters there are.
+    pub differing_voters: u64,
     /// Rows that could not be read: the first [`TOLD`] of them.
     pub bad: Vec<BadRow>,
     /// How many rows could not be read.
@@ -211,6 +217,9 @@ fn rows<R: Read>(lines: &mut Lines<R>, now_ms: i64) -> Result<Reading, ReadError
         left_out: BTreeMap::new(),
         disputed: Vec::new(),
         disputed_posts: 0,
+        posts: 0,
+        differing: Vec::new(),
+        differing_voters: 0,
         bad: Vec::new(),
         bad_rows: 0,
     };
@@ -243,6 +252,9 @@ fn rows<R: Read>(lines: &mut Lines<R>, now_ms: i64) -> Result<Reading, ReadError
     reading.left_out = omitted.rows;
     reading.disputed = omitted.disputed;
     reading.disputed_posts = omitted.disputed_posts;
+    reading.posts = omitted.posts;
+    reading.differing = omitted.differing;
+    reading.differing_voters = omitted.differing_voters;
     Ok(reading)
 }
 

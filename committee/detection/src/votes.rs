@@ -9,12 +9,13 @@
 //! thin out a ring among members who never did anything.
 
 mod build;
+mod dispute;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 pub(crate) use build::Names;
-pub use build::{Builder, Disputed, Omitted, TOLD_POSTS};
+pub use build::{Builder, Differing, Disputed, Omitted, TOLD_POSTS, TOLD_VOTERS};
 
 /// A member of a board: its place in [`Board::members`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -237,14 +238,21 @@ impl Board {
     }
 }
 
-/// A name with `/`, `%`, blanks, control characters and characters that nobody sees written as in URIs:
-/// `%` and two hexadecimal digits for each byte of UTF-8.
+/// A name with `/`, `%`, commas, quotation marks, blanks, control characters and characters that nobody sees
+/// written as in URIs: `%` and two hexadecimal digits for each byte of UTF-8.
 pub fn escaped(name: &str) -> Cow<'_, str> {
     let plain = |c: char| {
-        let unseen = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        let unseen = matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}'
             | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}');
-        !(c.is_whitespace() || c.is_control() || unseen || matches!(c, '/' | '%'))
+            | '\u{e0000}'..='\u{e0fff}');
+        // What would part names of a list, or seem to.
+        let parts = matches!(
+            c,
+            ',' | ';' | '"' | '\'' | '`' | '\u{ab}' | '\u{bb}' | '\u{60c}' | '\u{2018}'
+                ..='\u{201f}' | '\u{3001}' | '\u{ff0c}'
+        );
+        !(c.is_whitespace() || c.is_control() || unseen || parts || matches!(c, '/' | '%'))
     };
     if name.chars().all(plain) {
         return Cow::Borrowed(name);

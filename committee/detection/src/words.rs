@@ -1,6 +1,8 @@
 //! Figures and names as people read them. Names come from a table that strangers wrote: none may move a
 //! cursor, turn a line around, or fill a page.
 
+use crate::votes::escaped;
+
 /// Characters of a name that are shown.
 const SHOWN: usize = 48;
 
@@ -54,10 +56,14 @@ pub fn span(ms: i64) -> String {
     }
 }
 
-/// How rare something is that chance gives with this p-value, for boards like the one at hand.
+/// What stands behind every p-value of a group.
+pub const IF_CHANCE: &str =
+    "if votes depended only on how much people vote and how well a post is liked";
+
+/// How many boards like the one at hand would have a group with this p-value, [`IF_CHANCE`].
 pub fn rarity(p_value: f64) -> String {
     if p_value >= 0.5 {
-        return "chance alone gives a group like this on most boards".to_owned();
+        return "most boards".to_owned();
     }
     let one_in = 1.0 / p_value.max(f64::MIN_POSITIVE);
     let shown = match one_in {
@@ -69,11 +75,25 @@ pub fn rarity(p_value: f64) -> String {
             grouped(((n / step).floor() * step) as u64)
         }
     };
-    format!("chance alone gives a group like this on less than one board in {shown}")
+    format!("less than one board in {shown}")
 }
 
-/// A name that is safe to show: on one line, without characters that hide or turn text, and not too long.
+/// A sentence's beginning.
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
+}
+
+/// A name that is safe to show among others: as [`escaped`], so that it can't read as several or hide text, and
+/// not too long.
 pub fn name(text: &str) -> String {
+    id(&escaped(text))
+}
+
+/// As [`name`], of what is escaped already or is no name of the table: on one line, without characters that hide
+/// or turn text, and not too long.
+pub fn id(text: &str) -> String {
     let mut shown = String::new();
     for (place, c) in text.chars().enumerate() {
         if place == SHOWN {
@@ -152,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_rarity_claims_no_more_than_is_known() {
-        assert!(rarity(1.0).contains("on most boards"));
+        assert_eq!(rarity(1.0), "most boards");
         assert!(rarity(0.01).ends_with("one board in 100"));
         assert!(rarity(1.0 / 3_456.0).ends_with("one board in 3,400"));
         assert!(rarity(1e-7).ends_with("a million"));
@@ -162,11 +182,23 @@ mod tests {
     #[test]
     fn a_name_can_neither_hide_text_nor_fill_a_page() {
         assert_eq!(
-            name("a\u{1b}[2J\u{202e}b\nc"),
+            id("a\u{1b}[2J\u{202e}b\nc"),
             "a\u{fffd}[2J\u{fffd}b\u{fffd}c"
         );
+        assert_eq!(name("a\u{1b}[2J\u{202e}b\nc"), "a%1B[2J%E2%80%AEb%0Ac");
         assert_eq!(name("<script>"), "<script>");
         assert_eq!(name(&"é".repeat(128)).chars().count(), SHOWN + 1);
+    }
+
+    #[test]
+    fn a_name_can_not_read_as_several() {
+        assert_eq!(name("12, 81, 40"), "12%2C%2081%2C%2040");
+        assert_eq!(name("8 and 40 more"), "8%20and%2040%20more");
+        assert_eq!(
+            name("a\u{2800}b\u{ff0c}c\"d'e"),
+            "a%E2%A0%80b%EF%BC%8Cc%22d%27e"
+        );
+        assert_ne!(name("a b"), name("a%20b"));
     }
 
     #[test]

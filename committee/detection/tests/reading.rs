@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use tacit_detection::read::{
     self, BadRow, MAX_LINE, MAX_MS, MAX_NAME, ReadError, Reading, RowError, TOLD,
 };
+use tacit_detection::report::dispute;
 use tacit_detection::votes::{Board, LeftOut, MemberId, Stance, TOLD_POSTS, Votes, escaped};
 
 const HEADER: &str = "conv,vote_ms,voter,post,author,post_ms,vote\n";
@@ -609,6 +610,7 @@ fn no_two_members_have_the_same_id_and_none_reads_as_two() {
         .collect();
     ids.sort();
     assert_eq!(ids, ["%252F/x%20y%E2%80%AEz", "a%2Fb/c", "a/b%2Fc"]);
+    assert_eq!(escaped("12, 81"), "12%2C%2081");
     assert_eq!(escaped("plain-Ünïcode_1.2:3@"), "plain-Ünïcode_1.2:3@");
 }
 
@@ -778,4 +780,50 @@ proptest! {
         table.extend(&bytes);
         let _ = read::table(table.as_slice(), NOW);
     }
+}
+
+#[test]
+fn the_voters_whose_rows_differ_from_most_of_a_disputed_post_are_named_in_whatever_order_rows_come()
+{
+    let rows = [
+        "c,20,ann,p,bob,10,1",
+        "c,21,eve,p,bob,10,1",
+        "c,22,mal,p,mal,10,1",
+        "c,23,mal,q,mal,10,1",
+        "c,24,ann,q,bob,10,1",
+        "c,25,eve,q,bob,10,0",
+        "c,26,eve,even,bob,10,1",
+        "c,27,zoe,even,ann,10,1",
+        "c,28,zoe,fine,ann,10,1",
+    ];
+    for start in 0..rows.len() {
+        let mut turned = rows.to_vec();
+        turned.rotate_left(start);
+        let reading = read(&(turned.join("\n") + "\n"));
+        assert_eq!((reading.disputed_posts, reading.posts), (3, 4));
+        let named: Vec<_> = reading
+            .differing
+            .iter()
+            .map(|d| (&*d.voter, d.rows))
+            .collect();
+        assert_eq!(
+            named,
+            [("mal", 2)],
+            "on a post with two equal sides nobody is"
+        );
+        let says = dispute(&reading);
+        assert!(
+            says[0].starts_with("3 posts (75 % of all) are in dispute"),
+            "{says:?}"
+        );
+        assert!(
+            says[1].starts_with("None of the 8 rows on them counts (89 % of all rows)"),
+            "{says:?}"
+        );
+        assert!(
+            says[2].ends_with("these voters: c/mal (2 rows)."),
+            "{says:?}"
+        );
+    }
+    assert!(dispute(&read(rows[8])).is_empty());
 }

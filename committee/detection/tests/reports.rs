@@ -147,6 +147,7 @@ fn a_name_that_is_markup_stays_text_wherever_it_stands() {
         &Beside {
             table: hostile,
             read: &read,
+            dispute: &read,
         },
     );
     let (tags, attributes) = anatomy(&page);
@@ -173,6 +174,7 @@ fn a_seed_moves_the_dots_and_no_figure() {
     let beside = Beside {
         table: "votes.csv",
         read: &[],
+        dispute: &[],
     };
     let again = report(&votes, &Asked::default());
     assert_eq!(page(&first, &beside), page(&again, &beside));
@@ -207,6 +209,7 @@ fn a_picture_has_the_strongest_members_and_says_how_many_it_leaves_out() {
     let beside = Beside {
         table: "votes.csv",
         read: &[],
+        dispute: &[],
     };
     let says = format!("{} members with a lower score", sketch.left_out);
     assert!(page(&report, &beside).contains(&says), "{says}");

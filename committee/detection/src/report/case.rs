@@ -128,7 +128,7 @@ pub struct Case {
     pub conv: String,
     /// What was found, in a few sentences.
     pub summary: Vec<String>,
-    /// How often chance alone would give such a group, one at most; none for a member and its partners
+    /// How many boards would have such a group, [`words::IF_CHANCE`], one at most; none for a member and its partners
     /// that the scan made no group of.
     pub p_value: Option<f64>,
     /// Who, those who add most first.
@@ -294,6 +294,20 @@ impl Case {
         case
     }
 
+    /// The members who stand out, and the others, each those who add most first.
+    pub fn sides(
+        &self,
+    ) -> (
+        impl Iterator<Item = &CaseMember>,
+        impl Iterator<Item = &CaseMember>,
+    ) {
+        let members = self.members.iter();
+        (
+            members.clone().filter(|m| m.flag),
+            members.filter(|m| !m.flag),
+        )
+    }
+
     fn sum_up(&self, dissent: &Dissent) -> Vec<String> {
         let sum = |of: fn(&CaseMember) -> f64| self.members.iter().map(of).sum::<f64>();
         let given = sum(|m| f64::from(m.given)) as u64;
@@ -309,10 +323,11 @@ impl Case {
             expected(by_chance)
         )];
         if let Some(p_value) = self.p_value {
-            let rarity = words::rarity(p_value);
-            let mut letters = rarity.chars();
-            let first = letters.next().into_iter().flat_map(char::to_uppercase);
-            says.push(format!("{}.", first.chain(letters).collect::<String>()));
+            says.push(format!(
+                "{} would have a group like this {}; honest boards have such groups too.",
+                words::capital(&words::rarity(p_value)),
+                words::IF_CHANCE
+            ));
         }
         if dissent.votes > 0 {
             says.push(format!(

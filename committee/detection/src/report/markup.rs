@@ -65,6 +65,11 @@ impl Markup {
         self.leaf("bdi", &[], &words::name(name));
     }
 
+    /// As [`Markup::name`], of what is no name of the table, such as a file's.
+    pub fn file(&mut self, name: &str) {
+        self.leaf("bdi", &[], &words::id(name));
+    }
+
     /// As it is.
     pub fn fixed(&mut self, markup: &'static str) {
         self.written.push_str(markup);
@@ -129,7 +134,7 @@ mod tests {
             "&lt;/p&gt;&lt;script&gt;alert(&quot;1&quot; + &#39;&amp;&#39;)&lt;/script&gt;\u{fffd}";
         assert_eq!(
             written,
-            format!("<p title=\"{escaped}\">{escaped}<bdi>\u{fffd}&lt;b&gt;</bdi></p>\n")
+            format!("<p title=\"{escaped}\">{escaped}<bdi>%E2%80%AE&lt;b&gt;</bdi></p>\n")
         );
     }
 

@@ -7,6 +7,7 @@
 
 mod board;
 pub mod case;
+mod dispute;
 pub mod innocent;
 pub mod markup;
 pub mod page;
@@ -24,6 +25,7 @@ use case::Case;
 use sketch::Sketch;
 use windows::TooMany;
 
+pub use dispute::dispute;
 pub use table::voters_csv;
 
 /// A share of honest voters that may be flagged: above zero, and one half at most.

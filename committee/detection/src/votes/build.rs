@@ -6,10 +6,14 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
+use super::dispute::Claims;
 use super::{Board, Index, LeftOut, MemberId, Post, PostId, Row, Vote, Votes};
 
 /// Disputed posts that are told by name; of the others only the number.
 pub const TOLD_POSTS: usize = 20;
+
+/// Voters whose rows differ from most of their post's that are told by name; of the others only the number.
+pub const TOLD_VOTERS: usize = 20;
 
 /// Takes rows and makes boards of them.
 #[derive(Debug, Default)]
@@ -28,6 +32,24 @@ pub struct Omitted {
     pub disputed: Vec<Disputed>,
     /// How many posts are disputed.
     pub disputed_posts: u64,
+    /// Posts in all, of rows that are not dated in the future.
+    pub posts: u64,
+    /// The first [`TOLD_VOTERS`] of those under whose names the rows stand that differ from most of a disputed
+    /// post's; those with the most such rows first.
+    pub differing: Vec<Differing>,
+    /// How many such voters there are.
+    pub differing_voters: u64,
+}
+
+/// A voter with rows that claim another author or time than most rows of their post do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Differing {
+    /// The board's name.
+    pub board: Box<str>,
+    /// The voter's name.
+    pub voter: Box<str>,
+    /// How many such rows.
+    pub rows: u64,
 }
 
 /// A post that stands in the table under two authors or at two times.
@@ -44,8 +66,7 @@ struct Draft {
     name: Box<str>,
     members: Names,
     posts: Names,
-    /// By post: as its rows have it; `None` if they don't agree.
-    known: Vec<Option<Post>>,
+    claims: Claims,
     votes: Vec<Vote>,
 }
 
@@ -102,13 +123,11 @@ impl Builder {
             author: MemberId(draft.members.number(row.author)),
             at_ms: row.post_ms,
         };
-        match draft.known.get_mut(post.at()) {
-            Some(known) => *known = known.filter(|known| *known == claimed),
-            None => draft.known.push(Some(claimed)),
-        }
+        let member = MemberId(draft.members.number(row.voter));
+        draft.claims.add(post, claimed, member);
         draft.votes.push(Vote {
             at_ms: row.vote_ms,
-            member: MemberId(draft.members.number(row.voter)),
+            member,
             post,
             stance: row.stance,
         });
@@ -133,6 +152,12 @@ impl Builder {
         let votes = Votes {
             boards: boards.collect(),
         };
+        omitted.differing.sort_by(|a, b| {
+            let more = b.rows.cmp(&a.rows);
+            more.then_with(|| (&a.board, &a.voter).cmp(&(&b.board, &b.voter)))
+        });
+        omitted.differing_voters = omitted.differing.len() as u64;
+        omitted.differing.truncate(TOLD_VOTERS);
         (votes, omitted)
     }
 }
@@ -154,7 +179,17 @@ impl Omitted {
 
 impl Draft {
     fn finish(self, omitted: &mut Omitted) -> Board {
-        let names = self.posts.list.iter().zip(&self.known);
+        let known = self.claims.known();
+        omitted.posts += known.len() as u64;
+        let differing = self.claims.differing(&self.votes).into_iter();
+        omitted
+            .differing
+            .extend(differing.map(|(voter, rows)| Differing {
+                board: self.name.clone(),
+                voter: self.members.name(voter.0).into(),
+                rows,
+            }));
+        let names = self.posts.list.iter().zip(&known);
         let disputed = names.filter(|(_, known)| known.is_none());
         let mut disputed: Vec<&Box<str>> = disputed.map(|(name, _)| name).collect();
         disputed.sort_unstable();
@@ -166,7 +201,7 @@ impl Draft {
         });
         omitted.disputed.extend(told);
 
-        let (mut votes, known) = (self.votes, self.known);
+        let mut votes = self.votes;
         votes.retain(|vote| match why_not(vote, &known) {
             Some(why) => {
                 omitted.add(why, 1);

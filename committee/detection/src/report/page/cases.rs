@@ -36,7 +36,8 @@ fn whole(m: &mut Markup, case: &Case) {
     m.name(&case.conv);
     m.close();
     m.open("p", &[]);
-    for (place, member) in case.members.iter().enumerate() {
+    let (out, others) = case.sides();
+    for (place, member) in out.chain(others).enumerate() {
         if place > 0 {
             m.text(", ");
         }

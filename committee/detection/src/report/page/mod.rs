@@ -34,6 +34,8 @@ pub struct Beside<'a> {
     pub table: &'a str,
     /// What was read of it and what left out, in sentences.
     pub read: &'a [String],
+    /// What posts are in dispute, as [`super::dispute`] says it.
+    pub dispute: &'a [String],
 }
 
 /// The page.
@@ -53,10 +55,10 @@ pub fn page(report: &Report, beside: &Beside<'_>) -> String {
     m.leaf("h1", &[], "Vote audit");
     m.open("p", &[("class", "soft")]);
     m.text("Members who support each other more than chance, taste and habit explain, in ");
-    m.name(beside.table);
+    m.file(beside.table);
     m.text(".");
     m.close();
-    summary(&mut m, report);
+    summary(&mut m, report, beside);
     contents(&mut m, report);
     standing_out(&mut m, report);
     scores(&mut m, report);
@@ -90,7 +92,7 @@ fn more(m: &mut Markup, left_out: usize, noun: &str) {
     }
 }
 
-fn summary(m: &mut Markup, report: &Report) {
+fn summary(m: &mut Markup, report: &Report, beside: &Beside<'_>) {
     let flagged = report.flagged();
     m.open("section", &[("class", "sum")]);
     m.open("p", &[]);
@@ -99,7 +101,16 @@ fn summary(m: &mut Markup, report: &Report) {
         m.leaf("strong", &[], "Nobody was judged.");
         m.text(" No board had enough active members; among few, friends and rings look the same.");
     } else if flagged == 0 {
-        m.leaf("strong", &[], "Nobody stands out.");
+        let whole = beside.dispute.is_empty();
+        m.leaf(
+            "strong",
+            &[],
+            if whole {
+                "Nobody stands out."
+            } else {
+                "Nobody stands out among the votes that count."
+            },
+        );
         m.text(&format!(
             " {judged} were looked at. That is no proof that there is no ring: one that votes like everybody else \
              isn't seen."
@@ -118,6 +129,15 @@ fn summary(m: &mut Markup, report: &Report) {
         ));
     }
     m.close();
+    if let Some((first, more)) = beside.dispute.split_first() {
+        m.open("p", &[]);
+        m.leaf("strong", &[], first);
+        for says in more {
+            m.text(" ");
+            m.text(says);
+        }
+        m.close();
+    }
     if flagged > 0 {
         paragraph(
             m,
@@ -335,6 +355,14 @@ fn groups(m: &mut Markup, report: &Report) {
         m,
         "Groups whose members support each other more than chance gives, with or without anybody who stands out. Most \
          are friends, or people with one taste.",
+    );
+    paragraph(
+        m,
+        &format!(
+            "“How rare” says how many boards would have a group like this {}. Honest boards have such groups too: it \
+             accuses nobody.",
+            words::IF_CHANCE
+        ),
     );
     m.open("table", &[("class", "cards")]);
     m.fixed(
