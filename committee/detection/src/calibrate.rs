@@ -29,7 +29,8 @@ const TIME: (f64, u32) = (1.0, 4);
 /// What it must have given the group beyond chance, in nats, for time to flag it: what others do beside it and
 /// for it is not its doing.
 const GIVEN: f64 = 1.0;
-/// How much of the usual dissent must be missing in a group that flags without time.
+/// How much of the usual dissent must be missing, in a group that flags without time and in the member's own
+/// votes on the group's posts, so that it takes a good ten of them.
 const ONE_MIND: f64 = 0.4;
 /// What must be returned, in nats, in a group that flags without time.
 const RETURNED: f64 = 2.0;
@@ -59,7 +60,8 @@ impl Evidence {
     pub fn speaks_for_itself(&self) -> bool {
         let (nats, sittings) = TIME;
         let in_time = self.in_time() >= nats && self.sittings >= sittings && self.given >= GIVEN;
-        in_time || self.one_mind >= ONE_MIND && self.returned >= RETURNED
+        let one_mind = self.one_mind.min(self.own_mind) >= ONE_MIND;
+        in_time || one_mind && self.returned >= RETURNED
     }
 }
 
@@ -112,18 +114,20 @@ mod tests {
 
     #[test]
     fn a_group_of_one_mind_flags_only_who_gives_and_gets() {
-        let minded = |one_mind, returned| {
+        let minded = |one_mind, own_mind, returned| {
             let mut members = vec![Evidence::default(); 99];
             members.push(Evidence {
                 one_mind,
+                own_mind,
                 returned,
                 ..strong()
             });
             verdict(members).flagged(0.01)[99]
         };
-        assert!(minded(0.4, 2.0));
-        assert!(!minded(0.39, 2.0));
-        assert!(!minded(0.4, 1.9));
+        assert!(minded(0.4, 0.4, 2.0));
+        assert!(!minded(0.39, 0.4, 2.0));
+        assert!(!minded(0.4, 0.39, 2.0));
+        assert!(!minded(0.4, 0.4, 1.9));
     }
 
     #[test]

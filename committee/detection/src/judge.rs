@@ -52,6 +52,8 @@ pub struct Evidence {
     pub sittings: u32,
     /// How much of the usual dissent is missing within its group, 0 to 1.
     pub one_mind: f64,
+    /// The same of its own votes on the group's posts alone.
+    pub own_mind: f64,
     /// Support within its group beyond chance, given or got, whichever is less beyond.
     pub returned: f64,
     /// Support that it gave within its group beyond chance: what others did for it is not its doing.
@@ -137,6 +139,8 @@ pub struct Judged {
     pub group: Group,
     /// Dissent within it.
     pub dissent: Dissent,
+    /// Each member's own, in the order of the group's members.
+    pub own_dissent: Vec<Dissent>,
     /// Support within the group, by member.
     pub inside: Vec<Inside>,
     /// Votes at the same time, by member.
@@ -264,12 +268,14 @@ fn look(
             got_by_chance: others().map(|(other, _)| by_chance[place][other]).sum(),
         }
     };
+    let (dissent, own_dissent) = dissent(board, &members);
     Judged {
         inside: members.iter().enumerate().map(inside).collect(),
         together: together(board, &members),
         early: early(board, &members),
         matched: matched(board, &members),
-        dissent: dissent(board, &members),
+        dissent,
+        own_dissent,
         proposed,
         group,
     }
@@ -292,6 +298,9 @@ impl Judged {
             let found = found.entry(*member).or_default();
             found.structure = structure.max(0.0);
             found.one_mind = self.dissent.missing();
+        }
+        for ((member, _), own) in self.group.members.iter().zip(&self.own_dissent) {
+            found.entry(*member).or_default().own_mind = own.missing();
         }
         for inside in &self.inside {
             let found = found.entry(inside.member).or_default();

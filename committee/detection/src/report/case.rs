@@ -290,7 +290,7 @@ impl Case {
             moments_left_out,
             innocent: considered(ground, about.members, &timed),
         };
-        case.summary = case.sum_up(&dissent(board, about.members));
+        case.summary = case.sum_up(&dissent(board, about.members).0);
         case
     }
 

@@ -5,6 +5,8 @@
 //! who vote by agreement do without reading. It costs a ring nothing to pass on some of its posts, so a
 //! group that disagrees isn't cleared by that: only one that never does stands out.
 
+use std::collections::HashMap;
+
 use crate::signals::inside::Inside;
 use crate::votes::{Board, MemberId, Stance};
 
@@ -35,8 +37,8 @@ impl Dissent {
     }
 }
 
-/// Measures a group.
-pub fn dissent(board: &Board, group: &[MemberId]) -> Dissent {
+/// Measures a group, and each of its members by its own votes on the others' posts.
+pub fn dissent(board: &Board, group: &[MemberId]) -> (Dissent, Vec<Dissent>) {
     let up = board
         .votes()
         .iter()
@@ -45,24 +47,30 @@ pub fn dissent(board: &Board, group: &[MemberId]) -> Dissent {
     let all = board.votes().len().max(1);
     let usual = (all - up) as f64 / all as f64;
     let inside = Inside::of(board, group);
-    let mut found = Dissent::default();
+    let mut of_member: HashMap<MemberId, Dissent> = HashMap::new();
     for post in group.iter().flat_map(|member| board.posts_by(*member)) {
-        let (mut votes, mut others, mut others_against) = (0_u32, 0_u32, 0_u32);
-        for vote in board.votes_on(post) {
-            let against = u32::from(vote.stance != Stance::Up);
-            if inside.has(vote.member) {
-                votes += 1;
-                found.against += against;
-            } else {
-                others += 1;
-                others_against += against;
-            }
+        let (mut others, mut against) = (0_u32, 0_u32);
+        for vote in board.votes_on(post).filter(|v| !inside.has(v.member)) {
+            others += 1;
+            against += u32::from(vote.stance != Stance::Up);
         }
-        found.votes += votes;
-        let share = (f64::from(others_against) + PRIOR * usual) / (f64::from(others) + PRIOR);
-        found.expected += f64::from(votes) * share;
+        let share = (f64::from(against) + PRIOR * usual) / (f64::from(others) + PRIOR);
+        for vote in board.votes_on(post).filter(|v| inside.has(v.member)) {
+            let found = of_member.entry(vote.member).or_default();
+            found.votes += 1;
+            found.against += u32::from(vote.stance != Stance::Up);
+            found.expected += share;
+        }
     }
-    found
+    let of = |member: &MemberId| of_member.get(member).copied().unwrap_or_default();
+    let members: Vec<Dissent> = group.iter().map(of).collect();
+    let mut whole = Dissent::default();
+    for own in &members {
+        whole.votes += own.votes;
+        whole.against += own.against;
+        whole.expected += own.expected;
+    }
+    (whole, members)
 }
 
 #[cfg(test)]
@@ -105,7 +113,12 @@ mod tests {
             ("x", "pb", Up),
             ("a", "pc", Down),
         ]);
-        let found = dissent(&board, &members(&board, &["a", "b"]));
+        let (found, by_member) = dissent(&board, &members(&board, &["a", "b"]));
+        let own: Vec<_> = by_member
+            .iter()
+            .map(|own| (own.votes, own.against))
+            .collect();
+        assert_eq!(own, [(1, 0), (1, 1)]);
         assert_eq!((found.votes, found.against), (2, 1));
         // Half of all votes dissent. On pa one of two others did, on pb none of one.
         let expected = (1.0 + 4.0 * 0.5) / 6.0 + (4.0 * 0.5) / 5.0;

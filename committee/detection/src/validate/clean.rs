@@ -275,9 +275,9 @@ mod tests {
             })
         };
         let found = happened(&board, Some(&made), WEEK, &everybody).unwrap();
-        let first = board.votes().first().unwrap().at_ms;
-        let members: u64 = (0..3)
-            .map(|n| board.within(first + n * WEEK..first + (n + 1) * WEEK))
+        let first = board.votes().first().unwrap().at_ms.div_euclid(WEEK);
+        let members: u64 = (first..first + 4)
+            .map(|week| board.within(week * WEEK..(week + 1) * WEEK))
             .filter(|window| window.active() >= 50)
             .map(|window| window.members() as u64)
             .sum();
