@@ -14,7 +14,7 @@ use crate::policy::inputs::{PValue, Score};
 use crate::scan::{Group, scan};
 use crate::signals::chance::Chance;
 use crate::signals::support::Supports;
-use crate::signals::together::{Together, WINDOWS_MS, binomial, together};
+use crate::signals::together::{Together, WINDOWS_MS, binomial, together, weighted_binomial};
 use crate::signals::twins::poisson;
 use crate::votes::{Board, MemberId, PostId, Stance, Vote};
 
@@ -22,6 +22,16 @@ use crate::votes::{Board, MemberId, PostId, Stance, Vote};
 pub const LOW_SHARE: f64 = 0.1;
 /// Posts supported elsewhere that make a measure of a member's own.
 const ENOUGH_ELSEWHERE: usize = 10;
+/// What a member does within so long is one trial, however many votes it casts. It is counted from the first
+/// vote on, so that no chain of votes makes a day one trial.
+const TRIAL_MS: i64 = 60 * 60 * 1000;
+/// And within so long one occasion: an evening, or a day in a classroom.
+const OCCASION_MS: i64 = 12 * TRIAL_MS;
+/// Occasions with votes together in a window, at least: a class that meets each week has two in two weeks, and
+/// three can't be on one day.
+const LEAST_OCCASIONS: u32 = 3;
+/// Support given beyond chance, in nats, before it counts that somebody was together with a group.
+const LEAST_GIVEN: f64 = 1.0;
 
 /// How strong evidence is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,9 +77,12 @@ pub struct Suspect {
     /// The smaller of the shares of these votes that chance doesn't explain: who only gives is a fan, and who
     /// only gets is a favourite.
     pub structure: Strength,
-    /// Votes together on the group's posts, beyond the member's habit: of the votes that the habit leaves
-    /// apart, the share that was together.
+    /// Votes together on the group's posts, beyond the member's habit: of the hours with votes that the habit
+    /// leaves apart, the share that was together. Only on [`LEAST_OCCASIONS`] or more, and only by a member who gives
+    /// the group more than chance does.
     pub time: Option<(Together, Strength)>,
+    /// Occasions on which it voted together with others.
+    pub occasions: u32,
     /// Support of posts that are worse than what the member supports elsewhere.
     pub quality: Option<(Low, Strength)>,
 }
@@ -175,13 +188,19 @@ pub fn circles(board: &Board, proposals: &[Proposal], at: At<'_>) -> Vec<Circle>
             let support = Support::of(board, &chance, *member, &inside);
             let by_chance = tested(support.evidence(), looked_at).max(proposal.by_chance);
             let timed = together.iter().find(|t| t.member == *member && t.votes > 0);
+            let met = timed.map(|t| Occasions::of(board, *member, &inside, t.window_ms));
+            let met = met.unwrap_or_default();
+            let gives = support.gave() >= LEAST_GIVEN && met.together >= LEAST_OCCASIONS;
             let low = usual.as_ref().and_then(|u| u.low(board, *member, &inside));
             Suspect {
                 member: *member,
                 given: support.given,
                 got: support.got,
                 structure: Strength::of(support.unexplained(), by_chance),
-                time: timed.map(|timed| (*timed, in_time(timed, looked_at))),
+                time: timed
+                    .filter(|_| gives)
+                    .map(|timed| (*timed, met.strength(timed.expected, looked_at))),
+                occasions: met.together,
                 quality: low.map(|low| (low, low.strength(looked_at))),
             }
         });
@@ -231,6 +250,12 @@ impl Support {
         share(self.given).min(share(self.got))
     }
 
+    /// What it gave beyond chance, in nats.
+    fn gave(&self) -> f64 {
+        let (seen, by_chance) = self.given;
+        poisson(f64::from(seen), by_chance.max(f64::MIN_POSITIVE))
+    }
+
     /// Bounds how often chance gives as many votes or more: the logarithm of the Chernoff bound for a sum of
     /// votes each of which comes alone.
     fn evidence(&self) -> f64 {
@@ -242,10 +267,70 @@ impl Support {
     }
 }
 
-fn in_time(timed: &Together, looked_at: usize) -> Strength {
-    let share = f64::from(timed.together) / f64::from(timed.votes.max(1));
-    let beyond = (share - timed.expected) / (1.0 - timed.expected);
-    Strength::of(beyond, tested(timed.evidence, looked_at * WINDOWS_MS.len()))
+/// When a member voted on the group's posts.
+#[derive(Default)]
+struct Occasions {
+    /// Those with a vote together.
+    together: u32,
+    /// Hours with votes, each counted once however many votes it has.
+    trials: u32,
+    /// The sum of the shares of each hour's votes that were together.
+    hits: f64,
+}
+
+impl Occasions {
+    /// Votes on posts on which others of the group voted too; together are those that came within the window
+    /// after another's.
+    fn of(board: &Board, member: MemberId, inside: &BTreeSet<MemberId>, window_ms: i64) -> Self {
+        let own = board
+            .votes_of(member)
+            .filter(|v| v.stance == Stance::Up && inside.contains(&board.post(v.post).author));
+        let met = own.filter_map(|vote| {
+            let others = board.votes_on(vote.post).filter(|other| {
+                let of_group = other.member != member && inside.contains(&other.member);
+                of_group && other.stance == Stance::Up
+            });
+            let near = |other: &Vote| {
+                let before = (other.at_ms, other.member) < (vote.at_ms, member);
+                before && other.at_ms.abs_diff(vote.at_ms) <= window_ms.unsigned_abs()
+            };
+            let (all, near) = others.fold((0, false), |(all, any), other| {
+                (all + 1, any || near(other))
+            });
+            (all > 0).then_some((vote.at_ms, near))
+        });
+        let mut met: Vec<(i64, bool)> = met.collect();
+        met.sort_unstable();
+        let share = |votes: &[(i64, bool)]| {
+            votes.iter().filter(|(_, near)| *near).count() as f64 / votes.len() as f64
+        };
+        let trials: Vec<f64> = spans(&met, TRIAL_MS).map(share).collect();
+        let together = spans(&met, OCCASION_MS).filter(|votes| share(votes) > 0.0);
+        Self {
+            together: together.count() as u32,
+            trials: trials.len() as u32,
+            hits: trials.iter().sum(),
+        }
+    }
+
+    fn strength(&self, expected: f64, looked_at: usize) -> Strength {
+        let all = f64::from(self.trials.max(1));
+        let beyond = (self.hits / all - expected) / (1.0 - expected);
+        let evidence = weighted_binomial(self.hits, all, expected);
+        Strength::of(beyond, tested(evidence, looked_at * WINDOWS_MS.len()))
+    }
+}
+
+/// Cuts votes, in the order of time, where so long is over since the first of a span.
+fn spans(mut rest: &[(i64, bool)], span_ms: i64) -> impl Iterator<Item = &[(i64, bool)]> {
+    std::iter::from_fn(move || {
+        let (start, _) = rest.first()?;
+        let end = start.saturating_add(span_ms);
+        let until = rest.partition_point(|(at_ms, _)| *at_ms < end).max(1);
+        let (one, later) = rest.split_at(until);
+        rest = later;
+        Some(one)
+    })
 }
 
 /// `e^-evidence` bounds the chance of as much or more (Chernoff); the best of several tests has as many times

@@ -272,7 +272,7 @@ pub(crate) fn binomial(hits: u32, votes: u32, share: f64) -> f64 {
     weighted_binomial(f64::from(hits), f64::from(votes), share)
 }
 
-fn weighted_binomial(hits: f64, votes: f64, share: f64) -> f64 {
+pub(crate) fn weighted_binomial(hits: f64, votes: f64, share: f64) -> f64 {
     if votes == 0.0 || hits <= share * votes {
         return 0.0;
     }
