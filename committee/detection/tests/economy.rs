@@ -11,7 +11,7 @@ use tacit_detection::policy::appeals::Period;
 use tacit_detection::policy::discount::Structure;
 use tacit_detection::policy::inputs::{
     CommunityId, EvidenceDigest, Finding, Kind, PValue, PassRate, Pseudonym, Quality, Score,
-    WindowId,
+    VoteHash, WindowId,
 };
 use tacit_detection::policy::strikes::Units;
 use tacit_detection::votes::{Board, Builder, MemberId, Row, Stance};
@@ -55,6 +55,7 @@ fn findings(window: u64) -> Vec<Finding> {
             score: Score::ONE,
             p_value: PValue::ZERO,
             digest: EvidenceDigest(digest),
+            votes: [VoteHash(digest)].into(),
         }
     };
     let both = |member| [of(member, Kind::Structure), of(member, Kind::Time)];
@@ -360,7 +361,7 @@ fn cut_so(board: &Board, window_ms: i64) -> Result<Vec<Window>, NotCut> {
 }
 
 #[test]
-fn a_board_is_cut_into_windows_from_its_first_vote_on() {
+fn a_board_is_cut_into_windows_that_are_counted_from_1970() {
     let board = board(&[
         (100, "bob", "by ada", Stance::Up),
         (1_099, "eve", "by ada", Stance::Down),
@@ -377,8 +378,8 @@ fn a_board_is_cut_into_windows_from_its_first_vote_on() {
         })
         .collect();
     let expected = vec![
-        (0, 2, 2, 1, 1),
-        (1, 1, 0, 1, 1),
+        (0, 1, 2, 1, 1),
+        (1, 2, 0, 1, 1),
         (2, 0, 0, 0, 0),
         (3, 2, 0, 0, 2),
     ];
@@ -391,7 +392,7 @@ fn a_board_is_cut_into_windows_from_its_first_vote_on() {
 fn windows_have_a_length_and_a_number() {
     let board = board(&[
         (0, "eve", "by ada", Stance::Up),
-        (MOST_WINDOWS, "fay", "by ada", Stance::Up),
+        (MOST_WINDOWS as i64, "fay", "by ada", Stance::Up),
     ]);
     assert_eq!(cut_so(&board, 0), Err(NotCut::NoLength { window_ms: 0 }));
     assert_eq!(cut_so(&board, 1), Err(NotCut::TooMany { window_ms: 1 }));

@@ -9,19 +9,21 @@ use tacit_detection::policy::inputs::{
     CommunityId, EvidenceDigest, Kind, MAX_CASE_TEXT, Pseudonym, Quality, WindowId,
 };
 use tacit_detection::policy::slash::{Immune, NoSlash, Slash, Spent};
-use tacit_detection::simulate::Script;
 use tacit_detection::simulate::plant::{Planted, plant};
 use tacit_detection::simulate::population::Population;
 use tacit_detection::simulate::ring::{Accounts, Ring};
-use tacit_detection::votes::{Board, MemberId, Vote};
+use tacit_detection::simulate::{Script, Written};
+use tacit_detection::votes::{Board, MemberId, PostId, Stance, Vote};
 
-const WEEK_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+const HOUR_MS: i64 = 60 * 60 * 1000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+const WEEK_MS: i64 = 7 * DAY_MS;
 
 fn planted() -> Planted {
-    let board = Population::plain(120, 56).board(3).board().unwrap();
+    let board = Population::plain(240, 56).board(3).board().unwrap();
     let ring = Ring {
-        posts_each: 8,
-        share: 0.6,
+        posts_each: 10,
+        share: 0.8,
         ..Ring::of(10)
     };
     plant(&board, &ring, 3).unwrap()
@@ -100,10 +102,11 @@ fn a_ring_keeps_its_number_from_window_to_window() {
 fn a_window_stands_on_its_own_votes_and_nothing_later_changes_it() {
     let planted = planted();
     let whole = found(&planted.board);
-    let first = planted.board.votes().first().unwrap().at_ms;
-    let part = planted.board.within(first..first + 4 * WEEK_MS);
+    let second = i64::try_from(whole[1].window.0).unwrap();
+    let part = planted.board.within(0..(second + 1) * 2 * WEEK_MS);
     let part = found(&part);
     assert_eq!(part.len(), 2);
+    assert!(!part[1].findings.is_empty());
     for (early, later) in part.iter().zip(&whole) {
         assert_eq!(early.findings, later.findings);
         assert_eq!(early.structure, later.structure);
@@ -132,7 +135,8 @@ fn evidence_is_named_by_its_votes_and_by_nothing_else() {
     let own =
         |v: &Vote| v.member == member && planted.ring.contains(&planted.board.post(v.post).author);
     let mut script = Script::of(&planted.board);
-    let place = script.votes.iter().position(own).unwrap();
+    let in_evidence = |v: &Vote| own(v) && v.at_ms >= 2 * WEEK_MS * all[0].1.0 as i64;
+    let place = script.votes.iter().position(in_evidence).unwrap();
     script.votes.remove(place);
     let fewer = digests(&found(&script.board().unwrap()));
     let name = Pseudonym::new(planted.board.name(), planted.board.member_name(member));
@@ -191,4 +195,171 @@ fn quality_speaks_only_if_it_is_supplied_and_only_against_support_of_what_is_low
     assert!(strong(0.1) > 10);
     assert_eq!(strong(0.5), 0);
     assert_eq!(strong(0.9), 0);
+}
+
+/// A moment at which each author of a group writes a post and all others vote for it.
+struct Moment {
+    at_ms: i64,
+    authors: Vec<usize>,
+    within_ms: i64,
+}
+
+/// Something between 0 and `most`, different for different numbers.
+fn some(number: usize, most: i64) -> i64 {
+    ((number as u64)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(23) as i64
+        & i64::MAX)
+        % most
+}
+
+/// A plain board on which so many of its members vote for each other's posts at these moments, counted from
+/// the first Thursday.
+fn with_group(size: usize, days: u32, moments: &[Moment]) -> (Board, Vec<Pseudonym>) {
+    let mut script = Population::plain(120, days).board(3).script;
+    let first = script.votes.iter().map(|v| v.at_ms).min().unwrap();
+    let start = (first.div_euclid(WEEK_MS) + 1) * WEEK_MS;
+    for (number, moment) in moments.iter().enumerate() {
+        for author in &moment.authors {
+            let post = PostId(script.posts.len() as u32);
+            let at_ms = start + moment.at_ms;
+            script.posts.push(Written {
+                name: format!("group {number} {author}").into(),
+                author: MemberId(*author as u32),
+                at_ms,
+            });
+            // A few others come by in the days after.
+            for other in 0..4 {
+                let turn = (number * size + author) * 4 + other;
+                script.votes.push(Vote {
+                    at_ms: at_ms + some(turn + 77, 3 * DAY_MS),
+                    member: MemberId((size + some(turn, 20) as usize * 4 + other) as u32),
+                    post,
+                    stance: Stance::Up,
+                });
+            }
+            for voter in (0..size).filter(|v| v != author) {
+                let later = some(
+                    (number * size + author) * size + voter + 1,
+                    moment.within_ms,
+                );
+                script.votes.push(Vote {
+                    at_ms: at_ms + later,
+                    member: MemberId(voter as u32),
+                    post,
+                    stance: Stance::Up,
+                });
+            }
+        }
+    }
+    let name = |m: usize| Pseudonym::new(&script.name, &script.members[m]);
+    let group = (0..size).map(name).collect();
+    (script.board().unwrap(), group)
+}
+
+/// Ten moments in each of these weeks, each with one post and votes within a minute.
+fn ring_moments(weeks: impl Iterator<Item = i64>) -> Vec<Moment> {
+    let of_week = |week: i64| {
+        (0..10).map(move |turn| Moment {
+            at_ms: week * WEEK_MS
+                + turn * (WEEK_MS / 10)
+                + some((week * 10 + turn) as usize, HOUR_MS),
+            authors: vec![turn as usize],
+            within_ms: 60_000,
+        })
+    };
+    weeks.flat_map(of_week).collect()
+}
+
+fn accused(group: &[Pseudonym], found: &[Epoch]) -> usize {
+    group.iter().filter(|m| case(m, found).is_ok()).count()
+}
+
+#[test]
+fn a_ring_that_rests_in_two_of_its_windows_is_still_accused() {
+    let (board, ring) = with_group(10, 110, &ring_moments((0..4).chain(10..14)));
+    let found = found(&board);
+    // It is looked at where it rests, and nothing is found.
+    let rests = |e: &&Epoch| {
+        let board = e.board.as_ref().unwrap();
+        let is_first = |m: MemberId| Pseudonym::new(board.name(), board.member_name(m)) == ring[0];
+        let mut suspects = e.circles.iter().flat_map(|(_, c)| &c.suspects);
+        let at_rest = suspects.any(|s| is_first(s.member) && s.given.0 + s.got.0 == 0);
+        at_rest && e.findings.iter().all(|f| f.member != ring[0])
+    };
+    assert!(found.iter().filter(rests).count() >= 2);
+    assert!(accused(&ring, &found) >= 9);
+}
+
+#[test]
+fn a_class_that_meets_once_a_week_is_never_accused_and_a_ring_with_ten_moments_is() {
+    let class: Vec<Moment> = (0..6)
+        .map(|week| Moment {
+            at_ms: week * WEEK_MS + 3 * DAY_MS + 19 * HOUR_MS,
+            authors: (0..15).collect(),
+            within_ms: HOUR_MS,
+        })
+        .collect();
+    let (board, class) = with_group(15, 50, &class);
+    for weeks in [1, 2] {
+        let found = epochs(&board, weeks * WEEK_MS, None).unwrap();
+        assert!(found.iter().any(|e| !e.circles.is_empty()));
+        assert_eq!(accused(&class, &found), 0, "in windows of {weeks} weeks");
+    }
+    let (board, ring) = with_group(10, 50, &ring_moments(0..6));
+    for weeks in [1, 2] {
+        let found = epochs(&board, weeks * WEEK_MS, None).unwrap();
+        assert!(accused(&ring, &found) >= 9, "in windows of {weeks} weeks");
+    }
+}
+
+#[test]
+fn one_evening_across_the_end_of_a_window_is_not_two() {
+    // From six hours before midnight, when a window ends, to six hours after it.
+    let evening = |turn: i64| Moment {
+        at_ms: 2 * WEEK_MS - 6 * HOUR_MS + turn * HOUR_MS,
+        authors: vec![turn as usize % 10],
+        within_ms: 60_000,
+    };
+    let (board, group) = with_group(10, 50, &(0..12).map(evening).collect::<Vec<_>>());
+    for weeks in [1, 2] {
+        let found = epochs(&board, weeks * WEEK_MS, None).unwrap();
+        assert_eq!(accused(&group, &found), 0);
+    }
+}
+
+#[test]
+fn an_older_row_moves_no_window() {
+    let planted = planted();
+    let whole = found(&planted.board);
+    let mut script = Script::of(&planted.board);
+    let (first, last) = (script.votes[0], script.votes.len() as u32);
+    let post = PostId(script.posts.len() as u32);
+    let at_ms = first.at_ms - 10 * WEEK_MS - 12_345;
+    script.posts.push(Written {
+        name: format!("old {last}").into(),
+        author: first.member,
+        at_ms,
+    });
+    let voter = planted
+        .board
+        .votes()
+        .iter()
+        .find(|v| v.member != first.member);
+    script.votes.push(Vote {
+        at_ms,
+        post,
+        member: voter.unwrap().member,
+        stance: Stance::Up,
+    });
+    let later = found(&script.board().unwrap());
+    let later: Vec<&Epoch> = later
+        .iter()
+        .filter(|e| e.window >= whole[0].window)
+        .collect();
+    assert_eq!(later.len(), whole.len());
+    for (before, after) in whole.iter().zip(later) {
+        assert_eq!(before.window, after.window);
+        assert_eq!(before.findings, after.findings);
+    }
 }

@@ -1,6 +1,7 @@
 //! A group's part of a board, cut into windows of time: what it wrote, who voted for it, and what it cast.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use super::{Supported, Window};
 use crate::policy::inputs::{PassRate, Pseudonym, Quality, WindowId};
@@ -8,7 +9,7 @@ use crate::policy::strikes::Units;
 use crate::votes::{Board, MemberId, PostId, Stance};
 
 /// Windows at most: a board that lasted longer needs longer ones.
-pub const MOST_WINDOWS: i64 = 10_000;
+pub const MOST_WINDOWS: u64 = 10_000;
 
 /// A board that can't be cut so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,34 +35,36 @@ pub fn pseudonym(board: &Board, member: MemberId) -> Pseudonym {
     Pseudonym::new(board.name(), board.member_name(member))
 }
 
-/// The number of the last window of a board that is cut into windows of this length, the first being 0;
-/// `None` without votes.
+/// The numbers of a board's first and last window, counted from 1970, so that an older row moves none; `None`
+/// without votes.
 ///
 /// # Errors
 /// [`NotCut`], for windows without a length or without number.
-pub fn number_of(board: &Board, window_ms: i64) -> Result<Option<u64>, NotCut> {
+pub fn numbers_of(board: &Board, window_ms: i64) -> Result<Option<RangeInclusive<u64>>, NotCut> {
     if window_ms <= 0 {
         return Err(NotCut::NoLength { window_ms });
     }
-    let Some(last) = board.votes().last() else {
+    let votes = board.votes();
+    let (Some(first), Some(last)) = (votes.first(), votes.last()) else {
         return Ok(None);
     };
-    match number(board, last.at_ms, window_ms) {
-        MOST_WINDOWS.. => Err(NotCut::TooMany { window_ms }),
-        last => Ok(u64::try_from(last).ok()),
+    let (first, last) = (
+        number(first.at_ms, window_ms),
+        number(last.at_ms, window_ms),
+    );
+    if last - first >= MOST_WINDOWS {
+        return Err(NotCut::TooMany { window_ms });
     }
+    Ok(Some(first..=last))
 }
 
-/// The window that a time belongs to; a time before the first vote belongs to the first.
-fn number(board: &Board, at_ms: i64, window_ms: i64) -> i64 {
-    let first = board.votes().first().map_or(at_ms, |v| v.at_ms);
-    // Times are any 64 bits, and so may be further apart than 64 bits.
-    let since = i128::from(at_ms) - i128::from(first);
-    i64::try_from((since / i128::from(window_ms)).max(0)).unwrap_or(i64::MAX)
+/// The window that a time belongs to, counted from 1970; what was before belongs to the first.
+fn number(at_ms: i64, window_ms: i64) -> u64 {
+    at_ms.max(0).div_euclid(window_ms).unsigned_abs()
 }
 
-/// Cuts a board into windows of equal length from its first vote on, with a window's number for its id. A
-/// vote belongs to the window it was cast in; a post written before the first vote to the first. What was
+/// Cuts a board into windows of equal length, counted from 1970, with a window's number for its id. A vote
+/// belongs to the window it was cast in; a post written before the window of the first vote to that one. What was
 /// found in each window (`structure`, `findings`), and bribes, are for the caller to add.
 ///
 /// # Errors
@@ -73,11 +76,12 @@ pub fn cut(
     quality: impl Fn(PostId) -> Quality,
     attention: impl Fn(MemberId) -> PassRate,
 ) -> Result<Vec<Window>, NotCut> {
-    let Some(last) = number_of(board, window_ms)? else {
+    let Some(numbers) = numbers_of(board, window_ms)? else {
         return Ok(Vec::new());
     };
-    let number = |at_ms: i64| u64::try_from(number(board, at_ms, window_ms)).unwrap_or(0);
-    let mut drafts: BTreeMap<u64, Draft> = (0..=last)
+    let number = |at_ms: i64| number(at_ms, window_ms).max(*numbers.start());
+    let mut drafts: BTreeMap<u64, Draft> = numbers
+        .clone()
         .map(|number| (number, Draft::default()))
         .collect();
     for author in group {

@@ -52,7 +52,7 @@ pub fn against(
     let fits = texts.find_map(|text| CaseText::new(&text).ok());
     match fits.or_else(|| CaseText::new(&cut(text(member, community, windows, epochs, 1))).ok()) {
         Some(text) => grounds(text),
-        None => Ok(found),
+        None => Err(NoSlash::NoText),
     }
 }
 
@@ -93,7 +93,7 @@ fn text(
     line(
         &mut text,
         format_args!(
-            "\nWhoever is accused can answer until the period ends; nothing is taken before. If the answer explains these votes, the stake is given back and the same votes are never used again, against anybody."
+            "\nWhoever is accused can answer until the period ends; nothing is taken before. If the answer explains these votes, the stake is given back, and evidence of which these votes are half or more never counts again, against anybody."
         ),
     );
     text
@@ -156,11 +156,12 @@ fn time(text: &mut String, suspect: &Suspect, meetings: &[Meeting], shown: usize
     line(
         text,
         format_args!(
-            "Time: of {} on the group's posts, {} came within {} seconds of another member's; by this member's own habit and the pace of others it would be {}. Chance gives as much to any of the members looked at in {} of such windows.",
+            "Time: of {} on the group's posts, {} came within {} seconds after another member's; by this member's own habit and the pace of others it would be {}. They were together on {}, twelve hours or more from the beginning of one to that of the next; what was cast within an hour counts once. Chance gives as much to any of the members looked at in {} of such windows.",
             counted(timed.votes.into(), "vote"),
             timed.together,
             timed.window_ms / 1000,
             expected(timed.expected * f64::from(timed.votes)),
+            counted(suspect.occasions.into(), "occasion"),
             percent(strength.p_value.get())
         ),
     );
@@ -282,7 +283,8 @@ fn meetings(board: &Board, circle: &Circle, suspect: &Suspect) -> Vec<Meeting> {
         let author = board.post(vote.post).author;
         circle.suspect(author)?;
         let near = board.votes_on(vote.post).filter(|other| {
-            other.member != suspect.member
+            (other.at_ms, other.member) < (vote.at_ms, suspect.member)
+                && other.member != suspect.member
                 && other.stance == Stance::Up
                 && circle.suspect(other.member).is_some()
                 && other.at_ms.abs_diff(vote.at_ms) <= timed.window_ms.unsigned_abs()

@@ -1,22 +1,27 @@
-//! What identifies evidence: SHA-256 over the member, the kind, and the votes that it stands on.
+//! What identifies evidence: SHA-256 over the member, the kind, and the votes that it stands on, each of which
+//! has a hash of its own.
 //!
 //! Not over the figures drawn from them: the same votes, weighed again by a later version, are the same
-//! evidence, and a won appeal holds against it.
+//! evidence. A won appeal refutes the votes themselves, so that it holds also where they stand against another
+//! member, or in a group of a somewhat different make-up.
 
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
 use super::circles::Circle;
-use crate::policy::inputs::{EvidenceDigest, Kind};
+use crate::policy::inputs::{EvidenceDigest, Kind, Pseudonym, VoteHash};
 use crate::votes::{Board, MemberId, Stance, Vote};
 
 /// Before everything that is hashed, so that the hash of something else never identifies evidence.
-const DOMAIN: &[u8] = b"tacit evidence 1";
+const DOMAIN: &[u8] = b"tacit evidence 2";
+/// The same for a vote.
+const VOTE_DOMAIN: &[u8] = b"tacit vote 1";
 
-/// The digest of a finding about a member of a circle: of the votes between the member and the circle for
-/// structure and quality, and for time also of the circle's other votes on the posts that it voted on.
-pub fn of(board: &Board, member: MemberId, kind: Kind, circle: &Circle) -> EvidenceDigest {
+/// The votes that a finding about a member of a circle stands on: for structure those between the member and
+/// the circle, for quality those that it gave, and for time these and the circle's other votes on the same
+/// posts. None, if there is nothing that evidence could stand on.
+pub fn votes(board: &Board, member: MemberId, kind: Kind, circle: &Circle) -> BTreeSet<VoteHash> {
     let inside: BTreeSet<MemberId> = circle.suspects.iter().map(|s| s.member).collect();
     let within = |vote: &&Vote| {
         let author = board.post(vote.post).author;
@@ -37,33 +42,33 @@ pub fn of(board: &Board, member: MemberId, kind: Kind, circle: &Circle) -> Evide
         }
         Kind::Quality => {}
     }
-    let mut rows: Vec<(&str, &str, i64)> = votes
-        .iter()
-        .map(|v| {
-            (
-                board.member_name(v.member),
-                board.post_name(v.post),
-                v.at_ms,
-            )
-        })
-        .collect();
-    rows.sort_unstable();
+    votes.into_iter().map(|vote| hash(board, vote)).collect()
+}
+
+/// The digest of a finding about a member that stands on these votes.
+pub fn of(member: &Pseudonym, kind: Kind, votes: &BTreeSet<VoteHash>) -> EvidenceDigest {
     let mut hash = Sha256::new();
     hash.update(DOMAIN);
-    text(&mut hash, board.name());
-    text(&mut hash, board.member_name(member));
+    text(&mut hash, member.as_str());
     hash.update([match kind {
         Kind::Structure => 0,
         Kind::Time => 1,
         Kind::Quality => 2,
     }]);
-    hash.update((rows.len() as u64).to_be_bytes());
-    for (voter, post, at_ms) in rows {
-        text(&mut hash, voter);
-        text(&mut hash, post);
-        hash.update(at_ms.to_be_bytes());
+    for vote in votes {
+        hash.update(vote.0);
     }
     EvidenceDigest(hash.finalize().into())
+}
+
+fn hash(board: &Board, vote: &Vote) -> VoteHash {
+    let mut hash = Sha256::new();
+    hash.update(VOTE_DOMAIN);
+    text(&mut hash, board.name());
+    text(&mut hash, board.member_name(vote.member));
+    text(&mut hash, board.post_name(vote.post));
+    hash.update(vote.at_ms.to_be_bytes());
+    VoteHash(hash.finalize().into())
 }
 
 /// With its length first, so that no two lists of texts have the same bytes.

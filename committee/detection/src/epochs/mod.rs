@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use self::circles::{At, Circle, Proposal, circles};
 use self::communities::Communities;
-use crate::economy::windows::{NotCut, number_of, pseudonym};
+use crate::economy::windows::{NotCut, numbers_of, pseudonym};
 use crate::judge::Verdict;
 use crate::policy::discount::Structure;
 use crate::policy::inputs::{
@@ -55,7 +55,7 @@ pub struct Epoch {
     pub findings: Vec<Finding>,
 }
 
-/// Cuts a board into windows of equal length from its first vote on, as [`cut`](crate::economy::windows::cut)
+/// Cuts a board into windows of equal length, counted from 1970, as [`cut`](crate::economy::windows::cut)
 /// does, and judges each.
 ///
 /// # Errors
@@ -65,13 +65,13 @@ pub fn epochs(
     window_ms: i64,
     quality: Option<Measured<'_>>,
 ) -> Result<Vec<Epoch>, NotCut> {
-    let Some(last) = number_of(board, window_ms)? else {
+    let Some(numbers) = numbers_of(board, window_ms)? else {
         return Ok(Vec::new());
     };
     let mut communities = Communities::default();
     let mut known: Vec<BTreeSet<Pseudonym>> = Vec::new();
     let mut epochs = Vec::new();
-    for number in 0..=last {
+    for number in numbers {
         let own = between(board, window_ms, number, number);
         let active = own.as_ref().map_or(0, Board::active);
         let mut epoch = Epoch {
@@ -179,7 +179,8 @@ fn structure(circles: &[Circle]) -> Vec<Structure<MemberId>> {
 }
 
 /// Findings about each member of each group. Evidence on the same votes is the same, and so it stands once:
-/// for the group with the lower number, which was found first.
+/// for the group with the lower number, which was found first. Without votes there is no evidence: a member
+/// that rests in a window is nothing in it.
 fn findings(board: &Board, window: WindowId, circles: &[(CommunityId, Circle)]) -> Vec<Finding> {
     let mut by_age: Vec<&(CommunityId, Circle)> = circles.iter().collect();
     by_age.sort_unstable_by_key(|(id, _)| *id);
@@ -195,18 +196,22 @@ fn findings(board: &Board, window: WindowId, circles: &[(CommunityId, Circle)]) 
                 (Kind::Quality, quality),
             ];
             for (kind, strength) in kinds {
-                let digest = digest::of(board, suspect.member, kind, circle);
-                if let Some(strength) = strength
-                    && known.insert(digest)
-                {
+                let Some(strength) = strength else {
+                    continue;
+                };
+                let member = pseudonym(board, suspect.member);
+                let votes = digest::votes(board, suspect.member, kind, circle);
+                let digest = digest::of(&member, kind, &votes);
+                if !votes.is_empty() && known.insert(digest) {
                     findings.push(Finding {
-                        member: pseudonym(board, suspect.member),
+                        member,
                         community: *community,
                         window,
                         kind,
                         score: strength.score,
                         p_value: strength.p_value,
                         digest,
+                        votes,
                     });
                 }
             }
@@ -221,11 +226,12 @@ fn larger(a: PValue, b: PValue) -> PValue {
 
 /// The votes cast in windows `first..=last`, as a board of their own.
 fn between(board: &Board, window_ms: i64, first: u64, last: u64) -> Option<Board> {
-    let start = i128::from(board.votes().first()?.at_ms);
     let at = |number: u64| {
-        let at_ms = start + i128::from(number) * i128::from(window_ms);
+        let at_ms = i128::from(number) * i128::from(window_ms);
         i64::try_from(at_ms).unwrap_or(i64::MAX)
     };
-    let part = board.within(at(first)..at(last.saturating_add(1)));
+    // What was before 1970 belongs to the first window.
+    let from = if first == 0 { i64::MIN } else { at(first) };
+    let part = board.within(from..at(last.saturating_add(1)));
     (!part.votes().is_empty()).then_some(part)
 }

@@ -2,7 +2,8 @@
 //!
 //! Opening it holds what the strike would take, so that nobody runs off with it, and takes nothing. While
 //! the period runs the member may appeal; a ballot or a panel decides, and what it decided comes in here. A
-//! won appeal gives back all that was held, clears the strike, and makes the evidence worthless for ever. An
+//! won appeal gives back all that was held, clears the strike, and makes the votes worthless as evidence for
+//! ever: whatever stands on them for a half or more is void. An
 //! appeal that nobody decided keeps the case from being carried out however long it takes. Nothing is
 //! carried out before the period is over, whatever was decided.
 //!
@@ -11,12 +12,14 @@
 //!    └─appealed─┬─decided: it stands, and the period ends───▶ executed
 //!               └─decided: cleared──────────────────────────▶ cleared, all given back
 //! ```
-//! Where another member's appeal refuted the same evidence meanwhile, the case falls instead of being
+//! Where another member's appeal refuted at least half of a finding's votes meanwhile, the case falls instead of being
 //! carried out, and all is given back too.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::inputs::EvidenceDigest;
+use super::inputs::VoteHash;
 use super::slash::{Grounds, Immune};
 use super::strikes::{Record, Strike, Taken};
 
@@ -129,7 +132,7 @@ impl Case {
 pub enum Outcome {
     /// What was held is forfeited, and the strike stands.
     Executed,
-    /// An appeal was won: all was given back, and the evidence is worthless.
+    /// An appeal was won: all was given back, and the votes are worthless as evidence.
     Cleared,
     /// Another member's appeal refuted the evidence: all was given back.
     Fallen,
@@ -236,8 +239,8 @@ pub enum NotExecuted {
 pub struct Decided {
     /// The member's record after it.
     pub record: Record,
-    /// Findings that it refuted, for [`Immune::with`]; none if it was lost.
-    pub refuted: Vec<EvidenceDigest>,
+    /// Votes that it explained, for [`Immune::with`]; none if it was lost.
+    pub refuted: BTreeSet<VoteHash>,
 }
 
 impl Record {
@@ -267,11 +270,7 @@ impl Record {
         if used {
             return Err(NotOpened::NotFresh);
         }
-        if grounds
-            .digests()
-            .iter()
-            .any(|digest| immune.contains(digest))
-        {
+        if grounds.is_void(immune) {
             return Err(NotOpened::Refuted);
         }
         let until_ms = at_ms.checked_add(period.0).ok_or(NotOpened::Time)?;
@@ -333,14 +332,14 @@ impl Record {
             }
             Appeal::Filed { .. } => {}
         }
-        let mut refuted = Vec::new();
+        let mut refuted = BTreeSet::new();
         match decision {
             Decision::Stands => {
                 case.appeal = Appeal::Lost;
                 next.open = Some(case);
             }
             Decision::Cleared => {
-                refuted.extend(case.grounds.digests());
+                refuted = case.grounds.votes();
                 next.give_back(case, Outcome::Cleared);
             }
         }
@@ -365,12 +364,7 @@ impl Record {
         if let Appeal::Filed { .. } = case.appeal {
             return Err(NotExecuted::Undecided);
         }
-        if case
-            .grounds
-            .digests()
-            .iter()
-            .any(|digest| immune.contains(digest))
-        {
+        if case.grounds.is_void(immune) {
             next.give_back(case, Outcome::Fallen);
             return Ok(next);
         }

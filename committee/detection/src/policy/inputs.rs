@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::votes::Board;
+use crate::votes::{Board, escaped};
 
 /// Members who must have been active in a window before anything is said about any of them: among fewer,
 /// everybody meets everybody, and structure says nothing.
@@ -136,7 +136,8 @@ impl ActiveMembers {
     }
 }
 
-/// A member across windows: the name of its board and its pseudonym there, `board/pseudonym`.
+/// A member across windows: the name of its board and its pseudonym there, `board/pseudonym`, each
+/// [`escaped`], so that no two members have the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Pseudonym(Box<str>);
@@ -144,7 +145,7 @@ pub struct Pseudonym(Box<str>);
 impl Pseudonym {
     /// A member of a board.
     pub fn new(board: &str, name: &str) -> Self {
-        Self(format!("{board}/{name}").into())
+        Self(format!("{}/{}", escaped(board), escaped(name)).into())
     }
 
     /// As text.
@@ -207,7 +208,9 @@ impl Kind {
 }
 
 /// What identifies a finding: a collision-resistant hash of the member, the kind and the votes that it stands
-/// on, not of the figures drawn from them, so that the same votes weighed again are the same evidence.
+/// on, not of the figures drawn from them, so that the same votes weighed again are the same evidence. Of
+/// another member, or in a group that isn't quite the same, the same votes have another digest: what a won
+/// appeal refutes is the votes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EvidenceDigest(pub [u8; 32]);
@@ -224,6 +227,11 @@ impl fmt::Debug for EvidenceDigest {
     }
 }
 
+/// What identifies a vote: a collision-resistant hash of its board, voter, post and time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct VoteHash(pub [u8; 32]);
+
 /// Evidence of one kind about one member of one community in one window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
@@ -239,8 +247,10 @@ pub struct Finding {
     pub score: Score,
     /// Against chance.
     pub p_value: PValue,
-    /// What it stands on.
+    /// Its own name.
     pub digest: EvidenceDigest,
+    /// What it stands on.
+    pub votes: BTreeSet<VoteHash>,
 }
 
 /// What evidence must reach to count: both, so that a strong figure that chance gives easily counts as

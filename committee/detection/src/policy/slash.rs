@@ -2,17 +2,20 @@
 //! each of two different windows, none of it ever used or refuted before, and a case that people can read.
 //! Anything less is refused with the reason, which is part of what a moderator sees.
 //!
-//! Structure alone never takes a stake: fan clubs, parties and small niches have it too. Nor does one
+//! Structure alone never takes a stake: fan clubs, parties and small niches have it too. Nor does quality
+//! beside it without time in any window, for a few authors' posts are alike. Nor does one
 //! window: a viral day or a digest looks like a ring once. The two kinds have to meet in the same window and
 //! the same community, for a structure here and a coincidence there are two accidents.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::bars;
 use super::inputs::{
-    ActiveMembers, Bar, CaseText, CommunityId, EvidenceDigest, Finding, Pseudonym, WindowId,
+    ActiveMembers, Bar, CaseText, CommunityId, EvidenceDigest, Finding, Kind, Pseudonym, VoteHash,
+    WindowId,
 };
 
 /// Windows that have to speak against a member.
@@ -46,22 +49,23 @@ pub struct Spent {
     pub windows: BTreeSet<WindowId>,
 }
 
-/// Findings that a won appeal refuted: they never count again, against anybody.
+/// Votes that won appeals explained. Evidence at least half of whose votes are among them never counts again,
+/// against anybody.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Immune(BTreeSet<EvidenceDigest>);
+pub struct Immune(BTreeSet<VoteHash>);
 
 impl Immune {
-    /// These and the findings that another appeal refuted.
+    /// These and the votes that another appeal refuted.
     #[must_use]
-    pub fn with(mut self, refuted: impl IntoIterator<Item = EvidenceDigest>) -> Self {
+    pub fn with(mut self, refuted: impl IntoIterator<Item = VoteHash>) -> Self {
         self.0.extend(refuted);
         self
     }
 
-    /// Whether a finding was refuted.
-    pub fn contains(&self, digest: &EvidenceDigest) -> bool {
-        self.0.contains(digest)
+    /// Whether evidence that stands on these votes is void. Without votes it always is.
+    pub fn voids(&self, votes: &BTreeSet<VoteHash>) -> bool {
+        2 * votes.intersection(&self.0).count() >= votes.len()
     }
 }
 
@@ -72,6 +76,7 @@ pub struct Grounds {
     community: CommunityId,
     windows: BTreeSet<WindowId>,
     digests: BTreeSet<EvidenceDigest>,
+    votes: BTreeMap<EvidenceDigest, BTreeSet<VoteHash>>,
     text: CaseText,
 }
 
@@ -96,6 +101,16 @@ impl Grounds {
         &self.digests
     }
 
+    /// The votes that all its findings stand on.
+    pub fn votes(&self) -> BTreeSet<VoteHash> {
+        self.votes.values().flatten().copied().collect()
+    }
+
+    /// Whether won appeals refuted one of its findings.
+    pub fn is_void(&self, immune: &Immune) -> bool {
+        self.votes.values().any(|votes| immune.voids(votes))
+    }
+
     /// In words.
     pub fn text(&self) -> &CaseText {
         &self.text
@@ -112,12 +127,6 @@ pub enum NoSlash {
         member: Pseudonym,
         /// About whom the finding is.
         other: Pseudonym,
-    },
-    /// One digest for two findings: then it identifies neither.
-    #[error("two different findings have the digest {digest}")]
-    SameDigest {
-        /// Theirs.
-        digest: EvidenceDigest,
     },
     /// Not without structure.
     #[error(
@@ -140,6 +149,14 @@ pub enum NoSlash {
         /// Which.
         window: WindowId,
     },
+    /// Quality is measured, and a few authors' posts are alike: it is no evidence of votes cast by agreement.
+    #[error(
+        "quality is the only evidence beside structure: evidence of time is needed in one window at least"
+    )]
+    QualityAlone,
+    /// Nobody could read what the stake is taken for.
+    #[error("the case can't be told in words that can be read")]
+    NoText,
     /// It would be enough if it were fresh.
     #[error(
         "the evidence would be enough, but {stale} of its findings were used or refuted before"
@@ -166,30 +183,32 @@ impl Slash {
         spent: &Spent,
         immune: &Immune,
     ) -> Result<Grounds, NoSlash> {
-        check(member, findings)?;
+        let findings = each_once(member, findings)?;
         let is_fresh = |f: &Finding| {
             let used = spent.digests.contains(&f.digest) || spent.windows.contains(&f.window);
-            !used && !immune.contains(&f.digest)
+            !used && !immune.voids(&f.votes)
         };
-        match self.weigh(findings.iter().filter(|f| is_fresh(f))) {
+        match self.weigh(findings.iter().copied().filter(|f| is_fresh(f))) {
             Ok((community, windows)) => {
-                let counts = |f: &&Finding| {
+                let counts = |f: &&&Finding| {
                     f.community == community
                         && windows.contains(&f.window)
                         && is_fresh(f)
                         && self.is_met(f)
                 };
+                let stands_on = || findings.iter().filter(counts);
                 Ok(Grounds {
                     member: member.clone(),
                     community,
-                    digests: findings.iter().filter(counts).map(|f| f.digest).collect(),
+                    digests: stands_on().map(|f| f.digest).collect(),
+                    votes: stands_on().map(|f| (f.digest, f.votes.clone())).collect(),
                     windows,
                     text,
                 })
             }
-            Err(reason) => match self.weigh(findings.iter()) {
+            Err(reason) => match self.weigh(findings.iter().copied()) {
                 Ok(_) => {
-                    let stale = |f: &&Finding| !is_fresh(f);
+                    let stale = |f: &&&Finding| !is_fresh(f);
                     let stale: BTreeSet<_> =
                         findings.iter().filter(stale).map(|f| f.digest).collect();
                     Err(NoSlash::NotFresh { stale: stale.len() })
@@ -215,8 +234,12 @@ impl Slash {
     ) -> Result<(CommunityId, BTreeSet<WindowId>), NoSlash> {
         let mut structure: BTreeSet<(CommunityId, WindowId)> = BTreeSet::new();
         let mut independent = structure.clone();
+        let mut in_time: BTreeSet<(CommunityId, WindowId)> = BTreeSet::new();
         for finding in findings.filter(|f| self.is_met(f)) {
             let place = (finding.community, finding.window);
+            if finding.kind == Kind::Time {
+                in_time.insert(place);
+            }
             if finding.kind.is_independent() {
                 independent.insert(place);
             } else {
@@ -233,24 +256,32 @@ impl Slash {
         for (community, window) in structure.intersection(&independent) {
             windows.entry(*community).or_default().insert(*window);
         }
-        // The most windows; of as many, the lower number.
-        let best = windows
-            .into_iter()
-            .max_by(|a, b| a.1.len().cmp(&b.1.len()).then(b.0.cmp(&a.0)));
-        let Some((community, windows)) = best else {
+        let timed = |community: CommunityId, windows: &BTreeSet<WindowId>| {
+            windows.iter().any(|w| in_time.contains(&(community, *w)))
+        };
+        // Those with time; of these the most windows; of as many, the lower number.
+        let rank = |(community, windows): &(CommunityId, BTreeSet<WindowId>)| {
+            let enough = windows.len() >= LEAST_WINDOWS;
+            let timed = enough && timed(*community, windows);
+            (timed, windows.len(), Reverse(*community))
+        };
+        let Some((community, windows)) = windows.into_iter().max_by_key(rank) else {
             return Err(NoSlash::Apart);
         };
+        let timed = timed(community, &windows);
         match windows.first() {
             Some(window) if windows.len() < LEAST_WINDOWS => {
                 Err(NoSlash::OneWindow { window: *window })
             }
+            _ if !timed => Err(NoSlash::QualityAlone),
             _ => Ok((community, windows)),
         }
     }
 }
 
-/// Findings that can be weighed at all: about this member, each with a digest of its own.
-fn check(member: &Pseudonym, findings: &[Finding]) -> Result<(), NoSlash> {
+/// The findings that are weighed, all of them about this member. Of several with one digest, which stand on
+/// the same votes, one counts: the weakest.
+fn each_once<'a>(member: &Pseudonym, findings: &'a [Finding]) -> Result<Vec<&'a Finding>, NoSlash> {
     if let Some(other) = findings
         .iter()
         .map(|f| &f.member)
@@ -262,16 +293,14 @@ fn check(member: &Pseudonym, findings: &[Finding]) -> Result<(), NoSlash> {
             other: other.clone(),
         });
     }
-    let mut known: BTreeMap<EvidenceDigest, &Finding> = BTreeMap::new();
-    let mut twice: Option<EvidenceDigest> = None;
-    for finding in findings {
-        let first = *known.entry(finding.digest).or_insert(finding);
-        if first != finding {
-            twice = Some(twice.map_or(finding.digest, |digest| digest.min(finding.digest)));
-        }
-    }
-    match twice {
-        Some(digest) => Err(NoSlash::SameDigest { digest }),
-        None => Ok(()),
-    }
+    let mut once: Vec<&Finding> = findings.iter().collect();
+    once.sort_by(|a, b| {
+        let weaker = a.score.get().total_cmp(&b.score.get());
+        let weaker = weaker.then(b.p_value.get().total_cmp(&a.p_value.get()));
+        let place = |f: &Finding| (f.community, f.window, f.kind);
+        let same = a.digest.cmp(&b.digest);
+        same.then(weaker).then(place(a).cmp(&place(b)))
+    });
+    once.dedup_by_key(|f| f.digest);
+    Ok(once)
 }

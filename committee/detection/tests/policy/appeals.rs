@@ -2,7 +2,7 @@ use tacit_detection::policy::appeals::{
     BadPeriod, Decision, LEAST_PERIOD_MS, MOST_PERIOD_MS, NotDecided, NotExecuted, NotHeard,
     NotOpened, Outcome, Period,
 };
-use tacit_detection::policy::inputs::{EvidenceDigest, Pseudonym, WindowId};
+use tacit_detection::policy::inputs::{Pseudonym, WindowId};
 use tacit_detection::policy::slash::{Immune, NoSlash, Slash};
 use tacit_detection::policy::strikes::{NotBooked, Record, Strike, Units};
 
@@ -114,8 +114,8 @@ fn a_won_appeal_gives_back_paid_out_rewards_that_the_stake_stood_in_for() {
 fn evidence_that_a_won_appeal_refuted_never_counts_again() {
     let appealed = opened(&record(), 1, 2).appealed(OPENED).unwrap();
     let won = appealed.decided(Decision::Cleared, OPENED).unwrap();
-    let digests: Vec<EvidenceDigest> = grounds(1, 2).digests().iter().copied().collect();
-    assert_eq!(won.refuted, digests);
+    assert_eq!(won.refuted, grounds(1, 2).votes());
+    assert_eq!(won.refuted.len(), 16);
     let immune = Immune::default().with(won.refuted);
     let again = Slash::default().grounds(
         enough(),
@@ -135,8 +135,7 @@ fn evidence_that_a_won_appeal_refuted_never_counts_again() {
 fn a_case_falls_if_its_evidence_was_refuted_meanwhile() {
     let before = record();
     let record = opened(&before, 1, 2);
-    let refuted = grounds(1, 2).digests().first().copied();
-    let immune = Immune::default().with(refuted);
+    let immune = Immune::default().with(strong(1, 2)[0].votes.clone());
     let fallen = record.executed(until(), &immune).unwrap();
     assert_eq!(fallen.account(), before.account());
     assert_eq!(fallen.strikes(), 0);

@@ -1,8 +1,10 @@
 //! Evidence and records to begin with.
 
+use std::collections::BTreeSet;
+
 use tacit_detection::policy::inputs::{
     ActiveMembers, CaseText, CommunityId, EvidenceDigest, Finding, Kind, LEAST_ACTIVE, PValue,
-    Pseudonym, Score, WindowId,
+    Pseudonym, Score, VoteHash, WindowId,
 };
 use tacit_detection::policy::slash::{Grounds, Immune, Slash, Spent};
 use tacit_detection::policy::strikes::{Record, Units};
@@ -19,6 +21,16 @@ pub fn text() -> CaseText {
     CaseText::new("Ten members voted for each other's posts within a minute.").unwrap()
 }
 
+/// Votes that evidence with this digest stands on, and no other.
+pub fn votes(digest: [u8; 32]) -> BTreeSet<VoteHash> {
+    let vote = |number: u8| {
+        let mut hash = digest;
+        hash[31] = number;
+        VoteHash(hash)
+    };
+    (0..4).map(vote).collect()
+}
+
 /// Strong evidence about Ada, as a member of community 7. Its digest is its own.
 pub fn finding(window: u64, kind: Kind) -> Finding {
     let mut digest = [0; 32];
@@ -32,6 +44,7 @@ pub fn finding(window: u64, kind: Kind) -> Finding {
         score: Score::new(0.9).unwrap(),
         p_value: PValue::new(0.001).unwrap(),
         digest: EvidenceDigest(digest),
+        votes: votes(digest),
     }
 }
 

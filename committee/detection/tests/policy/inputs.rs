@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
 use tacit_detection::policy::inputs::{
-    ActiveMembers, BadCaseText, CaseText, MAX_CASE_TEXT, PValue, PassRate, Quality, Score,
-    TooFewActive, Weight, the_same,
+    ActiveMembers, BadCaseText, CaseText, MAX_CASE_TEXT, PValue, PassRate, Pseudonym, Quality,
+    Score, TooFewActive, Weight, the_same,
 };
 
 #[test]
@@ -98,4 +98,11 @@ fn a_community_is_the_same_while_half_of_all_stay() {
     assert!(!the_same(&members(0..3), &members(0..7)));
     assert!(!the_same(&members(0..3), &members(3..6)));
     assert!(!the_same(&members(0..0), &members(0..0)));
+}
+
+#[test]
+fn no_two_members_of_different_boards_have_the_same_name() {
+    assert_ne!(Pseudonym::new("a/b", "c"), Pseudonym::new("a", "b/c"));
+    assert_ne!(Pseudonym::new("a%2Fb", "c"), Pseudonym::new("a/b", "c"));
+    assert_eq!(Pseudonym::new("square", "ada").as_str(), "square/ada");
 }

@@ -27,11 +27,11 @@ fn structure_and_time_in_two_windows_put_a_stake_at_risk() {
 }
 
 #[test]
-fn quality_serves_as_well_as_time() {
+fn quality_serves_as_well_as_time_in_one_window_and_not_in_all() {
     let mut findings = strong(1, 2);
     findings[1] = finding(1, Kind::Quality);
     findings[3] = finding(2, Kind::Quality);
-    assert!(judged(&findings).is_ok());
+    assert_eq!(judged(&findings), Err(NoSlash::QualityAlone));
     findings[3] = finding(2, Kind::Time);
     assert!(judged(&findings).is_ok());
 }
@@ -156,10 +156,33 @@ fn a_finding_that_was_used_counts_no_more() {
 fn a_finding_that_was_refuted_counts_no_more() {
     let findings = strong(1, 2);
     for refuted in &findings {
-        let immune = Immune::default().with([refuted.digest]);
+        let immune = Immune::default().with(refuted.votes.clone());
         let refused = Err(NoSlash::NotFresh { stale: 1 });
         assert_eq!(after(&findings, &Spent::default(), &immune), refused);
     }
+}
+
+#[test]
+fn evidence_half_of_whose_votes_were_refuted_is_void_against_anybody() {
+    let findings = strong(1, 2);
+    for place in 0..4 {
+        let votes: Vec<_> = findings[place].votes.iter().copied().collect();
+        let fewer = Immune::default().with(votes[..1].iter().copied());
+        assert!(after(&findings, &Spent::default(), &fewer).is_ok());
+        let half = Immune::default().with(votes[..2].iter().copied());
+        let refused = Err(NoSlash::NotFresh { stale: 1 });
+        // However the finding is called.
+        let mut renamed = findings.clone();
+        renamed[place].digest.0[20] = 9;
+        assert_eq!(after(&renamed, &Spent::default(), &half), refused);
+    }
+}
+
+#[test]
+fn a_finding_without_votes_is_no_evidence() {
+    let mut findings = strong(1, 2);
+    findings[0].votes.clear();
+    assert!(judged(&findings).is_err());
 }
 
 #[test]
@@ -195,13 +218,22 @@ fn findings_about_somebody_else_do_not_slip_in() {
 }
 
 #[test]
-fn a_digest_names_one_finding() {
+fn of_two_findings_with_one_digest_the_weaker_counts() {
     let mut findings = strong(1, 2);
     findings.push(findings[0].clone());
-    assert!(judged(&findings).is_ok());
+    assert_eq!(judged(&findings), judged(&strong(1, 2)));
+    findings[4].p_value = PValue::ONE;
+    let refused = Err(NoSlash::OneWindow {
+        window: WindowId(2),
+    });
+    assert_eq!(judged(&findings), refused);
+    findings.reverse();
+    assert_eq!(judged(&findings), refused);
+    // That of another window is dropped, and what is left has to be enough.
+    let mut findings = strong(1, 2);
+    findings.extend(strong(3, 4));
     findings[2].digest = findings[0].digest;
-    let digest = findings[0].digest;
-    assert_eq!(judged(&findings), Err(NoSlash::SameDigest { digest }));
+    assert_eq!(judged(&findings).unwrap().windows().len(), 3);
 }
 
 #[test]
