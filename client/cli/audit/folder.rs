@@ -62,7 +62,8 @@ impl Folder {
                 .map_err(|e| Failure::file("read", path, &e))?
                 .file_name();
             let known = ours && FILES.iter().any(|file| *file == name);
-            if !known && !(left && new.iter().any(|file| file.as_os_str() == name)) {
+            let left_over = left && new.iter().any(|file| file.as_os_str() == name);
+            if !known && !left_over {
                 other = other.or(Some(name));
             }
         }

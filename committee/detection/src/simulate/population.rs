@@ -123,7 +123,10 @@ impl Population {
             votes,
         };
         let behaviours = maker.people.iter().map(|p| (p.name.clone(), p.behaviour));
-        let qualities = maker.posts.iter().map(|p| (p.written.name.clone(), p.quality));
+        let qualities = maker
+            .posts
+            .iter()
+            .map(|p| (p.written.name.clone(), p.quality));
         Synthetic {
             behaviours: behaviours.collect(),
             qualities: qualities.collect(),

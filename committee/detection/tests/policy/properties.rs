@@ -130,7 +130,9 @@ fn after(record: &Record, immune: &mut Immune, event: &Event) -> Option<Record> 
         }
         Event::Execute(at_ms) => record.executed(*at_ms, immune).ok(),
         Event::RefutedElsewhere(findings) => {
-            *immune = immune.clone().with(findings.iter().flat_map(|f| f.votes.clone()));
+            *immune = immune
+                .clone()
+                .with(findings.iter().flat_map(|f| f.votes.clone()));
             Some(record.clone())
         }
     }
