@@ -176,6 +176,46 @@ proptest! {
     }
 }
 
+/// Times as a table has them that knows only minutes, or only hours: many votes fall on the same moment, and
+/// the members' numbers come from their names.
+fn coarse(script: &Script, unit_ms: i64) -> Script {
+    let mut other = script.clone();
+    for post in &mut other.posts {
+        post.at_ms -= post.at_ms.rem_euclid(unit_ms);
+    }
+    for vote in &mut other.votes {
+        vote.at_ms -= vote.at_ms.rem_euclid(unit_ms);
+    }
+    other
+}
+
+/// By pseudonyms as they were first: scores, in millionths because sums in another order end otherwise, and
+/// who is flagged.
+fn scores(report: &Report, old: &BTreeMap<String, String>) -> BTreeMap<String, (i64, bool)> {
+    let voters = report.voters.iter().map(|v| {
+        let name = old.get(&v.voter).unwrap_or(&v.voter).clone();
+        (name, ((v.score * 1e6).round() as i64, v.flag))
+    });
+    voters.collect()
+}
+
+#[test]
+fn where_times_are_coarse_names_change_no_score() {
+    for (seed, unit_ms) in [(1, 60_000), (2, 60_000), (3, 3_600_000), (4, 3_600_000)] {
+        let script = coarse(&script(seed), unit_ms);
+        let first = scores(&report(&script), &BTreeMap::new());
+        for salt in 0..4 {
+            let (other, old) = renamed(&script, salt);
+            let other = scores(&report(&other), &old);
+            let differ: Vec<_> = first
+                .iter()
+                .filter(|(m, s)| other.get(*m) != Some(s))
+                .collect();
+            assert!(differ.is_empty(), "seed {seed}, salt {salt}: {differ:?}");
+        }
+    }
+}
+
 #[test]
 fn members_are_numbered_by_their_first_appearance_whatever_they_are_called() {
     let script = script(7);

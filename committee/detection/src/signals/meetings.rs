@@ -267,15 +267,35 @@ fn upvotes(board: &Board, post: PostId, into: &mut Vec<(i64, MemberId)>) {
     into.extend(up.map(|v| (v.at_ms, v.member)));
 }
 
+/// Takes out votes of one moment that are more than can meet: where times are coarse, nothing tells them apart.
+fn drop_crowds(votes: &mut Vec<(i64, MemberId)>) {
+    let moments = votes.chunk_by(|a, b| a.0 == b.0);
+    if moments.clone().any(|moment| moment.len() > MET) {
+        let few = moments.filter(|moment| moment.len() <= MET);
+        *votes = few.flatten().copied().collect();
+    }
+}
+
+/// The first of these votes, in the order of time: all of the moment `at_ms`, and so many later ones. No moment
+/// is cut in two, since nothing but names orders its votes.
+fn at_least(many: usize, at_ms: i64, votes: &[(i64, MemberId)]) -> &[(i64, MemberId)] {
+    let same = votes.partition_point(|(t, _)| *t == at_ms);
+    let last = votes.get((same + many).min(votes.len()).saturating_sub(1));
+    let until = last.map_or(0, |(last, _)| votes.partition_point(|(t, _)| t <= last));
+    votes.get(..until).unwrap_or_default()
+}
+
 /// Pairs that met, lower number first, ascending, and how often; what falls into one sitting counts as above.
 fn met(board: &Board) -> Vec<(u32, u32, f64)> {
     let mut met: Vec<(u32, u32, i64)> = Vec::new();
     let mut votes: Vec<(i64, MemberId)> = Vec::new();
     for post in (0..board.posts() as u32).map(PostId) {
         upvotes(board, post, &mut votes);
+        drop_crowds(&mut votes);
         for (place, (at_ms, member)) in votes.iter().enumerate() {
-            let later = votes.iter().skip(place + 1).take(MET);
-            let near = later.take_while(|(later_ms, _)| later_ms.abs_diff(*at_ms) <= WINDOW_MS);
+            let later = votes.get(place + 1..).unwrap_or_default();
+            let near = at_least(MET, *at_ms, later).iter();
+            let near = near.take_while(|(later_ms, _)| later_ms.abs_diff(*at_ms) <= WINDOW_MS);
             met.extend(near.map(|(_, other)| {
                 let (lower, upper) = (member.min(other), member.max(other));
                 (lower.0, upper.0, *at_ms)

@@ -5,9 +5,9 @@
 //! everything, and nothing is wrong with it. So the measure of chance is each member's own, on posts that the
 //! group did *not* write; and if everybody else's votes on the group's posts come as close together (a mail
 //! with a link, a busy day), that is the measure. Only what lies beyond both counts. And votes shortly *after*
-//! another's of the group must bear it out, because whoever is followed around by others has done nothing. What a member does in one
-//! sitting is about one event, however many votes it casts: a class that greets each other on its first day
-//! has met once.
+//! another's of the group must bear it out, because whoever is followed around by others has done nothing.
+//! What a member does in one sitting is about one event, however many votes it casts: a class that greets each
+//! other on its first day has met once.
 
 use crate::signals::inside::Inside;
 use crate::votes::{Board, MemberId, PostId, Stance, Vote};
@@ -235,11 +235,15 @@ fn met<const N: usize>(
             rest.extend(others.map(|v| v.at_ms));
         }
         for (turn, vote) in on_post.iter().enumerate() {
-            let before = turn.checked_sub(1).and_then(|turn| on_post.get(turn));
-            let gap_before = before.map(|other| other.at_ms.abs_diff(vote.at_ms));
-            let next = on_post.get(turn + 1);
-            let gap_after = next.map(|other| other.at_ms.abs_diff(vote.at_ms));
-            let gap = gap_before.into_iter().chain(gap_after).min();
+            let gap_to = |place: Option<usize>| {
+                let other = place.and_then(|place| on_post.get(place))?;
+                Some(other.at_ms.abs_diff(vote.at_ms))
+            };
+            let neighbours = [gap_to(turn.checked_sub(1)), gap_to(Some(turn + 1))];
+            let gap = neighbours.into_iter().flatten().min();
+            // Of votes at one moment none is after another: where times are coarse, their order is unknown.
+            let earlier = on_post.partition_point(|other| other.at_ms < vote.at_ms);
+            let gap_before = gap_to(earlier.checked_sub(1));
             let near = |gap: Option<u64>, later: bool| Near {
                 near: windows_ms.map(|w| gap.is_some_and(|gap| gap <= w.unsigned_abs())),
                 by_pace: own.then(|| {
@@ -256,13 +260,16 @@ fn met<const N: usize>(
     met
 }
 
-/// The chance that at least one of so many votes is near, before or, if asked, also after, if they came at the
-/// pace of the rest's.
+/// The chance that at least one of so many votes is near, before or, if asked, also after or at the same
+/// moment, if they came at the pace of the rest's.
 fn by_pace(rest: &[i64], at_ms: i64, window_ms: i64, later: bool, votes: usize) -> f64 {
     let window_ms = window_ms.saturating_abs();
-    let last = if later { window_ms } else { 0 };
     let from = rest.partition_point(|t| *t < at_ms.saturating_sub(window_ms));
-    let to = rest.partition_point(|t| *t <= at_ms.saturating_add(last));
+    let to = if later {
+        rest.partition_point(|t| *t <= at_ms.saturating_add(window_ms))
+    } else {
+        rest.partition_point(|t| *t < at_ms)
+    };
     let share = ((to - from) as f64 + 0.05) / (rest.len() as f64 + 1.0);
     1.0 - (1.0 - share).powi(votes as i32)
 }
@@ -293,7 +300,7 @@ pub fn early(board: &Board, group: &[MemberId]) -> Vec<Together> {
         let mut votes = board.votes_on(vote.post);
         let all = votes.len();
         let last = votes.nth(all.saturating_sub(1) / 4)?;
-        (all >= 4).then(|| (vote.at_ms, vote.member) <= (last.at_ms, last.member))
+        (all >= 4).then(|| vote.at_ms <= last.at_ms)
     };
     let measure = |member: &MemberId| {
         let (mut own, mut elsewhere) = (Count::default(), Count::default());

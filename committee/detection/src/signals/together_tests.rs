@@ -55,13 +55,12 @@ fn plain(board: &Board, group: &[MemberId], window_ms: i64, later: bool) -> Vec<
         for vote in board.votes_of(*member).filter(|v| v.stance == Stance::Up) {
             let (mut others, mut others_near, mut rest, mut rest_near) = (0, 0, 0, 0);
             for other in board.votes_on(vote.post).filter(|o| o.member != *member) {
-                let earlier = (other.at_ms, other.member) < (vote.at_ms, *member);
+                let earlier = other.at_ms < vote.at_ms;
                 let within = (other.at_ms - vote.at_ms).abs() <= window_ms;
                 let near = i32::from((earlier || later) && within);
-                let near_or_same = i32::from((other.at_ms <= vote.at_ms || later) && within);
                 if !inside.contains(&other.member) {
                     rest += 1;
-                    rest_near += near_or_same;
+                    rest_near += near;
                 } else if other.stance == Stance::Up {
                     others += 1;
                     others_near += near;
@@ -116,11 +115,11 @@ fn plain_early(board: &Board, group: &[MemberId]) -> Vec<(u32, u32)> {
     let of = |member: &MemberId| {
         let mut own = Count::default();
         for vote in board.votes_of(*member).filter(|v| v.stance == Stance::Up) {
-            let mut on_post = board.votes_on(vote.post);
+            let on_post = board.votes_on(vote.post);
             let all = on_post.len();
-            let place = on_post.position(|v| v.member == *member).unwrap();
+            let earlier = on_post.filter(|v| v.at_ms < vote.at_ms).count();
             if all >= 4 && group.contains(&board.post(vote.post).author) {
-                own.add(4 * place < all);
+                own.add(4 * earlier < all);
             }
         }
         (own.all, own.hits)
