@@ -2,12 +2,14 @@
 //!
 //! There are no labels to learn from, and boards differ: where few people vote on much, honest scores are
 //! higher than where many vote on little. So the bar is measured from the median score of those who were
-//! active on the board. A ring of less than half of them can't raise it above what honest members have;
-//! accounts that do nothing else can lower it, by many votes of theirs and never below a floor. The distance comes from boards with nothing planted:
-//! of the public conversations and made-up boards that are for tuning, at most one member in a hundred of each
-//! real one stands above the bar for one in a hundred. And no score flags by itself. Beside it there must be
-//! either votes together in several sittings, or a group that is of one mind and in which the member both
-//! gives and gets: closed niches, fan clubs and parties have high scores, and lack one of these.
+//! active on the board. As long as a ring is less than half of them, the median is at most the highest score
+//! of an honest member, however high the ring's own are. Accounts that do nothing else can lower the median,
+//! by many votes of theirs, and never the bar below a floor. The distance comes from boards with nothing
+//! planted: of the public conversations and made-up boards that are for tuning, at most one member in a
+//! hundred of each real one stands above the bar for one in a hundred. And no score flags by itself. Beside
+//! it there must be either votes together in several sittings, or a group that is of one mind and in which
+//! the member both gives and gets: closed niches, fan clubs and parties have high scores, and lack one of
+//! these.
 
 use crate::judge::{Evidence, Verdict};
 
