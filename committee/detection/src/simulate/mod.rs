@@ -6,6 +6,7 @@
 
 pub mod adaptive;
 pub mod behaviour;
+pub mod framing;
 pub mod plant;
 pub mod population;
 mod reading;

@@ -222,6 +222,11 @@ impl Site {
         &self.planted.board
     }
 
+    /// The board, and the ring on it.
+    pub fn planted(&self) -> &Planted {
+        &self.planted
+    }
+
     /// The ring's members.
     pub fn ring(&self) -> &[MemberId] {
         &self.planted.ring

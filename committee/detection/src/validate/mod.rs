@@ -8,6 +8,7 @@ pub mod alone;
 pub mod cases;
 pub mod clean;
 pub mod detection;
+pub mod framed;
 pub mod metrics;
 pub mod plot;
 pub mod results;
