@@ -75,9 +75,19 @@ impl Supports {
         }
     }
 
+    /// Whom each supports: the first member's list, then the next one's.
+    pub(crate) fn all(&self) -> &[Support] {
+        &self.list
+    }
+
+    /// Where a member's list stands among [`Supports::all`].
+    pub(crate) fn places(&self, member: MemberId) -> std::ops::Range<usize> {
+        self.starts[member.at()] as usize..self.starts[member.at() + 1] as usize
+    }
+
     /// Whom a member supports.
     pub fn by(&self, member: MemberId) -> &[Support] {
-        &self.list[self.starts[member.at()] as usize..self.starts[member.at() + 1] as usize]
+        &self.list[self.places(member)]
     }
 
     /// How a member supports an author, if at all.
