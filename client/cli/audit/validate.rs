@@ -32,6 +32,8 @@ const SEEDS: [u64; 2] = [20, 3];
 /// Seeds of boards with nothing planted: enough for 30,000 honest member-epochs of those that look like
 /// rings; and of the quick run.
 const CLEAN_SEEDS: [u64; 2] = [24, 4];
+/// Of these, for boards that have upvotes only.
+const ELSEWHERE_SEEDS: [usize; 2] = [8, 2];
 /// Seeds at most.
 const MOST_SEEDS: u64 = 10_000;
 
@@ -116,6 +118,8 @@ pub fn run(args: &ValidateArgs, cx: &Context) -> Result<(), Failure> {
             true => vec![mixed],
             false => vec![mixed, Population::open()],
         },
+        elsewhere: vec![Population::only_up()],
+        elsewhere_seeds: ELSEWHERE_SEEDS[at],
         scope: if args.quick {
             Scope::Quick
         } else {
@@ -124,10 +128,12 @@ pub fn run(args: &ValidateArgs, cx: &Context) -> Result<(), Failure> {
         window_ms: args.window,
         threads: threads(args),
     };
-    let bar = cx.out.progress(plan.steps() as u64, "measuring");
+    let unmeasured = |e| Failure::usage("validate", e, "Give a longer --window.");
+    let steps = plan.steps().map_err(unmeasured)?;
+    let bar = cx.out.progress(steps as u64, "measuring");
     let study = study::run(&plan, &product, || bar.inc(1));
     bar.finish_and_clear();
-    let study = study.map_err(|e| Failure::usage("validate", e, "Give a longer --window."))?;
+    let study = study.map_err(unmeasured)?;
     let tables = tables(&study);
     if let Some(folder) = &args.out {
         write(folder, &study, &tables)?;

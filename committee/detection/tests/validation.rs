@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tacit_detection::simulate::framing::Ruse;
 use tacit_detection::simulate::population::Population;
 use tacit_detection::validate::cases::{DISCOUNTED, LIKE_RINGS, Scope};
 use tacit_detection::validate::detection::Part;
@@ -23,6 +24,8 @@ fn plan(seeds: u64) -> Plan<'static> {
         clean_seeds: Part::Tuning.seeds(2 * seeds),
         boards: Vec::new(),
         populations: vec![Population::mixed()],
+        elsewhere: vec![Population::only_up()],
+        elsewhere_seeds: 1,
         scope: Scope::Quick,
         window_ms: 7 * DAY,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -98,6 +101,64 @@ fn honest_members_are_neither_discounted_nor_slashed() {
         assert!(discounted <= DISCOUNTED, "{}: {discounted}", befell.who);
     }
     assert_eq!(clean.all.slashed, 0);
+}
+
+#[test]
+fn whatever_a_ring_does_around_members_and_for_them_they_are_neither_flagged_nor_struck() {
+    let framed = &quick().framed;
+    assert_eq!(framed.len(), Ruse::ALL.len());
+    for framing in framed {
+        let (before, after) = (&framing.before, &framing.after);
+        assert_eq!(
+            (before.victims, after.victims, framing.left_out),
+            (10, 10, 0)
+        );
+        assert_eq!(before.flagged.unwrap().mean, 0.0);
+        // The ring is there, and is seen.
+        assert!(before.ring_flagged.unwrap().mean > 0.8, "{framing:?}");
+        if framing.others_doing {
+            assert_eq!(after.flagged.unwrap().mean, 0.0, "{framing:?}");
+            assert_eq!(after.struck.unwrap().mean, 0.0, "{framing:?}");
+        }
+    }
+    assert_eq!(framed.iter().filter(|f| f.others_doing).count(), 3);
+}
+
+#[test]
+fn boards_of_upvotes_alone_have_a_table_of_their_own() {
+    let [(name, clean)] = &quick().clean_elsewhere[..] else {
+        panic!("not one")
+    };
+    assert_eq!((name.as_str(), clean.boards), ("upvotes only", 1));
+    assert!(
+        clean.all.epochs > 300 && clean.all.slashed == 0,
+        "{clean:?}"
+    );
+    let titles: Vec<String> = tables(quick()).into_iter().map(|t| t.title).collect();
+    assert!(
+        titles
+            .iter()
+            .any(|title| title.ends_with("where there are upvotes only")),
+        "{titles:?}"
+    );
+}
+
+#[test]
+fn one_seed_has_no_interval_and_what_it_meets_is_in_doubt() {
+    let plan = Plan {
+        populations: vec![Population::plain(70, 7)],
+        ..plan(1)
+    };
+    let study = run(&plan, &product, || {}).unwrap();
+    let verdicts = || study.kinds.iter().flat_map(|kind| kind.verdicts);
+    assert!(verdicts().flatten().count() > 5);
+    assert!(verdicts().flatten().all(|verdict| verdict != Verdict::Met));
+    assert!(tables(&study)[0].markdown().contains("(one seed)"));
+    assert!(
+        preface(&study)
+            .iter()
+            .any(|line| line.contains("no interval"))
+    );
 }
 
 #[test]
@@ -197,9 +258,15 @@ fn seeds_and_boards_of_the_other_part_are_refused() {
 
 #[test]
 fn threads_change_nothing_and_every_step_is_told() {
+    let board = real(Population::plain(70, 7));
     let study = |threads| {
         let plan = Plan {
             populations: vec![Population::plain(70, 7)],
+            elsewhere: vec![Population {
+                only_up: true,
+                ..Population::plain(70, 7)
+            }],
+            boards: vec![&board],
             threads,
             ..plan(1)
         };
@@ -207,7 +274,7 @@ fn threads_change_nothing_and_every_step_is_told() {
         let study = run(&plan, &product, || {
             steps.fetch_add(1, Ordering::Relaxed);
         });
-        assert_eq!(steps.into_inner(), plan.steps());
+        assert_eq!(steps.into_inner(), plan.steps().unwrap());
         study.unwrap()
     };
     assert_eq!(study(1), study(3));
@@ -215,19 +282,18 @@ fn threads_change_nothing_and_every_step_is_told() {
 
 #[test]
 fn a_real_board_is_judged_whole_in_halves_and_in_windows() {
-    let name = (0..)
-        .map(|n| format!("b{n}"))
-        .find(|n| Part::of_board(n) == Part::Tuning);
-    let mut made = Population::plain(150, 21).board(0).script;
-    made.name = name.clone().unwrap().into();
-    let board = made.board().unwrap();
+    let (board, few) = (
+        real(Population::plain(150, 21)),
+        real(Population::plain(30, 21)),
+    );
     let plan = Plan {
-        boards: vec![&board],
+        boards: vec![&board, &few],
         populations: Vec::new(),
         ..plan(3)
     };
     // Everybody whose pseudonym begins with a digit below 8: about half.
     let look = |board: &Board| {
+        product(board)?;
         let low = |m| {
             board
                 .member_name(MemberId(m))
@@ -242,12 +308,35 @@ fn a_real_board_is_judged_whole_in_halves_and_in_windows() {
     };
     let study = run(&plan, &look, || {}).unwrap();
     let real = &study.real[0];
+    // Who isn't judged is told.
+    assert_eq!(
+        (study.real.len(), &*study.not_judged),
+        (1, &[few.name().to_owned()][..])
+    );
+    let all = tables(&study).into_iter();
+    let told: Vec<String> = all.flat_map(|table| table.notes).collect();
+    assert!(
+        told.iter()
+            .any(|note| note.starts_with("1 of 2 boards not judged")),
+        "{told:?}"
+    );
     // Three weeks touch four of those counted from 1970.
     assert_eq!((real.members, real.windows), (board.members(), 4));
     assert_eq!(real.verdict, Verdict::NotMet);
     let halves = real.halves.unwrap();
-    assert!((0.4..0.6).contains(&halves.mean) && real.worst_half >= halves.high);
-    assert!(halves.low < halves.high);
+    let high = halves.high.unwrap();
+    assert!((0.4..0.6).contains(&halves.mean) && real.worst_half >= high);
+    assert!(halves.low.unwrap() < high);
     let share = real.epochs_flagged as f64 / real.epochs as f64;
     assert!((0.4..0.6).contains(&share), "{share}");
+}
+
+/// A board made up in place of a real one, under a name that is for tuning.
+fn real(population: Population) -> Board {
+    let name = (0..)
+        .map(|n| format!("b{n}-{}", population.name))
+        .find(|n| Part::of_board(n) == Part::Tuning);
+    let mut made = population.board(0).script;
+    made.name = name.unwrap().into();
+    made.board().unwrap()
 }

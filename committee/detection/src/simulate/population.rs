@@ -12,7 +12,7 @@ use rand::RngExt;
 
 use super::behaviour::Behaviour;
 use super::{DAY, HOUR, MINUTE, Script, Written, generator, normal, poisson, pseudonym};
-use crate::votes::{Board, MemberId};
+use crate::votes::{Board, MemberId, Stance};
 
 /// Dimensions of taste; in the first the parties differ.
 pub const TASTES: usize = 4;
@@ -44,6 +44,8 @@ pub struct Population {
     /// How much members of a niche keep to it, 0 to 1: of what they read, the share from within. What of it
     /// others come upon is less by the square of the rest.
     pub insular: f64,
+    /// Whether one can only vote for a post, or else not vote.
+    pub only_up: bool,
 }
 
 impl Population {
@@ -69,6 +71,7 @@ impl Population {
             ],
             days: 28,
             insular: 0.7,
+            only_up: false,
         }
     }
 
@@ -77,6 +80,16 @@ impl Population {
         Self {
             name: "open".into(),
             insular: 0.35,
+            ..Self::mixed()
+        }
+    }
+
+    /// The same as [`mixed`](Self::mixed) with votes for posts and no others, as many boards have it: whoever
+    /// doesn't like a post says nothing.
+    pub fn only_up() -> Self {
+        Self {
+            name: "upvotes only".into(),
+            only_up: true,
             ..Self::mixed()
         }
     }
@@ -97,6 +110,7 @@ impl Population {
             ],
             days,
             insular: 0.0,
+            only_up: false,
         }
     }
 
@@ -115,7 +129,10 @@ impl Population {
         };
         maker.people(&self.mix);
         maker.posts();
-        let votes = maker.votes();
+        let mut votes = maker.votes();
+        if self.only_up {
+            votes.retain(|vote| vote.stance == Stance::Up);
+        }
         let script = Script {
             name: format!("{}-{seed}", self.name).into(),
             members: maker.people.iter().map(|p| p.name.clone()).collect(),

@@ -190,3 +190,13 @@ fn on_the_viral_day_a_few_posts_have_a_burst() {
         assert!(times().max().unwrap_or(0) - times().min().unwrap_or(0) < HOUR);
     }
 }
+
+#[test]
+fn where_one_can_only_vote_for_posts_the_same_people_do_and_say_nothing_else() {
+    let all = Population::mixed().board(3).board().unwrap();
+    let only = Population::only_up().board(3).board().unwrap();
+    let up = all.votes().iter().filter(|v| v.stance == Stance::Up);
+    assert_eq!(up.count(), only.votes().len());
+    assert!(only.votes().iter().all(|v| v.stance == Stance::Up));
+    assert!(all.votes().len() > only.votes().len() * 5 / 4);
+}

@@ -1,7 +1,8 @@
 //! What befalls the honest: boards with nothing planted, cut into windows of time, each judged.
 //!
-//! A member-epoch is a member of a window: it voted there or was voted for. Windows with too few active
-//! members are judged by nobody and give none.
+//! A member-epoch is a member who cast a vote in a window. Whoever was only voted for there did nothing that
+//! could be held against anybody, and would only make the shares smaller. Windows with too few active members
+//! are judged by nobody and give none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +27,7 @@ const WHOLE: f64 = 1.0 - 1e-9;
 /// What befell some members.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Tally {
-    /// Members times windows.
+    /// Members times windows in which they cast a vote.
     pub epochs: u64,
     /// Of these, those whose score the audit of the window flags.
     pub flagged: u64,
@@ -62,7 +63,8 @@ pub struct Happened {
     pub windows: u64,
 }
 
-/// Cuts a board into windows, and sees what befalls everybody.
+/// Cuts a board into windows, and sees what befalls everybody. `done` is told for every window, whether there
+/// are enough members in it or not.
 ///
 /// # Errors
 /// [`NotCut`].
@@ -71,17 +73,19 @@ pub fn happened(
     made: Option<&Synthetic>,
     window_ms: i64,
     look: Look<'_>,
+    done: impl Fn(),
 ) -> Result<Happened, NotCut> {
     let epochs = epochs(board, window_ms, None)?;
     let mut happened = Happened::default();
     for epoch in &epochs {
+        done();
         let (Some(own), Ok(_)) = (&epoch.board, &epoch.enough) else {
             continue;
         };
         happened.windows += 1;
         let seen = look(own);
         let lost = lost(own, epoch);
-        for member in (0..own.members() as u32).map(MemberId) {
+        for member in voters(own) {
             let mut tally = tally(own, member, seen.as_ref(), &lost);
             tally.epochs = 1;
             happened.all.add(&tally);
@@ -97,6 +101,12 @@ pub fn happened(
         }
     }
     Ok(happened)
+}
+
+/// Those who cast a vote.
+pub(super) fn voters(board: &Board) -> impl Iterator<Item = MemberId> {
+    let members = (0..board.members() as u32).map(MemberId);
+    members.filter(|member| board.votes_of(*member).len() > 0)
 }
 
 fn tally(board: &Board, member: MemberId, seen: Option<&Seen>, lost: &[f64]) -> Tally {
@@ -159,7 +169,7 @@ pub fn accused(board: &Board, epochs: &[Epoch]) -> Vec<MemberId> {
 pub struct Befell {
     /// Whom.
     pub who: String,
-    /// Members times windows.
+    /// Members times windows in which they cast a vote.
     pub epochs: u64,
     /// The share flagged.
     pub flagged: Option<Interval>,
@@ -260,12 +270,13 @@ impl Clean {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::economy::windows::numbers_of;
     use crate::simulate::population::Population;
 
     const WEEK: i64 = 7 * 24 * 60 * 60 * 1000;
 
     #[test]
-    fn every_member_of_a_window_counts_once_in_it() {
+    fn every_member_who_votes_in_a_window_counts_once_in_it() {
         let made = Population::plain(100, 14).board(2);
         let board = made.board().unwrap();
         let everybody = |board: &Board| {
@@ -274,12 +285,20 @@ mod tests {
                 flagged: vec![true; board.members()],
             })
         };
-        let found = happened(&board, Some(&made), WEEK, &everybody).unwrap();
+        let told = std::cell::Cell::new(0);
+        let done = || told.set(told.get() + 1);
+        let found = happened(&board, Some(&made), WEEK, &everybody, done).unwrap();
+        let numbers = numbers_of(&board, WEEK).unwrap().unwrap();
+        assert_eq!(told.get(), numbers.count());
         let first = board.votes().first().unwrap().at_ms.div_euclid(WEEK);
         let members: u64 = (first..first + 4)
             .map(|week| board.within(week * WEEK..(week + 1) * WEEK))
             .filter(|window| window.active() >= 50)
-            .map(|window| window.members() as u64)
+            .map(|window| {
+                // Some are there only because somebody voted for what they wrote.
+                assert!(voters(&window).count() < window.members());
+                voters(&window).count() as u64
+            })
             .sum();
         assert!(found.windows >= 2 && members > 100);
         assert_eq!((found.all.epochs, found.all.flagged), (members, members));

@@ -285,12 +285,8 @@ fn against(measured: &[&Measured]) -> BTreeMap<Behaviour, (f64, f64)> {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |interval: Option<Interval>| {
-            interval.map_or_else(
-                || "-".to_owned(),
-                |i| format!("{:.3} [{:.3}, {:.3}]", i.mean, i.low, i.high),
-            )
-        };
+        let text =
+            |interval: Option<Interval>| interval.map_or_else(|| "-".to_owned(), |i| i.to_string());
         let (ring, authors) = (self.ring.to_string(), self.auc_among_authors);
         write!(
             f,

@@ -1,6 +1,7 @@
 //! Measures of a score: how well it ranks, what it finds at a rate of false positives, and how sure that is.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chacha20::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -16,10 +17,20 @@ const CURVE: u32 = 30;
 pub struct Interval {
     /// The mean.
     pub mean: f64,
-    /// Its lower bound.
-    pub low: f64,
-    /// Its upper bound.
-    pub high: f64,
+    /// Its lower bound; none of one value, which says nothing of how far others lie from it.
+    pub low: Option<f64>,
+    /// Its upper bound, likewise.
+    pub high: Option<f64>,
+}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3} ", self.mean)?;
+        match self.low.zip(self.high) {
+            Some((low, high)) => write!(f, "[{low:.3}, {high:.3}]"),
+            None => f.write_str("(one seed)"),
+        }
+    }
 }
 
 /// The area under the receiver operating characteristic: the chance that a ring member's score is above an
@@ -97,15 +108,20 @@ pub fn over_seeds(values: impl Iterator<Item = (u64, f64)>) -> Option<Interval> 
 pub fn at_most(seen: u64) -> f64 {
     // The mean under which so few are seen one time in twenty, by halving.
     let (mut low, mut high) = (seen as f64, 2.0 * seen as f64 + 10.0);
+    let factorial: f64 = (1..=seen).map(|n| (n as f64).ln()).sum();
     for _ in 0..80 {
         let mean = (low + high) / 2.0;
-        let mut term = (-mean).exp();
-        let mut so_few = term;
-        for n in 1..=seen {
-            term *= mean / n as f64;
+        // From the likeliest of so few downwards, and as a logarithm: no term of many is a number by itself.
+        let likeliest = seen as f64 * mean.ln() - mean - factorial;
+        let (mut term, mut so_few) = (1.0, 1.0);
+        for n in (1..=seen).rev() {
+            term *= n as f64 / mean;
             so_few += term;
+            if term < f64::EPSILON {
+                break;
+            }
         }
-        if so_few > 0.05 {
+        if likeliest + so_few.ln() > 0.05_f64.ln() {
             low = mean
         } else {
             high = mean
@@ -115,11 +131,18 @@ pub fn at_most(seen: u64) -> f64 {
 }
 
 /// The mean of values, one for each seed, and its interval by the percentiles of means of samples drawn with
-/// replacement (Efron: "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979).
-/// `None` without values.
+/// replacement (Efron: "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979); of
+/// one value there is none. `None` without values.
 pub fn interval(values: &[f64], seed: u64) -> Option<Interval> {
     if values.is_empty() {
         return None;
+    }
+    if let [mean] = values {
+        return Some(Interval {
+            mean: *mean,
+            low: None,
+            high: None,
+        });
     }
     let count = values.len() as f64;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -137,8 +160,8 @@ pub fn interval(values: &[f64], seed: u64) -> Option<Interval> {
     };
     Some(Interval {
         mean: values.iter().sum::<f64>() / count,
-        low: at(0.025)?,
-        high: at(0.975)?,
+        low: at(0.025),
+        high: at(0.975),
     })
 }
 
@@ -190,7 +213,10 @@ mod tests {
     fn values_of_one_seed_count_as_one() {
         let values = [(1, 0.0), (1, 1.0), (2, 0.5), (2, 0.5), (2, 0.5)];
         let found = over_seeds(values.into_iter()).unwrap();
-        assert_eq!((found.mean, found.low, found.high), (0.5, 0.5, 0.5));
+        assert_eq!(
+            (found.mean, found.low, found.high),
+            (0.5, Some(0.5), Some(0.5))
+        );
         assert_eq!(over_seeds(std::iter::empty()), None);
     }
 
@@ -199,6 +225,12 @@ mod tests {
         // The rule of three, and a table's value for two.
         assert!((at_most(0) - 20_f64.ln()).abs() < 1e-9);
         assert!((at_most(2) - 6.2958).abs() < 1e-3);
+        // Of many: by the normal approximation with a continuity correction (Wilson and Hilferty).
+        for seen in [700_u64, 740, 741, 800, 5_000, 100_000] {
+            let n = seen as f64 + 1.0;
+            let near = n * (1.0 - 1.0 / (9.0 * n) + 1.644_854 / (3.0 * n.sqrt())).powi(3);
+            assert!((at_most(seen) - near).abs() < 0.02, "{seen}: {near}");
+        }
     }
 
     #[test]
@@ -207,11 +239,15 @@ mod tests {
         let some = interval(&values[..5], 1).unwrap();
         let all = interval(&values, 1).unwrap();
         assert_eq!((some.mean, all.mean), (2.0, 2.0));
-        assert!(some.low < 2.0 && 2.0 < some.high);
-        assert!(all.high - all.low < some.high - some.low);
+        assert!(some.low.unwrap() < 2.0 && 2.0 < some.high.unwrap());
+        let width = |i: Interval| i.high.unwrap() - i.low.unwrap();
+        assert!(width(all) < width(some));
         assert_eq!(interval(&values, 1), interval(&values, 1));
         let one = interval(&[0.3; 4], 1).unwrap();
-        assert!((one.low - 0.3).abs() < 1e-12 && (one.high - 0.3).abs() < 1e-12);
+        assert!((one.low.unwrap() - 0.3).abs() < 1e-12);
+        assert!((one.high.unwrap() - 0.3).abs() < 1e-12);
+        let single = interval(&[0.3], 1).unwrap();
+        assert_eq!((single.mean, single.low, single.high), (0.3, None, None));
         assert_eq!(interval(&[], 1), None);
     }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::cases::{Aim, Scope};
 use super::clean::Clean;
 use super::detection::Part;
+use super::framed::Framing;
 use super::metrics::Interval;
 use super::slashes::Slashes;
 
@@ -14,7 +15,7 @@ use super::slashes::Slashes;
 pub enum Verdict {
     /// No.
     NotMet,
-    /// The mean meets it, and the end of its interval doesn't.
+    /// The mean meets it, and the end of its interval doesn't, or there is no interval.
     InDoubt,
     /// The whole interval meets it.
     Met,
@@ -32,12 +33,15 @@ impl Verdict {
 
     /// Whether a figure is as large as it should be.
     pub fn at_least(found: Interval, aim: f64) -> Self {
-        Self::of(found.mean >= aim, found.low >= aim)
+        Self::of(found.mean >= aim, found.low.is_some_and(|low| low >= aim))
     }
 
     /// Whether a figure is as small as it should be.
     pub fn at_most(found: Interval, aim: f64) -> Self {
-        Self::of(found.mean <= aim, found.high <= aim)
+        Self::of(
+            found.mean <= aim,
+            found.high.is_some_and(|high| high <= aim),
+        )
     }
 
     /// In words.
@@ -71,10 +75,16 @@ pub struct Study {
     pub against: Vec<Against>,
     /// What befalls the honest on made-up boards.
     pub clean: Clean,
+    /// The same on boards of other kinds, each by itself.
+    pub clean_elsewhere: Vec<(String, Clean)>,
     /// What befalls the members of real boards with nothing planted.
     pub real: Vec<Real>,
+    /// Real boards that nobody judges, because too few are active.
+    pub not_judged: Vec<String>,
     /// Who is slashed where there is a ring.
     pub slashes: Slashes,
+    /// What a ring can do to the innocent.
+    pub framed: Vec<Framing>,
     /// Each signal alone.
     pub alone: Vec<Alone>,
 }
@@ -177,10 +187,12 @@ pub struct Real {
     pub members: usize,
     /// Flagged in an audit of all of it.
     pub flagged: usize,
-    /// Whether that is at most one in a hundred.
+    /// Whether that is at most one in a hundred, and nobody is slashed.
     pub verdict: Verdict,
     /// The share flagged if only half of the voters had come, for many random halves: how far chance goes.
     pub halves: Option<Interval>,
+    /// Halves that nobody judges, because too few are active.
+    pub halves_not_judged: usize,
     /// The largest of these shares.
     pub worst_half: f64,
     /// Windows with enough active members.
@@ -193,4 +205,29 @@ pub struct Real {
     pub epochs_discounted: u64,
     /// Slashed.
     pub slashed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_seed_meets_is_in_doubt_and_what_it_misses_is_not_met() {
+        let one = Interval {
+            mean: 0.9,
+            low: None,
+            high: None,
+        };
+        assert_eq!(Verdict::at_least(one, 0.8), Verdict::InDoubt);
+        assert_eq!(Verdict::at_least(one, 0.95), Verdict::NotMet);
+        assert_eq!(Verdict::at_most(one, 0.95), Verdict::InDoubt);
+        assert_eq!(Verdict::at_most(one, 0.8), Verdict::NotMet);
+        let many = Interval {
+            low: Some(0.85),
+            high: Some(0.93),
+            ..one
+        };
+        assert_eq!(Verdict::at_least(many, 0.8), Verdict::Met);
+        assert_eq!(Verdict::at_most(many, 0.92), Verdict::InDoubt);
+    }
 }

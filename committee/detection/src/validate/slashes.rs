@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::cases::{SLASH_PRECISION, Scope};
-use super::clean::{accused, lost};
+use super::clean::{accused, lost, voters};
 use super::detection::Site;
 use super::metrics::at_most;
 use super::results::Verdict;
@@ -62,7 +62,7 @@ pub struct Struck {
     pub inside: u64,
     /// What the discount takes of its members' votes, in votes.
     pub ring_lost: f64,
-    /// Others, once for each window.
+    /// Others, once for each window in which they cast a vote.
     pub honest_epochs: u64,
     /// Of these, those of whose votes in the window one counted for less.
     pub honest_discounted: u64,
@@ -125,7 +125,9 @@ pub fn struck(site: &Site, window_ms: i64) -> Result<Struck, NotCut> {
         let (Some(own), Ok(_)) = (&epoch.board, &epoch.enough) else {
             continue;
         };
-        for (member, lost) in (0..).map(MemberId).zip(lost(own, epoch)) {
+        let lost = lost(own, epoch);
+        for member in voters(own) {
+            let lost = lost.get(member.at()).copied().unwrap_or(0.0);
             let name = pseudonym(own, member);
             if ring.contains(&name) {
                 struck.ring_lost += lost;
@@ -145,6 +147,8 @@ pub struct Slashes {
     pub by: Vec<(&'static str, String, Struck)>,
     /// The whole.
     pub all: Struck,
+    /// Rings that had no place on a board.
+    pub left_out: usize,
     /// Of all who are slashed, the share that are ring members; `None` if nobody is.
     pub precision: Option<f64>,
     /// What that may be in truth, at least: the 95 % bound.
@@ -155,7 +159,10 @@ pub struct Slashes {
 
 impl Slashes {
     /// Of what happened with each ring, by synchrony and ground.
-    pub fn of(struck: impl Iterator<Item = (&'static str, String, Struck)>) -> Self {
+    pub fn of(
+        struck: impl Iterator<Item = (&'static str, String, Struck)>,
+        left_out: usize,
+    ) -> Self {
         let mut by: BTreeMap<(&str, String), Struck> = BTreeMap::new();
         let mut all = Struck::default();
         for (name, ground, struck) in struck {
@@ -173,6 +180,7 @@ impl Slashes {
                 .map(|((name, ground), struck)| (name, ground, struck))
                 .collect(),
             all,
+            left_out,
             precision,
             precision_at_least,
             verdict: precision
@@ -196,7 +204,7 @@ mod tests {
                 honest_slashed,
                 ..Struck::default()
             };
-            Slashes::of([("organic", "mixed".to_owned(), struck)].into_iter())
+            Slashes::of([("organic", "mixed".to_owned(), struck)].into_iter(), 0)
         };
         assert_eq!((of(0, 0).precision, of(0, 0).verdict), (None, None));
         assert_eq!(of(100, 0).precision, Some(1.0));

@@ -1,5 +1,6 @@
 //! The whole validation: every kind of ring on every ground, what befalls the honest, and what was aimed at.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use rand::RngExt;
@@ -8,12 +9,13 @@ use super::alone::{self, alone};
 use super::cases::{AGAINST_AUC, Aim, FLAGGED, Kind, LIKE_RINGS, Scope, kinds};
 use super::clean::{Clean, Happened, happened};
 use super::detection::{Case, Ground, Measured, Part, Site};
+use super::framed::{self, framed};
 use super::metrics::{Interval, over_seeds, rates};
 use super::results::{Against, Figures, KindFound, Real, Settled, Study, Verdict};
 use super::slashes::{self, Slashes, Struck, struck};
-use super::{Look, each};
-use crate::economy::windows::NotCut;
-use crate::simulate::adaptive::{Adapted, adapt};
+use super::{Look, Seen, each};
+use crate::economy::windows::{NotCut, numbers_of};
+use crate::simulate::adaptive::{Adapted, adapt, ways};
 use crate::simulate::behaviour::Behaviour;
 use crate::simulate::generator;
 use crate::simulate::population::Population;
@@ -24,6 +26,8 @@ use crate::votes::Board;
 const REHEARSAL: u64 = 1 << 40;
 /// Rehearsals of each way.
 const REHEARSALS: u64 = 2;
+/// Why nothing is measured on a board.
+const TOO_FEW: &str = "too few members are active on the board";
 
 /// What to measure.
 #[derive(Debug, Clone)]
@@ -38,6 +42,10 @@ pub struct Plan<'a> {
     pub boards: Vec<&'a Board>,
     /// Made-up ones.
     pub populations: Vec<Population>,
+    /// Made-up ones on which nothing is planted, and what befalls the honest is told by itself.
+    pub elsewhere: Vec<Population>,
+    /// How many of `clean_seeds` for these.
+    pub elsewhere_seeds: usize,
     /// Which rings.
     pub scope: Scope,
     /// How long a window is.
@@ -77,18 +85,38 @@ struct Found {
 
 impl<'a> Plan<'a> {
     /// What is done one after the other, to tell how far it is.
-    pub fn steps(&self) -> usize {
+    ///
+    /// # Errors
+    /// [`NotMeasured`], if a board can't be cut.
+    pub fn steps(&self) -> Result<usize, NotMeasured> {
         let grounds = self.grounds().len();
         let kinds = kinds(self.scope);
         let rings: usize = kinds.iter().map(|kind| kind.rings.len()).sum();
         let adaptive = kinds.iter().filter(|kind| kind.adaptive);
-        let adapting: usize = adaptive.map(|kind| kind.rings.len()).sum();
+        let rehearsals = |ring| ways(ring).len() * REHEARSALS as usize;
+        let adapting = adaptive.flat_map(|kind| &kind.rings).map(rehearsals);
+        let adapting: usize = adapting.sum();
+        let framed = framed::rings(self.scope).len() * framed::BOARDS;
+        let framed = framed * framed::seeds(self.scope, &self.seeds).len();
+        let mut real = 0;
+        for board in &self.boards {
+            let windows = numbers_of(board, self.window_ms)?;
+            real += 1 + self.seeds.len() + windows.map_or(0, Iterator::count);
+        }
         let struck = slashes::rings(self.scope).len();
         let alone = alone::rings(self.scope).len() * alone::seeds(self.scope, &self.seeds).len();
-        grounds * ((rings + struck) * self.seeds.len() + adapting)
-            + self.populations.len() * self.clean_seeds.len()
-            + self.boards.len()
-            + self.grounds_of_signals().len() * alone
+        Ok(
+            grounds * ((rings + struck) * self.seeds.len() + adapting + framed)
+                + self.populations.len() * self.clean_seeds.len()
+                + self.elsewhere.len() * self.seeds_elsewhere().len()
+                + real
+                + self.grounds_of_signals().len() * alone,
+        )
+    }
+
+    fn seeds_elsewhere(&self) -> &[u64] {
+        let some = self.clean_seeds.get(..self.elsewhere_seeds);
+        some.unwrap_or(&self.clean_seeds)
     }
 
     fn grounds(&self) -> Vec<Ground<'_>> {
@@ -141,15 +169,17 @@ pub fn run(plan: &Plan<'_>, look: Look<'_>, done: impl Fn() + Sync) -> Result<St
             }
         }
     }
-    let measure = |place: usize| -> Option<Result<Found, (usize, RingError)>> {
+    let measure = |place: usize| -> Option<Result<Found, (usize, String)>> {
         let job = jobs.get(place)?.clone();
         let ring = *rings.get(&(job.kind, job.ring, job.ground))?;
         let ground = grounds.get(job.ground)?.clone();
         let site = match Site::of(&Case { ground, ring }, job.seed) {
             Ok(site) => site,
-            Err(why) => return Some(Err((job.kind, why))),
+            Err(why) => return Some(Err((job.kind, why.to_string()))),
         };
-        let seen = look(site.board())?;
+        let Some(seen) = look(site.board()) else {
+            return Some(Err((job.kind, TOO_FEW.to_owned())));
+        };
         Some(Ok(Found {
             measured: site.measure(&seen.scores),
             flagged: flagged(&site, &seen.flagged),
@@ -163,14 +193,29 @@ pub fn run(plan: &Plan<'_>, look: Look<'_>, done: impl Fn() + Sync) -> Result<St
             Some(Ok(one)) => found.push(one),
             Some(Err((kind, why))) => {
                 let (count, last) = refused.entry(kind).or_default();
-                (*count, *last) = (*count + 1, why.to_string());
+                (*count, *last) = (*count + 1, why);
             }
             None => {}
         }
     }
-    let clean = clean(plan, look, &done)?;
-    let real = real(plan, look, &done)?;
+    let honest = clean(plan, &plan.populations, &plan.clean_seeds, look, &done)?;
+    let mut clean_elsewhere = Vec::new();
+    for population in &plan.elsewhere {
+        let these = std::slice::from_ref(population);
+        let clean = clean(plan, these, plan.seeds_elsewhere(), look, &done)?;
+        clean_elsewhere.push((population.name.clone(), clean));
+    }
+    let (real, not_judged) = real(plan, look, &done)?;
     let slashes = slashes(plan, &grounds, &done)?;
+    let framed = framed(
+        &grounds,
+        plan.scope,
+        &plan.seeds,
+        plan.window_ms,
+        look,
+        plan.threads,
+        &done,
+    )?;
     let alone = alone(
         &plan.grounds_of_signals(),
         plan.scope,
@@ -199,9 +244,12 @@ pub fn run(plan: &Plan<'_>, look: Look<'_>, done: impl Fn() + Sync) -> Result<St
         rates: rates(),
         kinds: kinds.iter().enumerate().map(of_kind).collect(),
         against: against(&kinds, &found),
-        clean,
+        clean: honest,
+        clean_elsewhere,
         real,
+        not_judged,
         slashes,
+        framed,
         alone,
     })
 }
@@ -242,6 +290,7 @@ fn settle(
     let own = |n: u64| plan.seeds.iter().copied().min().unwrap_or(0) + REHEARSAL + 2 * n;
     let rehearse = |place: usize| -> Option<Adapted> {
         let ((_, _, ground), ring) = adapting.get(place)?;
+        let told = Cell::new(0);
         let ground = grounds.get(*ground)?;
         let show = |ring: &Ring| -> Result<f64, RingError> {
             let mut sum = 0.0;
@@ -251,6 +300,8 @@ fn settle(
                     ring: *ring,
                 };
                 let site = Site::of(&case, own(n))?;
+                told.set(told.get() + 1);
+                done();
                 let seen = look(site.board());
                 sum += seen
                     .and_then(|seen| flagged(&site, &seen.flagged))
@@ -258,10 +309,14 @@ fn settle(
             }
             Ok(sum / REHEARSALS as f64)
         };
-        adapt(ring, show).ok()
+        let adapted = adapt(ring, show).ok();
+        // Of those that it didn't have to rehearse too.
+        let all = ways(ring).len() * REHEARSALS as usize;
+        (told.get()..all).for_each(|_| done());
+        adapted
     };
     let mut settled: BTreeMap<usize, Vec<Settled>> = BTreeMap::new();
-    let adapted = each(adapting.len(), plan.threads, rehearse, |_| done());
+    let adapted = each(adapting.len(), plan.threads, rehearse, |_| {});
     for ((key, _), adapted) in adapting.iter().zip(adapted) {
         if let Some(adapted) = adapted {
             rings.insert(*key, adapted.ring);
@@ -373,56 +428,93 @@ fn against(kinds: &[Kind], found: &[Found]) -> Vec<Against> {
     list
 }
 
-fn clean(plan: &Plan<'_>, look: Look<'_>, done: &(impl Fn() + Sync)) -> Result<Clean, NotMeasured> {
-    let seeds = plan.clean_seeds.len();
+fn clean(
+    plan: &Plan<'_>,
+    populations: &[Population],
+    seeds: &[u64],
+    look: Look<'_>,
+    done: &(impl Fn() + Sync),
+) -> Result<Clean, NotMeasured> {
     let one = |job: usize| -> Option<Result<(u64, Happened), NotCut>> {
-        let population = plan.populations.get(job.checked_div(seeds)?)?;
-        let seed = *plan.clean_seeds.get(job.checked_rem(seeds)?)?;
+        let population = populations.get(job.checked_div(seeds.len())?)?;
+        let seed = *seeds.get(job.checked_rem(seeds.len())?)?;
         let made = population.board(seed);
         let board = made.board()?;
-        let happened = happened(&board, Some(&made), plan.window_ms, look);
+        let happened = happened(&board, Some(&made), plan.window_ms, look, || {});
         Some(happened.map(|happened| (seed, happened)))
     };
-    let jobs = plan.populations.len() * seeds;
+    let jobs = populations.len() * seeds.len();
     let happened = each(jobs, plan.threads, one, |_| done());
     let happened: Result<Vec<_>, NotCut> = happened.into_iter().flatten().collect();
     Ok(Clean::of(plan.window_ms, &happened?))
 }
 
+/// What befalls the members of real boards, and which of these nobody judges.
 fn real(
     plan: &Plan<'_>,
     look: Look<'_>,
     done: &(impl Fn() + Sync),
-) -> Result<Vec<Real>, NotMeasured> {
-    let one = |job: usize| -> Option<Result<Real, NotCut>> {
+) -> Result<(Vec<Real>, Vec<String>), NotMeasured> {
+    let one = |job: usize| -> Option<Result<Result<Real, String>, NotCut>> {
         let board = *plan.boards.get(job)?;
-        let seen = look(board)?;
-        let flagged = seen.flagged.iter().filter(|flag| **flag).count();
-        let few = flagged as f64 <= FLAGGED * board.members() as f64;
-        let happened = match happened(board, None, plan.window_ms, look) {
+        let seen = look(board);
+        done();
+        let halves: Vec<(u64, Option<f64>)> = (plan.seeds.iter())
+            .map(|seed| {
+                let half = seen.as_ref().and_then(|_| of_half(board, *seed, look));
+                done();
+                (*seed, half)
+            })
+            .collect();
+        let happened = match happened(board, None, plan.window_ms, look, done) {
             Ok(happened) => happened,
             Err(why) => return Some(Err(why)),
         };
-        let halves: Vec<(u64, f64)> = (plan.seeds.iter())
-            .filter_map(|seed| Some((*seed, of_half(board, *seed, look)?)))
-            .collect();
-        Some(Ok(Real {
-            board: board.name().to_owned(),
-            members: board.members(),
-            flagged,
-            verdict: Verdict::of(few, few),
-            worst_half: halves.iter().map(|(_, share)| *share).fold(0.0, f64::max),
-            halves: over_seeds(halves.into_iter()),
-            windows: happened.windows,
-            epochs: happened.all.epochs,
-            epochs_flagged: happened.all.flagged,
-            epochs_discounted: happened.all.discounted,
-            slashed: happened.all.slashed,
+        Some(Ok(match seen {
+            Some(seen) => Ok(of_board(board, &seen, &halves, &happened)),
+            None => Err(board.name().to_owned()),
         }))
     };
-    let real = each(plan.boards.len(), plan.threads, one, |_| done());
-    let real: Result<Vec<Real>, NotCut> = real.into_iter().flatten().collect();
-    Ok(real?)
+    let found = each(plan.boards.len(), plan.threads, one, |_| {});
+    let found: Result<Vec<_>, NotCut> = found.into_iter().flatten().collect();
+    let (mut real, mut not_judged) = (Vec::new(), Vec::new());
+    for board in found? {
+        match board {
+            Ok(board) => real.push(board),
+            Err(name) => not_judged.push(name),
+        }
+    }
+    Ok((real, not_judged))
+}
+
+fn of_board(
+    board: &Board,
+    seen: &Seen,
+    halves: &[(u64, Option<f64>)],
+    happened: &Happened,
+) -> Real {
+    let flagged = seen.flagged.iter().filter(|flag| **flag).count();
+    let few = flagged as f64 <= FLAGGED * board.members() as f64;
+    let fine = few && happened.all.slashed == 0;
+    let judged = || {
+        halves
+            .iter()
+            .filter_map(|(seed, half)| Some((*seed, (*half)?)))
+    };
+    Real {
+        board: board.name().to_owned(),
+        members: board.members(),
+        flagged,
+        verdict: Verdict::of(fine, fine),
+        worst_half: judged().map(|(_, share)| share).fold(0.0, f64::max),
+        halves: over_seeds(judged()),
+        halves_not_judged: halves.len() - judged().count(),
+        windows: happened.windows,
+        epochs: happened.all.epochs,
+        epochs_flagged: happened.all.flagged,
+        epochs_discounted: happened.all.discounted,
+        slashed: happened.all.slashed,
+    }
 }
 
 /// The share of members flagged on the board of a random half of the voters.
@@ -459,5 +551,30 @@ fn slashes(
     };
     let struck = each(jobs.len(), plan.threads, one, |_| done());
     let struck: Result<Vec<_>, NotCut> = struck.into_iter().flatten().collect();
-    Ok(Slashes::of(struck?.into_iter()))
+    let struck = struck?;
+    let left_out = jobs.len() - struck.len();
+    Ok(Slashes::of(struck.into_iter(), left_out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_real_board_is_fine_if_one_in_a_hundred_is_flagged_and_nobody_slashed() {
+        let board = Population::plain(100, 14).board(0).board().unwrap();
+        let verdict = |flagged: usize, slashed| {
+            let seen = Seen {
+                scores: vec![0.0; board.members()],
+                flagged: (0..board.members()).map(|m| m < flagged).collect(),
+            };
+            let mut happened = Happened::default();
+            happened.all.slashed = slashed;
+            of_board(&board, &seen, &[(0, None)], &happened).verdict
+        };
+        let most = board.members() / 100;
+        assert_eq!(verdict(most, 0), Verdict::Met);
+        assert_eq!(verdict(most + 1, 0), Verdict::NotMet);
+        assert_eq!(verdict(0, 1), Verdict::NotMet);
+    }
 }

@@ -3,10 +3,14 @@
 use super::cases::{AGAINST_AUC, DISCOUNTED, LEAST_EPOCHS, SLASH_PRECISION, SLASHED, Scope};
 use super::clean::{Befell, Clean};
 use super::detection::Part;
+use super::framed::{Fared, Framing, VICTIMS};
 use super::metrics::Interval;
 use super::results::{Against, Alone, Figures, KindFound, Real, Study, Verdict};
 use super::slashes::Slashes;
 use crate::words::{counted, grouped};
+
+/// From so many seeds on, intervals over them are about as wide as they should be.
+const ENOUGH_SEEDS: usize = 10;
 
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,12 @@ pub fn preface(study: &Study) -> Vec<String> {
             "Thresholds were chosen by boards like these, so these figures are hopeful; report those held back.".to_owned(),
         );
     }
+    if study.seeds.len() < ENOUGH_SEEDS {
+        lines.push(match study.seeds.len() {
+            1 => "One seed gives no interval, so whatever is met is in doubt.".to_owned(),
+            few => format!("Intervals over {few} seeds are narrower than they should be: they can't be wider than what was seen."),
+        });
+    }
     if study.scope == Scope::Quick {
         lines.push("Quick: a few cells of each kind, on made-up boards only.".to_owned());
     }
@@ -84,11 +94,19 @@ pub fn preface(study: &Study) -> Vec<String> {
 /// All tables, in the order in which they are read.
 pub fn tables(study: &Study) -> Vec<Table> {
     let mut tables = vec![rings(study), against(&study.against)];
-    tables.push(clean(&study.clean));
-    if !study.real.is_empty() {
-        tables.push(real(&study.real));
+    let title = "Nothing planted: what befalls honest members";
+    tables.push(clean(title, &study.clean));
+    for (name, found) in &study.clean_elsewhere {
+        tables.push(clean(&format!("{title} where there are {name}"), found));
+    }
+    if !study.real.is_empty() || !study.not_judged.is_empty() {
+        tables.push(real(&study.real, &study.not_judged));
     }
     tables.push(slashes(&study.slashes));
+    if !study.framed.is_empty() {
+        tables.push(framed(&study.framed));
+        tables.push(framed_by_ground(&study.framed));
+    }
     tables.push(alone(&study.alone));
     tables.push(grounds(&study.kinds));
     tables.push(cells(&study.kinds));
@@ -127,7 +145,7 @@ fn rings(study: &Study) -> Table {
         ]);
         if let Some((count, why)) = &kind.refused {
             let times = counted(*count as u64, "time");
-            let note = format!("{}: had no place {times}: {why}.", kind.name);
+            let note = format!("{}: not measured {times}: {why}.", kind.name);
             table.notes.push(note);
         }
     }
@@ -159,7 +177,7 @@ fn against(list: &[Against]) -> Table {
     table
 }
 
-fn clean(clean: &Clean) -> Table {
+fn clean(title: &str, clean: &Clean) -> Table {
     let days = clean.window_ms as f64 / 86_400_000.0;
     let verdict = match clean.slash_verdict {
         Some(verdict) => format!(
@@ -174,7 +192,7 @@ fn clean(clean: &Clean) -> Table {
         ),
     };
     let mut table = Table::new(
-        "Nothing planted: what befalls honest members",
+        title,
         &[
             "honest behaviour",
             "member-epochs",
@@ -187,7 +205,7 @@ fn clean(clean: &Clean) -> Table {
         ],
     )
     .note(format!(
-        "{} made up, in windows of {days} days; a member-epoch is a member of one window. Discounted: one vote or more counted for less; the aim is {} for those that look like rings. At most: the 95 % bound of what so few slashed may stand for.",
+        "{} made up, in windows of {days} days; a member-epoch is a member who cast a vote in one window. Discounted: one vote or more counted for less; the aim is {} for those that look like rings. At most: the 95 % bound of what so few slashed may stand for.",
         counted(clean.boards as u64, "board"),
         percent(DISCOUNTED)
     ))
@@ -214,14 +232,14 @@ fn of_befell(befell: &Befell) -> Vec<String> {
     ]
 }
 
-fn real(list: &[Real]) -> Table {
+fn real(list: &[Real], not_judged: &[String]) -> Table {
     let mut table = Table::new(
         "Real conversations with nothing planted",
         &[
-            "board", "members", "flagged", "", "", "of half, %", "most, %", "windows", "member-epochs", "flagged, %", "discounted, %", "slashed",
+            "board", "members", "flagged", "", "slashed", "", "of half, %", "most, %", "windows", "member-epochs", "flagged, %", "discounted, %",
         ],
     )
-    .note("Nobody knows who is honest there; but at most one in a hundred should be flagged, and nobody slashed. Of half the voters: the share flagged if only a random half had voted, over one half for each seed, and the most of these.".to_owned());
+    .note("Nobody knows who is honest there; but at most one in a hundred should be flagged, and nobody slashed: the verdict is on both. Of half the voters: the share flagged if only a random half had voted, over one half for each seed, and the most of these.".to_owned());
     for real in list {
         let of = |part: u64| percent(part as f64 / (real.epochs as f64).max(1.0));
         table.rows.push(vec![
@@ -229,6 +247,7 @@ fn real(list: &[Real]) -> Table {
             grouped(real.members as u64),
             real.flagged.to_string(),
             percent(real.flagged as f64 / (real.members as f64).max(1.0)),
+            real.slashed.to_string(),
             real.verdict.words().to_owned(),
             shares(real.halves),
             format!("{:.2}", 100.0 * real.worst_half),
@@ -236,8 +255,97 @@ fn real(list: &[Real]) -> Table {
             grouped(real.epochs),
             of(real.epochs_flagged),
             of(real.epochs_discounted),
-            real.slashed.to_string(),
         ]);
+        if real.halves_not_judged > 0 {
+            table.notes.push(format!(
+                "{}: of its halves {} not judged, because too few members are active.",
+                real.board, real.halves_not_judged
+            ));
+        }
+    }
+    if !not_judged.is_empty() {
+        table.notes.push(format!(
+            "{} of {} not judged, because too few members are active: {}.",
+            not_judged.len(),
+            counted((list.len() + not_judged.len()) as u64, "board"),
+            not_judged.join(", ")
+        ));
+    }
+    table
+}
+
+/// What a ring did to those whom it framed, over all grounds.
+fn framed(list: &[Framing]) -> Table {
+    let headers = [
+        "what the ring does",
+        "ring",
+        "framed",
+        "flagged before, %",
+        "flagged, %",
+        "discounted before, %",
+        "discounted, %",
+        "struck before, %",
+        "struck, %",
+        "of the ring flagged, %",
+    ];
+    let mut table = Table::new("Innocent members whom a ring frames", &headers).note(format!(
+        "On each board a ring picks {VICTIMS} members at random who take part, write and have nothing to do with it, and does this to make them look like its own; in every row all of it also votes for all of their posts. Means over all grounds, with 95 % intervals over seeds; before is the same people on the same board with the same ring, before it framed them. Flagged: by the audit of the whole board. Discounted: one vote of theirs or more counted for less in some window. Struck: there were grounds for a strike, in two windows."
+    )).note("Those who like the ring's posts do so honestly, at times of their own, and few others read these posts. Votes can't tell that from a member who is quietly of the ring: these rows say how often such a person would have to explain herself.".to_owned());
+    for framing in list {
+        let (before, after) = (&framing.before, &framing.after);
+        table.rows.push(vec![
+            framing.ruse.clone(),
+            framing.ring.clone(),
+            grouped(after.victims),
+            shares(before.flagged),
+            shares(after.flagged),
+            shares(before.discounted),
+            shares(after.discounted),
+            shares(before.struck),
+            shares(after.struck),
+            shares(after.ring_flagged),
+        ]);
+        if framing.left_out > 0 {
+            let boards = counted(framing.left_out, "board");
+            table.notes.push(format!(
+                "{}, {}: not measured on {boards}, because the ring had no place there, too few take part, or nobody judges it.",
+                framing.ruse, framing.ring
+            ));
+        }
+    }
+    table
+}
+
+fn framed_by_ground(list: &[Framing]) -> Table {
+    let headers = [
+        "what the ring does",
+        "ring",
+        "ground",
+        "framed",
+        "flagged, %",
+        "discounted, %",
+        "struck, %",
+    ];
+    let mut table = Table::new("Innocent members whom a ring frames, by ground", &headers)
+        .note("Before → after.".to_owned());
+    for framing in list {
+        for (ground, before, after) in &framing.grounds {
+            let both = |of: fn(&Fared) -> Option<Interval>| {
+                let share = |found: &Fared| {
+                    of(found).map_or("-".to_owned(), |i| format!("{:.2}", 100.0 * i.mean))
+                };
+                format!("{} → {}", share(before), share(after))
+            };
+            table.rows.push(vec![
+                framing.ruse.clone(),
+                framing.ring.clone(),
+                ground.clone(),
+                grouped(after.victims),
+                both(|fared| fared.flagged),
+                both(|fared| fared.discounted),
+                both(|fared| fared.struck),
+            ]);
+        }
     }
     table
 }
@@ -271,6 +379,11 @@ fn slashes(slashes: &Slashes) -> Table {
     let mut table = Table::new("Discounted and slashed where there is a ring", &headers)
         .note("Rings whose members write eight posts each, windows as above; slashed is who has structure and time against it in two windows. Lost: of the ring members' votes for each other, the share that the discount takes.".to_owned())
         .note(verdict);
+    if slashes.left_out > 0 {
+        let rings = counted(slashes.left_out as u64, "ring");
+        let note = format!("Not measured: {rings} that had no place on a board.");
+        table.notes.push(note);
+    }
     let all = ("all", String::new(), slashes.all);
     for (name, ground, struck) in slashes.by.iter().chain([&all]) {
         table.rows.push(vec![
@@ -402,16 +515,17 @@ fn adapted(kinds: &[KindFound]) -> Table {
 }
 
 fn interval(interval: Option<Interval>) -> String {
-    interval.map_or("-".to_owned(), |i| {
-        format!("{:.3} [{:.3}, {:.3}]", i.mean, i.low, i.high)
-    })
+    interval.map_or("-".to_owned(), |i| i.to_string())
 }
 
 /// In percent.
 fn shares(share: Option<Interval>) -> String {
     share.map_or("-".to_owned(), |i| {
-        let [mean, low, high] = [i.mean, i.low, i.high].map(|v| 100.0 * v);
-        format!("{mean:.2} [{low:.2}, {high:.2}]")
+        let mean = 100.0 * i.mean;
+        match i.low.zip(i.high) {
+            Some((low, high)) => format!("{mean:.2} [{:.2}, {:.2}]", 100.0 * low, 100.0 * high),
+            None => format!("{mean:.2} (one seed)"),
+        }
     })
 }
 
