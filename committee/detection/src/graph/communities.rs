@@ -1,5 +1,6 @@
 //! Communities: groups of nodes with more edges among themselves than chance would give.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use chacha20::ChaCha8Rng;
@@ -126,7 +127,7 @@ fn leiden_round(
     resolution: f64,
     rng: &mut ChaCha8Rng,
 ) -> Partition {
-    let mut level = Level::of(graph.clone(), resolution);
+    let mut level = Level::of(Cow::Borrowed(graph), resolution);
     let mut partition = from.clone();
     // Which node of the level each node of the graph is in.
     let mut place: Vec<u32> = (0..graph.nodes() as u32).collect();
@@ -151,7 +152,7 @@ fn leiden_round(
         for place in &mut place {
             *place = parts.of(*place);
         }
-        level = Level::of(level.joined(&parts), resolution);
+        level = Level::of(Cow::Owned(level.joined(&parts)), resolution);
         partition = Partition::numbered(&next);
     }
 }
@@ -160,7 +161,7 @@ fn leiden_round(
 /// 2008) for modularity: as Leiden without refinement, so that a community may be badly connected.
 pub fn louvain(graph: &Graph, resolution: f64, seed: u64) -> Partition {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut level = Level::of(graph.clone(), resolution);
+    let mut level = Level::of(Cow::Borrowed(graph), resolution);
     let mut place: Vec<u32> = (0..graph.nodes() as u32).collect();
     loop {
         let nodes = level.graph.nodes();
@@ -171,7 +172,7 @@ pub fn louvain(graph: &Graph, resolution: f64, seed: u64) -> Partition {
         if partition.count == nodes {
             return Partition::numbered(&place);
         }
-        level = Level::of(level.joined(&partition), resolution);
+        level = Level::of(Cow::Owned(level.joined(&partition)), resolution);
     }
 }
 
@@ -219,8 +220,8 @@ pub fn labels(graph: &Graph, seed: u64) -> Partition {
 }
 
 /// A graph on its way, with what moving nodes needs to know.
-struct Level {
-    graph: Graph,
+struct Level<'a> {
+    graph: Cow<'a, Graph>,
     strength: Vec<f64>,
     /// `resolution` over the strength of all.
     pull: f64,
@@ -255,8 +256,28 @@ impl Sums {
     }
 }
 
-impl Level {
-    fn of(graph: Graph, resolution: f64) -> Self {
+/// What moving a node asks of a community. It is kept together, because communities are looked up all over
+/// memory, and that is what takes the time.
+#[derive(Clone, Copy, Default)]
+struct Community {
+    /// Of the node's edges with it; zero between nodes.
+    weight: f64,
+    strength: f64,
+}
+
+/// What refining asks of a part.
+#[derive(Clone, Copy)]
+struct Part {
+    /// Of the node's edges with it; zero between nodes.
+    weight: f64,
+    strength: f64,
+    /// The weight of its edges with the rest of its community.
+    outward: f64,
+    size: u32,
+}
+
+impl<'a> Level<'a> {
+    fn of(graph: Cow<'a, Graph>, resolution: f64) -> Self {
         let strength: Vec<f64> = (0..graph.nodes() as u32)
             .map(|n| graph.strength(n))
             .collect();
@@ -274,10 +295,10 @@ impl Level {
     fn moved(&self, partition: Partition, rng: &mut ChaCha8Rng) -> Partition {
         let nodes = self.graph.nodes();
         let mut of = partition.of;
-        let mut strength = vec![0.0; nodes];
+        let mut all = vec![Community::default(); nodes];
         let mut sizes = vec![0_u32; nodes];
         for (node, community) in of.iter().enumerate() {
-            strength[*community as usize] += self.strength[node];
+            all[*community as usize].strength += self.strength[node];
             sizes[*community as usize] += 1;
         }
         let mut empty: Vec<u32> = (0..nodes as u32)
@@ -287,30 +308,35 @@ impl Level {
         order.shuffle(rng);
         let mut queue: VecDeque<u32> = order.into();
         let mut queued = vec![true; nodes];
-        let mut sums = Sums::new(nodes);
+        let mut seen: Vec<u32> = Vec::new();
         while let Some(node) = queue.pop_front() {
             queued[node as usize] = false;
             let from = of[node as usize];
             let own = self.strength[node as usize];
             for (other, weight) in self.graph.edges_of(node) {
-                sums.add(of[other as usize], weight);
-            }
-            strength[from as usize] -= own;
-            sizes[from as usize] -= 1;
-            let gain = |community: u32| {
-                sums.weight[community as usize] - self.pull * own * strength[community as usize]
-            };
-            let (mut best, mut most) = (from, gain(from));
-            for community in &sums.seen {
-                let gain = gain(*community);
-                if gain > most + own * LEAST_GAIN {
-                    (best, most) = (*community, gain);
+                let community = of[other as usize];
+                let sum = &mut all[community as usize].weight;
+                if *sum == 0.0 {
+                    seen.push(community);
                 }
+                *sum += weight;
+            }
+            all[from as usize].strength -= own;
+            sizes[from as usize] -= 1;
+            let gain =
+                |community: &Community| community.weight - self.pull * own * community.strength;
+            let (mut best, mut most) = (from, gain(&all[from as usize]));
+            for community in seen.drain(..) {
+                let found = &mut all[community as usize];
+                let gain = gain(found);
+                if gain > most + own * LEAST_GAIN {
+                    (best, most) = (community, gain);
+                }
+                found.weight = 0.0;
             }
             if most < -own * LEAST_GAIN && sizes[from as usize] > 0 {
                 best = empty.last().copied().unwrap_or(from);
             }
-            sums.clear();
             if best != from {
                 if sizes[best as usize] == 0 {
                     // Only the last empty one is ever chosen.
@@ -327,7 +353,7 @@ impl Level {
                     }
                 }
             }
-            strength[best as usize] += own;
+            all[best as usize].strength += own;
             sizes[best as usize] += 1;
         }
         Partition::numbered(&of)
@@ -341,57 +367,65 @@ impl Level {
         for (node, community) in partition.of.iter().enumerate() {
             whole[*community as usize] += self.strength[node];
         }
-        // For each part: its strength, and the weight of its edges with the rest of its community.
         let mut of: Vec<u32> = (0..nodes as u32).collect();
-        let mut strength = self.strength.clone();
-        let mut size = vec![1_u32; nodes];
-        let mut outward: Vec<f64> = (0..nodes as u32)
-            .map(|node| {
-                let community = partition.of(node);
-                let inside = self
-                    .graph
-                    .edges_of(node)
-                    .filter(|(o, _)| partition.of(*o) == community);
-                inside.map(|(_, weight)| weight).sum()
-            })
-            .collect();
+        let alone = |node: u32| {
+            let community = partition.of(node);
+            let edges = self.graph.edges_of(node);
+            let inside = edges.filter(|(other, _)| partition.of(*other) == community);
+            Part {
+                weight: 0.0,
+                strength: self.strength[node as usize],
+                outward: inside.map(|(_, weight)| weight).sum(),
+                size: 1,
+            }
+        };
+        let mut parts: Vec<Part> = (0..nodes as u32).map(alone).collect();
         let mut order: Vec<u32> = (0..nodes as u32).collect();
         order.shuffle(rng);
-        let mut sums = Sums::new(nodes);
+        let mut seen: Vec<u32> = Vec::new();
         let mut chances: Vec<(u32, f64)> = Vec::new();
         for node in order {
             let community = partition.of(node);
             let (own, all) = (self.strength[node as usize], whole[community as usize]);
             let joined =
                 |strength: f64, outward: f64| outward >= self.pull * strength * (all - strength);
-            if size[of[node as usize] as usize] != 1 || !joined(own, outward[node as usize]) {
+            let own_part = parts[node as usize];
+            if parts[of[node as usize] as usize].size != 1 || !joined(own, own_part.outward) {
                 continue;
             }
             for (other, weight) in self.graph.edges_of(node) {
                 if partition.of(other) == community {
-                    sums.add(of[other as usize], weight);
+                    let part = of[other as usize];
+                    let sum = &mut parts[part as usize].weight;
+                    if *sum == 0.0 {
+                        seen.push(part);
+                    }
+                    *sum += weight;
                 }
             }
             chances.clear();
             chances.push((node, 0.0));
-            for part in &sums.seen {
-                let place = *part as usize;
-                let gain = sums.weight[place] - self.pull * own * strength[place];
-                if gain >= 0.0 && joined(strength[place], outward[place]) {
-                    chances.push((*part, gain));
+            for place in &seen {
+                let part = &parts[*place as usize];
+                let gain = part.weight - self.pull * own * part.strength;
+                if gain >= 0.0 && joined(part.strength, part.outward) {
+                    chances.push((*place, gain));
                 }
             }
             let part = drawn(&mut chances, rng);
-            let inward = sums.weight[part as usize];
-            sums.clear();
+            let inward = parts[part as usize].weight;
+            for place in seen.drain(..) {
+                parts[place as usize].weight = 0.0;
+            }
             if part != node {
                 of[node as usize] = part;
-                let (part, node) = (part as usize, node as usize);
-                size[part] += 1;
-                size[node] = 0;
-                strength[part] += own;
-                strength[node] = 0.0;
-                outward[part] += outward[node] - 2.0 * inward;
+                let joins = &mut parts[part as usize];
+                joins.size += 1;
+                joins.strength += own;
+                joins.outward += own_part.outward - 2.0 * inward;
+                let left = &mut parts[node as usize];
+                left.size = 0;
+                left.strength = 0.0;
             }
         }
         Partition::numbered(&of)
