@@ -114,6 +114,7 @@ pub struct Board {
     posts: Vec<Post>,
     post_names: Vec<Box<str>>,
     votes: Vec<Vote>,
+    upvotes: usize,
     by_member: Index,
     by_post: Index,
     by_author: Index,
@@ -172,6 +173,11 @@ impl Board {
     /// Every vote that counts, in the order of time.
     pub fn votes(&self) -> &[Vote] {
         &self.votes
+    }
+
+    /// How many of the votes are in support.
+    pub fn upvotes(&self) -> usize {
+        self.upvotes
     }
 
     /// A member's pseudonym, as in the file.

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
 use super::dispute::Claims;
-use super::{Board, Index, LeftOut, MemberId, Post, PostId, Row, Vote, Votes};
+use super::{Board, Index, LeftOut, MemberId, Post, PostId, Row, Stance, Vote, Votes};
 
 /// Disputed posts that are told by name; of the others only the number.
 pub const TOLD_POSTS: usize = 20;
@@ -20,6 +20,8 @@ pub const TOLD_VOTERS: usize = 20;
 pub struct Builder {
     boards: Vec<Draft>,
     names: HashMap<Box<str>, usize>,
+    /// The board of the last row, which is often that of the next.
+    last: usize,
     future: u64,
 }
 
@@ -106,21 +108,30 @@ impl Builder {
             self.future += 1;
             return Err(LeftOut::Future);
         }
-        let place = match self.names.get(row.board) {
-            Some(place) => *place,
-            None => {
-                self.boards.push(Draft {
-                    name: row.board.into(),
-                    ..Draft::default()
-                });
-                self.names.insert(row.board.into(), self.boards.len() - 1);
-                self.boards.len() - 1
-            }
-        };
-        let draft = &mut self.boards[place];
+        let same = |draft: &Draft| *draft.name == *row.board;
+        if !self.boards.get(self.last).is_some_and(same) {
+            self.last = match self.names.get(row.board) {
+                Some(place) => *place,
+                None => {
+                    self.boards.push(Draft {
+                        name: row.board.into(),
+                        ..Draft::default()
+                    });
+                    self.names.insert(row.board.into(), self.boards.len() - 1);
+                    self.boards.len() - 1
+                }
+            };
+        }
+        let draft = &mut self.boards[self.last];
         let post = PostId(draft.posts.number(row.post));
+        // Most often the author is the one that the post's first row named.
+        let first = draft.claims.first(post).map(|claimed| claimed.author);
+        let same = |author: &MemberId| draft.members.name(author.0) == row.author;
         let claimed = Post {
-            author: MemberId(draft.members.number(row.author)),
+            author: match first.filter(same) {
+                Some(author) => author,
+                None => MemberId(draft.members.number(row.author)),
+            },
             at_ms: row.post_ms,
         };
         let member = MemberId(draft.members.number(row.voter));
@@ -294,6 +305,7 @@ impl Numbered {
             by_member: Index::new(members, self.votes.iter().map(|v| v.member.0)),
             by_post: Index::new(posts, self.votes.iter().map(|v| v.post.0)),
             by_author: Index::new(members, self.posts.iter().map(|p| p.author.0)),
+            upvotes: self.votes.iter().filter(|v| v.stance == Stance::Up).count(),
             name,
             members: self.members,
             posts: self.posts,

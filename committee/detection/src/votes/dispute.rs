@@ -33,6 +33,11 @@ impl Claims {
         }
     }
 
+    /// What the first row of a post claims.
+    pub(super) fn first(&self, post: PostId) -> Option<&Post> {
+        self.first.get(post.at())
+    }
+
     /// By post: as its rows have it; `None` if they don't agree.
     pub(super) fn known(&self) -> Vec<Option<Post>> {
         let mut known: Vec<Option<Post>> = self.first.iter().copied().map(Some).collect();
