@@ -4,9 +4,9 @@
 //! each other beyond chance, and [`meetings`](crate::signals::meetings) those who keep voting within minutes
 //! of each other. Each group is then asked whether it votes together on its own posts more than its members
 //! do elsewhere, and more than everybody else does there ([`together`](crate::signals::together)); whether it
-//! is of one mind where others differ ([`dissent`](crate::signals::dissent)); and, to be shown beside, whether
-//! people of the same taste do the same ([`twins`](crate::signals::twins)), and whether it votes early. Each
-//! part can be read alone.
+//! is of one mind where others differ ([`dissent`](crate::signals::dissent)). Each part can be read alone. What
+//! is shown beside and doesn't count (whether people of the same taste do the same, and whether it votes early)
+//! is measured by whoever shows it.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ use crate::signals::chance::{Chance, chance as of_appeal};
 use crate::signals::dissent::{Dissent, dissent};
 use crate::signals::meetings::meetings;
 use crate::signals::support::Supports;
-use crate::signals::together::{Together, early, together};
-use crate::signals::twins::{Matched, matched, poisson};
+use crate::signals::together::{Together, together};
+use crate::signals::twins::poisson;
 use crate::votes::{Board, MemberId};
 
 /// Groups that are looked at closely, at most, the strongest first.
@@ -44,8 +44,6 @@ pub struct Evidence {
     pub structure: f64,
     /// Its three strongest mutual pairs.
     pub pairs: f64,
-    /// Support within its group beyond that by people of the same taste.
-    pub matched: f64,
     /// Votes together with others of the group, beyond its own habit and everybody else's pace.
     pub together: f64,
     /// In how many sittings it voted on the group's posts.
@@ -60,8 +58,6 @@ pub struct Evidence {
     pub given: f64,
     /// Votes that it cast on the whole board.
     pub votes: u32,
-    /// Early votes on the group's posts, beyond its own habit.
-    pub early: f64,
     /// The group it is judged with, a place in [`Verdict::groups`].
     pub group: Option<usize>,
 }
@@ -145,10 +141,6 @@ pub struct Judged {
     pub inside: Vec<Inside>,
     /// Votes at the same time, by member.
     pub together: Vec<Together>,
-    /// Early votes, by member.
-    pub early: Vec<Together>,
-    /// Beside people of the same taste, by member.
-    pub matched: Vec<Matched>,
 }
 
 /// What was found on a board.
@@ -167,10 +159,20 @@ pub struct Verdict {
 /// # Errors
 /// [`TooFewActive`] members.
 pub fn judge(board: &Board) -> Result<Verdict, TooFewActive> {
-    ActiveMembers::of(board)?;
+    let enough = ActiveMembers::of(board)?;
     let chance = Chance::of_upvotes(board);
     let supports = Supports::of(board, &chance);
-    let Scan { groups, evidence } = scan(&supports, board.members());
+    Ok(judge_by(enough, board, &chance, &supports))
+}
+
+/// Judges a board with enough members, by what chance would give and who supports whom on it.
+pub(crate) fn judge_by(
+    _enough: ActiveMembers,
+    board: &Board,
+    chance: &Chance,
+    supports: &Supports,
+) -> Verdict {
+    let Scan { groups, evidence } = scan(supports, board.members());
     let pairs = supports.mutual(board.members());
     let mut members: Vec<Evidence> = (0..)
         .map(MemberId)
@@ -192,12 +194,12 @@ pub fn judge(board: &Board) -> Result<Verdict, TooFewActive> {
             .any(|known| nearly(known, group))
     });
     let by_time = by_time.into_iter();
-    let by_time = by_time.map(|group| weigh(&supports, board.members(), &group));
+    let by_time = by_time.map(|group| weigh(supports, board.members(), &group));
     let by_support = groups.into_iter().take(CLOSELY);
     let proposed = by_support.map(|group| (Proposed::BySupport, group));
     let proposed = proposed.chain(by_time.map(|group| (Proposed::ByTime, group)));
     let groups: Vec<Judged> = proposed
-        .map(|(proposed, group)| look(board, &chance, &supports, proposed, group))
+        .map(|(proposed, group)| look(board, chance, supports, proposed, group))
         .collect();
     for (place, judged) in groups.iter().enumerate() {
         for (member, found) in judged.by_member() {
@@ -215,11 +217,11 @@ pub fn judge(board: &Board) -> Result<Verdict, TooFewActive> {
             }
         }
     }
-    Ok(Verdict {
+    Verdict {
         members,
         groups,
         not_looked_at,
-    })
+    }
 }
 
 /// Whether two groups have four in five of all their members in common.
@@ -272,8 +274,6 @@ fn look(
     Judged {
         inside: members.iter().enumerate().map(inside).collect(),
         together: together(board, &members),
-        early: early(board, &members),
-        matched: matched(board, &members),
         dissent,
         own_dissent,
         proposed,
@@ -311,12 +311,6 @@ impl Judged {
             let found = found.entry(timed.member).or_default();
             found.together = timed.evidence;
             found.sittings = timed.sittings;
-        }
-        for timed in &self.early {
-            found.entry(timed.member).or_default().early = timed.evidence;
-        }
-        for matched in &self.matched {
-            found.entry(matched.member).or_default().matched = matched.evidence;
         }
         found
     }

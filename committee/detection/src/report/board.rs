@@ -9,10 +9,11 @@ use super::sketch::Sketch;
 use super::windows::{TooMany, cut};
 use super::{Community, Found, Parameters, Report, Signals, Stood, Voter, Window};
 use crate::epochs::suspected;
-use crate::judge::{Evidence, Judged, Proposed, Verdict, judge};
+use crate::judge::{Evidence, Judged, Proposed, Verdict};
 use crate::policy::discount::{Discount, by_member};
 use crate::policy::inputs::{ActiveMembers, PassRate};
 use crate::scan::MAX_GROUP;
+use crate::signals::together::early;
 use crate::votes::{Board, MemberId};
 use crate::words;
 
@@ -50,8 +51,8 @@ impl Listed {
 }
 
 impl Told {
-    pub(super) fn of(board: &Board, verdict: &Verdict, parameters: &Parameters) -> Self {
-        let ground = Ground::of(board);
+    pub(super) fn of(ground: &Ground<'_>, verdict: &Verdict, parameters: &Parameters) -> Self {
+        let board = ground.board;
         let flags: Vec<bool> = verdict.flagged(parameters.fpr.get());
         let flag = |member: MemberId| flags.get(member.at()).copied().unwrap_or(false);
         let mut groups = Vec::new();
@@ -68,7 +69,7 @@ impl Told {
                     *at = Some(groups.len());
                 }
                 listed_members.push(judged.group.members.iter().map(|(m, _)| *m).collect());
-                groups.push(listed(&ground, judged, highest, verdict, &flags));
+                groups.push(listed(ground, judged, highest, verdict, &flags));
             }
         }
         let discounts = discounts(board, verdict);
@@ -87,19 +88,19 @@ impl Told {
                     reasons: Vec::new(),
                     windows: Vec::new(),
                 },
-                reasons: Reasons::of(&ground, member, evidence, verdict),
+                reasons: Reasons::of(ground, member, evidence, verdict),
                 listed: evidence
                     .group
                     .and_then(|place| listed_at.get(place).copied().flatten()),
             })
             .collect();
-        with_partners(&ground, verdict, &flags, &mut voters, &mut groups);
+        with_partners(ground, verdict, &flags, &mut voters, &mut groups);
         let mut told = Self {
             voters,
             groups,
             sketch: None,
         };
-        told.sketch = Some(told.sketch(&ground));
+        told.sketch = Some(told.sketch(ground));
         told
     }
 
@@ -143,9 +144,9 @@ impl Told {
                 flagged: 0,
                 not_judged: None,
             };
-            match judge(&part.board) {
-                Ok(verdict) => {
-                    window.flagged = self.stood(&part.board, &verdict, number, &places, report);
+            match Ground::judged(&part.board) {
+                Ok((ground, verdict)) => {
+                    window.flagged = self.stood(&ground, &verdict, number, &places, report);
                 }
                 Err(why) => window.not_judged = Some(why.to_string()),
             }
@@ -156,21 +157,19 @@ impl Told {
 
     fn stood(
         &mut self,
-        part: &Board,
+        ground: &Ground<'_>,
         verdict: &Verdict,
         number: usize,
         places: &HashMap<String, usize>,
         report: &Report,
     ) -> usize {
-        let mut ground = None;
         let mut count = 0;
         let flags = verdict.flagged(report.parameters.fpr.get());
         let members = (0..).map(MemberId).zip(&verdict.members);
         for ((member, evidence), _) in members.zip(flags).filter(|(_, flag)| *flag) {
             count += 1;
-            let ground = ground.get_or_insert_with(|| Ground::of(part));
             let reasons = Reasons::of(ground, member, evidence, verdict);
-            let place = places.get(part.member_name(member)).copied();
+            let place = places.get(ground.board.member_name(member)).copied();
             if let Some(draft) = place.and_then(|place| self.voters.get_mut(place)) {
                 draft.voter.windows.push(Stood {
                     window: number,
@@ -236,6 +235,8 @@ fn listed(
     flags: &[bool],
 ) -> Listed {
     let members = by_weight(judged);
+    let ascending: Vec<MemberId> = judged.group.members.iter().map(|(m, _)| *m).collect();
+    let matched = ground.matched(ascending.iter().copied());
     let about = About {
         community: 0,
         members: &members,
@@ -264,9 +265,12 @@ fn listed(
             signals: Signals {
                 structure: judged.group.evidence,
                 share: judged.group.share,
-                matched: judged.matched.iter().map(|m| m.evidence).sum(),
+                matched: matched.iter().map(|m| m.evidence).sum(),
                 together: judged.together.iter().map(|t| t.evidence).sum(),
-                early: judged.early.iter().map(|t| t.evidence).sum(),
+                early: early(ground.board, &ascending)
+                    .iter()
+                    .map(|t| t.evidence)
+                    .sum(),
                 one_mind: judged.dissent.missing(),
             },
         },

@@ -4,17 +4,20 @@
 //!
 //! It must never say more than the votes do: it knows pseudonyms, and no purpose.
 
-use std::collections::HashSet;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 
 use serde::Serialize;
 
-use super::innocent::{Innocent, Reading, considered};
-use crate::judge::Evidence;
+use super::innocent::{Everybody, Innocent, Reading, considered};
+use crate::judge::{Evidence, Verdict, judge_by};
+use crate::policy::inputs::{ActiveMembers, TooFewActive};
 use crate::signals::chance::Chance;
 use crate::signals::dissent::{Dissent, dissent};
 use crate::signals::support::Supports;
 use crate::signals::together::{Together, together};
-use crate::signals::twins::poisson;
+use crate::signals::twins::{Matched, Voters, poisson};
 use crate::votes::{Board, MemberId, PostId, Stance, Vote};
 use crate::words::{self, counted, expected};
 
@@ -36,9 +39,23 @@ pub struct Ground<'a> {
     pub chance: Chance,
     /// Who supports whom.
     pub supports: Supports,
+    voters: OnceCell<Voters>,
+    matched: RefCell<BTreeMap<Vec<MemberId>, Rc<[Matched]>>>,
+    everybody: OnceCell<Everybody>,
 }
 
 impl<'a> Ground<'a> {
+    /// Judges a board.
+    ///
+    /// # Errors
+    /// [`TooFewActive`] members.
+    pub(super) fn judged(board: &'a Board) -> Result<(Self, Verdict), TooFewActive> {
+        let enough = ActiveMembers::of(board)?;
+        let ground = Self::of(board);
+        let verdict = judge_by(enough, board, &ground.chance, &ground.supports);
+        Ok((ground, verdict))
+    }
+
     /// Fits chance to a board.
     pub fn of(board: &'a Board) -> Self {
         let chance = Chance::of_upvotes(board);
@@ -47,7 +64,28 @@ impl<'a> Ground<'a> {
             board,
             chance,
             supports,
+            voters: OnceCell::new(),
+            matched: RefCell::default(),
+            everybody: OnceCell::new(),
         }
+    }
+
+    /// A group beside people of the same taste, its members ascending: measured when somebody asks, and once.
+    pub(super) fn matched(&self, members: impl Iterator<Item = MemberId>) -> Rc<[Matched]> {
+        let mut group: Vec<MemberId> = members.collect();
+        group.sort_unstable();
+        if let Some(known) = self.matched.borrow().get(&group) {
+            return Rc::clone(known);
+        }
+        let voters = self.voters.get_or_init(|| Voters::of(self.board));
+        let matched: Rc<[Matched]> = voters.matched(self.board, &group).into();
+        self.matched.borrow_mut().insert(group, Rc::clone(&matched));
+        matched
+    }
+
+    /// What is asked of everybody on the board.
+    pub(super) fn everybody(&self) -> &Everybody {
+        self.everybody.get_or_init(|| Everybody::of(self.board))
     }
 
     /// How often one voted for the other's posts.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::case::Ground;
 use crate::signals::inside::Inside;
 use crate::signals::together::Together;
-use crate::votes::{Board, MemberId, Stance, Vote};
+use crate::votes::{Board, MemberId, PostId, Stance, Vote};
 
 /// Whether an explanation fits what was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -88,6 +88,35 @@ struct Asked<'a> {
     timed: &'a [Together],
     /// Votes of members for posts of others of the group.
     inside: Vec<Vote>,
+}
+
+/// What explanations ask of everybody on a board. A group's own part is taken from it.
+#[derive(Debug)]
+pub(super) struct Everybody {
+    /// Votes by the hour of the day.
+    hours: [u32; 24],
+    /// When each was first seen, by member: its first vote or post.
+    first_ms: Vec<Option<i64>>,
+}
+
+impl Everybody {
+    pub(super) fn of(board: &Board) -> Self {
+        let mut hours = [0; 24];
+        let mut first_ms: Vec<Option<i64>> = vec![None; board.members()];
+        let mut seen = |member: MemberId, at_ms: i64| {
+            let first = &mut first_ms[member.at()];
+            *first = Some(first.map_or(at_ms, |first| first.min(at_ms)));
+        };
+        for vote in board.votes() {
+            hours[time::hour(vote.at_ms)] += 1;
+            seen(vote.member, vote.at_ms);
+        }
+        for post in (0..board.posts() as u32).map(PostId) {
+            let post = board.post(post);
+            seen(post.author, post.at_ms);
+        }
+        Self { hours, first_ms }
+    }
 }
 
 /// Considers every explanation.

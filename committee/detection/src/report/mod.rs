@@ -19,9 +19,8 @@ pub mod windows;
 use serde::{Serialize, Serializer};
 
 use crate::calibrate::USUAL_RATE;
-use crate::judge::judge;
 use crate::votes::Votes;
-use case::Case;
+use case::{Case, Ground};
 use sketch::Sketch;
 use windows::TooMany;
 
@@ -290,9 +289,9 @@ impl Report {
         };
         let mut told: Vec<board::Told> = Vec::new();
         for board in votes.boards() {
-            match judge(board) {
-                Ok(verdict) => {
-                    let mut of_board = board::Told::of(board, &verdict, &parameters);
+            match Ground::judged(board) {
+                Ok((ground, verdict)) => {
+                    let mut of_board = board::Told::of(&ground, &verdict, &parameters);
                     report.boards.push(BoardView {
                         conv: board.name().to_owned(),
                         members: board.members(),

@@ -35,7 +35,7 @@ impl Reasons {
         }
         let mut reasons = partners(ground, member);
         if let Some(judged) = found.group.and_then(|place| verdict.groups.get(place)) {
-            reasons.extend(of_group(member, found, judged));
+            reasons.extend(of_group(ground, member, found, judged));
         }
         reasons.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         // What hardly counts is told only where nothing else is.
@@ -63,7 +63,12 @@ fn nats(evidence: f64) -> f64 {
     evidence.max(0.0).ln_1p()
 }
 
-fn of_group(member: MemberId, found: &Evidence, judged: &Judged) -> Vec<Reason> {
+fn of_group(
+    ground: &Ground<'_>,
+    member: MemberId,
+    found: &Evidence,
+    judged: &Judged,
+) -> Vec<Reason> {
     let mut reasons = Vec::new();
     let mut add = |weight: f64, says: String| {
         reasons.push(Reason {
@@ -89,7 +94,8 @@ fn of_group(member: MemberId, found: &Evidence, judged: &Judged) -> Vec<Reason> 
             }
         }
     }
-    if let Some(matched) = judged.matched.iter().find(|m| m.member == member)
+    let matched = ground.matched(judged.group.members.iter().map(|(member, _)| *member));
+    if let Some(matched) = matched.iter().find(|m| m.member == member)
         && matched.evidence > 0.0
         && matched.twins > 0
     {

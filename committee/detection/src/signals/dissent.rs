@@ -39,13 +39,8 @@ impl Dissent {
 
 /// Measures a group, and each of its members by its own votes on the others' posts.
 pub fn dissent(board: &Board, group: &[MemberId]) -> (Dissent, Vec<Dissent>) {
-    let up = board
-        .votes()
-        .iter()
-        .filter(|v| v.stance == Stance::Up)
-        .count();
     let all = board.votes().len().max(1);
-    let usual = (all - up) as f64 / all as f64;
+    let usual = (all - board.upvotes()) as f64 / all as f64;
     let inside = Inside::of(board, group);
     let mut of_member: HashMap<MemberId, Dissent> = HashMap::new();
     for post in group.iter().flat_map(|member| board.posts_by(*member)) {

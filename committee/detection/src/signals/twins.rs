@@ -7,7 +7,7 @@
 //! 1983).
 
 use crate::signals::inside::Inside;
-use crate::votes::{Board, MemberId, Stance, Vote};
+use crate::votes::{Board, MemberId, PostId, Stance, Vote};
 
 /// People of the same taste that are asked.
 const TWINS: usize = 25;
@@ -35,6 +35,39 @@ pub struct Matched {
 
 /// Compares each member of a group.
 pub fn matched(board: &Board, group: &[MemberId]) -> Vec<Matched> {
+    Voters::of(board).matched(board, group)
+}
+
+/// Who voted how on each post, in the order of time, close together: they are gone through again and again.
+#[derive(Debug)]
+pub(crate) struct Voters {
+    starts: Vec<u32>,
+    list: Vec<(MemberId, Stance)>,
+}
+
+impl Voters {
+    pub(crate) fn of(board: &Board) -> Self {
+        let mut starts = Vec::with_capacity(board.posts() + 1);
+        let mut list = Vec::with_capacity(board.votes().len());
+        starts.push(0);
+        for post in (0..board.posts() as u32).map(PostId) {
+            list.extend(board.votes_on(post).map(|v| (v.member, v.stance)));
+            starts.push(list.len() as u32);
+        }
+        Self { starts, list }
+    }
+
+    fn on(&self, post: PostId) -> &[(MemberId, Stance)] {
+        &self.list[self.starts[post.at()] as usize..self.starts[post.at() + 1] as usize]
+    }
+
+    /// Compares each member of a group of the same board.
+    pub(crate) fn matched(&self, board: &Board, group: &[MemberId]) -> Vec<Matched> {
+        compared(board, self, group)
+    }
+}
+
+fn compared(board: &Board, voters: &Voters, group: &[MemberId]) -> Vec<Matched> {
     let inside = Inside::of(board, group);
     let of_group = |vote: &Vote| inside.wrote(board, vote.post);
     let mut common = Common::of(board);
@@ -48,7 +81,7 @@ pub fn matched(board: &Board, group: &[MemberId]) -> Vec<Matched> {
             let up = board.votes_of(*member).filter(|v| v.stance == Stance::Up);
             let votes = up.filter(|v| of_group(v)).count() as u32;
             let elsewhere = board.votes_of(*member).filter(|v| !of_group(v)).count();
-            let twins = twins(board, *member, &inside, &mut common);
+            let twins = twins(board, voters, *member, &inside, &mut common);
             // Rates of support by activity elsewhere: with half a vote of what anybody might give.
             let (mut supported, mut active) = (0.0, 0.0);
             for (twin, alike) in &twins {
@@ -73,6 +106,7 @@ pub fn matched(board: &Board, group: &[MemberId]) -> Vec<Matched> {
 /// Those outside the group who vote most alike, and how much.
 fn twins(
     board: &Board,
+    voters: &Voters,
     member: MemberId,
     inside: &Inside,
     common: &mut Common,
@@ -84,12 +118,12 @@ fn twins(
     compared.sort_by_key(|v| (board.votes_on(v.post).len(), v.post));
     compared.truncate(COMPARED);
     for vote in compared {
-        let voters = board.votes_on(vote.post).len();
+        let voters = voters.on(vote.post);
         // A rare opinion in common says more than a common one.
-        let rare = 1.0 / (1.0 + voters as f64).ln();
-        for other in board.votes_on(vote.post).take(VOTERS) {
-            if other.member != member && !inside.has(other.member) {
-                common.add(other.member, rare * agreement(vote.stance, other.stance));
+        let rare = 1.0 / (1.0 + voters.len() as f64).ln();
+        for (other, stance) in voters.iter().take(VOTERS) {
+            if *other != member && !inside.has(*other) {
+                common.add(*other, rare * agreement(vote.stance, *stance));
             }
         }
     }

@@ -26,6 +26,8 @@ use crate::signals::independence::independence;
 use crate::signals::order::orders;
 use crate::signals::reciprocity::reciprocity;
 use crate::signals::support::Supports;
+use crate::signals::together::early;
+use crate::signals::twins::Voters;
 use crate::simulate::ring::{Accounts, Ring, Rotation, Synchrony};
 use crate::votes::{Board, MemberId};
 
@@ -253,10 +255,8 @@ fn of_bursts(board: &Board) -> Vec<f64> {
 /// pairs in the group has by chance, in the group where that is most.
 fn of_order(board: &Board, groups: &[Judged]) -> Vec<f64> {
     best(board, groups, |group| {
-        let members = group.group.members.iter().map(|(member, _)| *member);
-        let members: Vec<MemberId> = members.collect();
         let mut found: BTreeMap<MemberId, (f64, f64)> = BTreeMap::new();
-        for pair in orders(board, &members).pairs {
+        for pair in orders(board, &members(group)).pairs {
             for member in [pair.a, pair.b] {
                 let (most, pairs) = found.entry(member).or_default();
                 *most = most.max(surprise(pair.tail().p()));
@@ -281,7 +281,7 @@ fn of_one_mind(board: &Board, groups: &[Judged]) -> Vec<f64> {
 /// Of groups: the evidence of the member's early votes, in the group where there is most.
 fn of_early(board: &Board, groups: &[Judged]) -> Vec<f64> {
     best(board, groups, |group| {
-        let of = group.early.iter();
+        let of = early(board, &members(group)).into_iter();
         of.map(|t| (t.member, t.evidence)).collect()
     })
 }
@@ -289,10 +289,16 @@ fn of_early(board: &Board, groups: &[Judged]) -> Vec<f64> {
 /// Of groups: the evidence that the member supports its group more than others of its taste do, in the group
 /// where there is most.
 fn of_taste(board: &Board, groups: &[Judged]) -> Vec<f64> {
+    let voters = Voters::of(board);
     best(board, groups, |group| {
-        let of = group.matched.iter();
+        let of = voters.matched(board, &members(group)).into_iter();
         of.map(|m| (m.member, m.evidence)).collect()
     })
+}
+
+fn members(group: &Judged) -> Vec<MemberId> {
+    let members = group.group.members.iter();
+    members.map(|(member, _)| *member).collect()
 }
 
 /// The largest value of each member over groups, zero at least.

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Asked, Innocent, Reading, figure, ratio};
-use crate::signals::twins::matched;
 use crate::votes::{MemberId, PostId, Stance};
 use crate::words::{self, counted, expected, grouped, percent};
 
@@ -68,8 +67,13 @@ impl Asked<'_> {
     }
 
     pub(super) fn niche(&self) -> Innocent {
-        let taste = matched(self.board, self.members);
-        let known: Vec<_> = taste.iter().filter(|m| m.twins > 0).collect();
+        let taste = self.ground.matched(self.members.iter().copied());
+        let of = |member: &MemberId| {
+            let place = taste.binary_search_by_key(member, |m| m.member).ok()?;
+            taste.get(place)
+        };
+        let known = self.members.iter().filter_map(of);
+        let known: Vec<_> = known.filter(|m| m.twins > 0).collect();
         let votes: f64 = known.iter().map(|m| f64::from(m.votes)).sum();
         let would: f64 = known.iter().map(|m| m.expected).sum();
         let cast = |member: &MemberId| {
@@ -129,11 +133,13 @@ impl Asked<'_> {
                 }
             }
         }
-        let mut all = Likes::default();
-        for vote in self.board.votes() {
-            if !self.group.has(vote.member) {
-                all.add(vote.stance);
-            }
+        let mut all = Likes {
+            up: self.board.upvotes() as u32,
+            votes: self.board.votes().len() as u32,
+        };
+        for vote in self.members.iter().flat_map(|m| self.board.votes_of(*m)) {
+            all.up -= u32::from(vote.stance == Stance::Up);
+            all.votes -= 1;
         }
         let posts = self.posts().count();
         let per_post = ratio(f64::from(own.up), posts as f64);

@@ -27,11 +27,9 @@ impl Asked<'_> {
             hours[hour(vote.at_ms)] += 1;
         }
         let (start, share) = busiest(&hours);
-        let mut others = [0_u32; 24];
-        for vote in self.board.votes() {
-            if !self.group.has(vote.member) {
-                others[hour(vote.at_ms)] += 1;
-            }
+        let mut others = self.ground.everybody().hours;
+        for vote in self.members.iter().flat_map(|m| self.board.votes_of(*m)) {
+            others[hour(vote.at_ms)] -= 1;
         }
         let usual = six_hours(&others, start);
         let reading = if shared == 0.0 || evidence < WORTH {
@@ -127,14 +125,7 @@ impl Asked<'_> {
     }
 
     pub(super) fn newcomers(&self) -> Innocent {
-        let first = |member: MemberId| {
-            let voted = self.board.votes_of(member).next().map(|v| v.at_ms);
-            let wrote = self
-                .board
-                .posts_by(member)
-                .map(|p| self.board.post(p).at_ms);
-            wrote.chain(voted).min()
-        };
+        let first = |member: MemberId| self.ground.everybody().first_ms[member.at()];
         let mut came: Vec<i64> = self.members.iter().filter_map(|m| first(*m)).collect();
         came.sort_unstable();
         let within = |from: i64| move |at: &i64| *at >= from && at.saturating_sub(from) <= WEEK_MS;
@@ -228,7 +219,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
-fn hour(at_ms: i64) -> usize {
+pub(super) fn hour(at_ms: i64) -> usize {
     (at_ms.rem_euclid(24 * HOUR_MS) / HOUR_MS) as usize
 }
 
