@@ -1,11 +1,17 @@
 //! A ring that knows the detector: it rehearses, and does what brings most and isn't seen.
 
-use super::ring::{Ring, Synchrony};
+use super::ring::{Accounts, Ring, Rotation, Synchrony};
 
 /// The shares of the others that it tries.
 const SHARES: [f64; 5] = [0.6, 0.4, 0.3, 0.2, 0.1];
 /// The shares of camouflage that it tries.
 const CAMOUFLAGE: [f64; 3] = [0.3, 0.6, 0.9];
+/// Of the others' posts that a member doesn't vote for, the share on which it passes, if it feigns dissent.
+const FEINTS: f64 = 0.5;
+/// What a vote costs that has to be cast when its account is there anyhow, in whole votes for a post.
+const WORK: f64 = 0.05;
+/// What an account with an honest past costs.
+const PAST: f64 = 2.0;
 /// Of its members, the share that it lets be flagged in its rehearsals.
 pub const MOST_FLAGGED: f64 = 0.1;
 
@@ -22,15 +28,37 @@ pub struct Adapted {
 
 /// What a way of voting brings a member, in whole votes for its posts: those that it gets, less what those
 /// that it casts cost in work. A vote cast by a program that votes for all at once costs less than one that
-/// has to be cast when its account is there anyhow.
+/// has to be cast when its account is there anyhow, as passes are that feign dissent; an account with a past
+/// has to be bought, or kept for long.
 pub fn profit(ring: &Ring) -> f64 {
-    let votes = ring.share * (ring.size.saturating_sub(1) * ring.posts_each) as f64;
+    let posts = (ring.size.saturating_sub(1) * ring.posts_each) as f64;
+    let votes = ring.share * posts;
+    let feints = WORK * ring.feints * (posts - votes);
+    let past = match ring.accounts {
+        Accounts::New => 0.0,
+        Accounts::Mixed => PAST / 2.0,
+        Accounts::Sleepers => PAST,
+    };
     let work = match ring.synchrony {
         Synchrony::Minute => 0.02,
         Synchrony::TenMinutes => 0.03,
-        Synchrony::Organic => 0.05,
+        Synchrony::Organic => WORK,
     };
-    votes - work * votes / (1.0 - ring.camouflage)
+    votes - work * votes / (1.0 - ring.camouflage) - feints - past
+}
+
+/// A ring as it is; one that votes by rota and feigns dissent; and that with accounts that have a past.
+fn disguises(ring: &Ring) -> [Ring; 3] {
+    let feigning = Ring {
+        rotation: Rotation::Rota,
+        feints: FEINTS,
+        ..*ring
+    };
+    let with_past = Ring {
+        accounts: Accounts::Sleepers,
+        ..feigning
+    };
+    [*ring, feigning, with_past]
 }
 
 /// Every way that it tries, the most profitable first.
@@ -39,12 +67,13 @@ pub fn ways(ring: &Ring) -> Vec<Ring> {
     for share in SHARES {
         for camouflage in CAMOUFLAGE {
             for synchrony in [Synchrony::Minute, Synchrony::TenMinutes, Synchrony::Organic] {
-                ways.push(Ring {
+                let disguised = disguises(ring).map(|ring| Ring {
                     share,
                     camouflage,
                     synchrony,
-                    ..*ring
+                    ..ring
                 });
+                ways.extend(disguised);
             }
         }
     }
@@ -102,7 +131,35 @@ mod tests {
         let seen = |ring: &Ring| Ok::<_, ()>(0.5 + ring.share / 2.0 - ring.camouflage / 4.0);
         let found = adapt(&Ring::of(10), seen).unwrap();
         assert_eq!((found.ring.share, found.ring.camouflage), (0.1, 0.9));
-        assert_eq!(found.tried, 45);
+        assert_eq!(found.tried, 135);
+    }
+
+    #[test]
+    fn feigned_dissent_and_accounts_with_a_past_are_taken_where_nothing_cheaper_hides_it() {
+        let seen = |ring: &Ring| {
+            let hidden = ring.feints > 0.0 && ring.rotation == Rotation::Rota;
+            Ok::<_, ()>(if hidden { 0.0 } else { 0.8 })
+        };
+        let found = adapt(&Ring::of(10), seen).unwrap().ring;
+        assert_eq!((found.share, found.accounts), (0.6, Accounts::New));
+        let seen = |ring: &Ring| {
+            let hidden = ring.accounts == Accounts::Sleepers && ring.share < 0.5;
+            Ok::<_, ()>(if hidden { 0.0 } else { 0.8 })
+        };
+        let found = adapt(&Ring::of(10), seen).unwrap().ring;
+        assert_eq!((found.share, found.accounts), (0.4, Accounts::Sleepers));
+        let plain = Ring::of(10);
+        let feigning = Ring {
+            feints: FEINTS,
+            ..plain
+        };
+        // 36 posts of others, half of them voted for: nine passes.
+        assert!((profit(&plain) - profit(&feigning) - 0.45).abs() < 1e-12);
+        let sleepers = Ring {
+            accounts: Accounts::Sleepers,
+            ..plain
+        };
+        assert!((profit(&plain) - profit(&sleepers) - PAST).abs() < 1e-12);
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub struct Kind {
     pub rings: Vec<Ring>,
     /// If anything is aimed at.
     pub aim: Option<Aim>,
-    /// Does the ring first choose its share, camouflage and synchrony by rehearsals?
+    /// Does the ring first choose by rehearsals how it votes, and with which accounts?
     pub adaptive: bool,
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use rand::RngExt;
 
@@ -15,11 +16,11 @@ use super::results::{Against, Figures, KindFound, Real, Settled, Study, Verdict}
 use super::slashes::{self, Slashes, Struck, struck};
 use super::{Look, Seen, each};
 use crate::economy::windows::{NotCut, numbers_of};
-use crate::simulate::adaptive::{Adapted, adapt, ways};
+use crate::simulate::adaptive::{Adapted, MOST_FLAGGED, adapt, ways};
 use crate::simulate::behaviour::Behaviour;
 use crate::simulate::generator;
 use crate::simulate::population::Population;
-use crate::simulate::ring::{Ring, RingError};
+use crate::simulate::ring::Ring;
 use crate::votes::Board;
 
 /// A ring rehearses with seeds that are so much larger than those that are measured; of the same part.
@@ -292,20 +293,27 @@ fn settle(
         let ((_, _, ground), ring) = adapting.get(place)?;
         let told = Cell::new(0);
         let ground = grounds.get(*ground)?;
-        let show = |ring: &Ring| -> Result<f64, RingError> {
+        let show = |ring: &Ring| -> Result<f64, Infallible> {
             let mut sum = 0.0;
             for n in 0..REHEARSALS {
                 let case = Case {
                     ground: ground.clone(),
                     ring: *ring,
                 };
-                let site = Site::of(&case, own(n))?;
+                // A way that has no place on the board is none.
+                let Ok(site) = Site::of(&case, own(n)) else {
+                    return Ok(1.0);
+                };
                 told.set(told.get() + 1);
                 done();
                 let seen = look(site.board());
                 sum += seen
                     .and_then(|seen| flagged(&site, &seen.flagged))
                     .unwrap_or(0.0);
+                // Nothing that the others could show would make this a way to go.
+                if sum > MOST_FLAGGED * REHEARSALS as f64 {
+                    return Ok(sum / (n + 1) as f64);
+                }
             }
             Ok(sum / REHEARSALS as f64)
         };

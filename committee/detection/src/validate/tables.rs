@@ -502,7 +502,7 @@ fn adapted(kinds: &[KindFound]) -> Table {
         "What the ring that knows the detector settled on",
         &["ground", "ring", "flagged in rehearsals", "ways tried"],
     )
-    .note("It tries shares, camouflage and synchrony on the same ground with seeds of its own, the most profitable first, until at most one in ten of its members is flagged.".to_owned());
+    .note("It tries shares, camouflage, synchrony, passes that feign dissent by a rota, and accounts with a past on the same ground with seeds of its own, the most profitable first, until at most one in ten of its members is flagged.".to_owned());
     for settled in kinds.iter().flat_map(|kind| &kind.adapted) {
         table.rows.push(vec![
             settled.ground.clone(),
