@@ -11,13 +11,13 @@
 use std::collections::BTreeMap;
 
 use crate::policy::inputs::{ActiveMembers, TooFewActive};
-use crate::scan::{Group, LEAST_EXPECTED, Scan, scan, weigh};
-use crate::signals::chance::{Chance, chance as of_appeal};
+use crate::scan::{Group, Scan, scan, weigh};
+use crate::signals::chance::Chance;
 use crate::signals::dissent::{Dissent, dissent};
+use crate::signals::given::{Inside, inside};
 use crate::signals::meetings::meetings;
 use crate::signals::support::Supports;
 use crate::signals::together::{Together, together};
-use crate::signals::twins::poisson;
 use crate::votes::{Board, MemberId};
 
 /// Groups that are looked at closely, at most, the strongest first.
@@ -82,39 +82,6 @@ impl Evidence {
         }
         (self.together - TOGETHER_BY_CHANCE).max(0.0)
     }
-}
-
-/// What a member gave the others of its group, and got from them: votes, and those that chance alone would
-/// give, over all of their posts.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Inside {
-    /// Who.
-    pub member: MemberId,
-    /// Votes for the others' posts.
-    pub given: u32,
-    /// By chance.
-    pub given_by_chance: f64,
-    /// The others' votes for its posts.
-    pub got: u32,
-    /// By chance.
-    pub got_by_chance: f64,
-}
-
-impl Inside {
-    /// The evidence, in nats, of what it gave or of what it got, whichever is less: a fan gets nothing, and
-    /// a favourite gives nothing.
-    pub fn returned(&self) -> f64 {
-        self.gave().min(beyond(self.got, self.got_by_chance))
-    }
-
-    /// The evidence, in nats, of what it gave.
-    pub fn gave(&self) -> f64 {
-        beyond(self.given, self.given_by_chance)
-    }
-}
-
-fn beyond(votes: u32, by_chance: f64) -> f64 {
-    poisson(f64::from(votes), by_chance.max(LEAST_EXPECTED))
 }
 
 /// What proposed a group.
@@ -199,7 +166,7 @@ pub(crate) fn judge_by(
     let proposed = by_support.map(|group| (Proposed::BySupport, group));
     let proposed = proposed.chain(by_time.map(|group| (Proposed::ByTime, group)));
     let groups: Vec<Judged> = proposed
-        .map(|(proposed, group)| look(board, chance, supports, proposed, group))
+        .map(|(proposed, group)| look(board, chance, proposed, group))
         .collect();
     for (place, judged) in groups.iter().enumerate() {
         for (member, found) in judged.by_member() {
@@ -231,63 +198,17 @@ fn nearly(known: &Group, group: &[MemberId]) -> bool {
     5 * both >= 4 * (known.members.len() + group.len() - both)
 }
 
-fn look(
-    board: &Board,
-    chance: &Chance,
-    supports: &Supports,
-    proposed: Proposed,
-    group: Group,
-) -> Judged {
+fn look(board: &Board, chance: &Chance, proposed: Proposed, group: Group) -> Judged {
     let members: Vec<MemberId> = group.members.iter().map(|(member, _)| *member).collect();
-    let votes = |from: MemberId, to: MemberId| supports.between(from, to).map_or(0, |s| s.votes);
-    // Of each ordered pair once. An author's posts with equal appeal have equal chances.
-    let by_chance: Vec<Vec<f64>> = members
-        .iter()
-        .map(|to| {
-            let appeals = equal(board.posts_by(*to).map(|post| chance.appeal(post)));
-            let of = |from: &MemberId| {
-                let appetite = chance.appetite(*from);
-                let terms = appeals.iter();
-                terms
-                    .map(|(count, appeal)| count * of_appeal(appetite, *appeal))
-                    .sum()
-            };
-            members.iter().map(of).collect()
-        })
-        .collect();
-    let inside = |(place, member): (usize, &MemberId)| {
-        let others = || {
-            members
-                .iter()
-                .enumerate()
-                .filter(move |(other, _)| *other != place)
-        };
-        Inside {
-            member: *member,
-            given: others().map(|(_, other)| votes(*member, *other)).sum(),
-            given_by_chance: others().map(|(other, _)| by_chance[other][place]).sum(),
-            got: others().map(|(_, other)| votes(*other, *member)).sum(),
-            got_by_chance: others().map(|(other, _)| by_chance[place][other]).sum(),
-        }
-    };
     let (dissent, own_dissent) = dissent(board, &members);
     Judged {
-        inside: members.iter().enumerate().map(inside).collect(),
+        inside: inside(board, chance, &members),
         together: together(board, &members),
         dissent,
         own_dissent,
         proposed,
         group,
     }
-}
-
-/// How many there are of each value.
-fn equal(values: impl Iterator<Item = f64>) -> Vec<(f64, f64)> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_unstable_by(f64::total_cmp);
-    let same = values.chunk_by(|a, b| a == b);
-    same.filter_map(|same| Some((same.len() as f64, *same.first()?)))
-        .collect()
 }
 
 impl Judged {

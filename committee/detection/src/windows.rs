@@ -31,6 +31,73 @@ pub struct Window {
     pub span: Range<i64>,
 }
 
+/// Windows of one board at most, the empty ones counted.
+pub const MOST: u64 = 10_000;
+
+/// Windows without number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "board {board} lasted {days} days, which is more than {MOST} such windows; take longer ones"
+)]
+pub struct TooMany {
+    /// Of which board, as people read it.
+    pub board: String,
+    /// How long it lasted.
+    pub days: i64,
+}
+
+/// The window that a time belongs to: how many lie between 1970 and it. Everything that has windows counts them so,
+/// and a window stays where it is whatever else a table holds.
+pub fn number(at_ms: i64, window_ms: i64) -> i64 {
+    at_ms.div_euclid(window_ms.max(1))
+}
+
+/// A window's milliseconds; the end is no part of it.
+pub fn span(number: i64, window_ms: i64) -> Range<i64> {
+    let from = number.saturating_mul(window_ms);
+    from..from.saturating_add(window_ms)
+}
+
+/// Whether a board has so few windows that it can be cut.
+///
+/// # Errors
+/// [`TooMany`].
+pub fn fits(board: &Board, window_ms: i64) -> Result<(), TooMany> {
+    let (Some(first), Some(last)) = (board.votes().first(), board.votes().last()) else {
+        return Ok(());
+    };
+    let windows = number(last.at_ms, window_ms).abs_diff(number(first.at_ms, window_ms));
+    if windows < MOST {
+        return Ok(());
+    }
+    let lasted = last.at_ms.saturating_sub(first.at_ms);
+    Err(TooMany {
+        board: crate::words::name(board.name()),
+        days: lasted / 86_400_000,
+    })
+}
+
+/// Cuts a board that is known as a whole into its windows, in the order of time; those without votes are left out.
+///
+/// # Errors
+/// [`TooMany`] windows.
+pub fn cut(board: &Board, window_ms: i64) -> Result<Vec<(Window, Board)>, TooMany> {
+    fits(board, window_ms)?;
+    let votes = board.votes().iter();
+    let mut numbers: Vec<i64> = votes.map(|v| number(v.at_ms, window_ms)).collect();
+    numbers.dedup();
+    let part = |number: i64| {
+        let span = span(number, window_ms);
+        let window = Window {
+            board: board.name().into(),
+            number,
+            span: span.clone(),
+        };
+        (window, board.within(span))
+    };
+    Ok(numbers.into_iter().map(part).collect())
+}
+
 /// Boards in windows, and what was found in each.
 #[derive(Debug)]
 pub struct Windows<T> {
@@ -101,11 +168,10 @@ impl<T> Windows<T> {
                     stream.windows.remove(&number);
                     continue;
                 };
-                let from = number.saturating_mul(self.window_ms);
                 let window = Window {
                     board: name.clone(),
                     number,
-                    span: from..from.saturating_add(self.window_ms),
+                    span: span(number, self.window_ms),
                 };
                 let found = judge(&window, board);
                 judged += 1;
@@ -158,10 +224,10 @@ impl<T> Stream<T> {
             return;
         }
         if let Some((at_ms, _)) = last {
-            self.leave(at_ms.div_euclid(window_ms), key);
+            self.leave(self::number(at_ms, window_ms), key);
         }
         self.last.insert(key, new);
-        let number = row.vote_ms.div_euclid(window_ms);
+        let number = self::number(row.vote_ms, window_ms);
         let held = self.windows.entry(number).or_insert_with(|| Held {
             votes: BTreeSet::new(),
             found: None,

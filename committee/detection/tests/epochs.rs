@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tacit_detection::epochs::case::against;
 use tacit_detection::epochs::{Epoch, epochs};
+use tacit_detection::policy::appeals::{Decision, Explained, NotOpened, Outcome, Period};
 use tacit_detection::policy::bars;
 use tacit_detection::policy::inputs::{
-    CommunityId, EvidenceDigest, Kind, MAX_CASE_TEXT, Pseudonym, Quality, WindowId,
+    CommunityId, EvidenceDigest, Kind, MAX_CASE_TEXT, Pseudonym, Quality, TooFewActive, VoteHash,
+    WindowId,
 };
-use tacit_detection::policy::slash::{Immune, NoSlash, Slash, Spent};
+use tacit_detection::policy::slash::{Grounds, Immune, NoSlash, Slash, Spent};
+use tacit_detection::policy::strikes::{Record, Units};
 use tacit_detection::simulate::plant::{Planted, plant};
 use tacit_detection::simulate::population::Population;
 use tacit_detection::simulate::ring::{Accounts, Ring};
@@ -362,4 +365,167 @@ fn an_older_row_moves_no_window() {
         assert_eq!(before.window, after.window);
         assert_eq!(before.findings, after.findings);
     }
+}
+
+fn grounds(member: &Pseudonym, epochs: &[Epoch], immune: &Immune) -> Result<Grounds, NoSlash> {
+    against(member, epochs, &Slash::default(), &Spent::default(), immune)
+}
+
+/// What one member's won appeal explains.
+fn cleared(grounds: Grounds, explained: Explained) -> Immune {
+    let (record, immune) = (
+        Record::new(grounds.member().clone(), Units(1_000), 9),
+        Immune::default(),
+    );
+    let opened = record
+        .opened(grounds, 0, Period::TWO_WEEKS, &immune)
+        .unwrap();
+    let decided = opened.appealed(1).unwrap();
+    let decided = decided.decided(Decision::Cleared(explained), 2).unwrap();
+    assert_eq!(decided.record.account(), record.account());
+    immune.with(decided.refuted)
+}
+
+#[test]
+fn one_won_appeal_clears_the_member_and_not_the_ring() {
+    let planted = planted();
+    let found = found(&planted.board);
+    let ring = names(&planted);
+    let nothing = Immune::default();
+    let before: Vec<&Pseudonym> = ring
+        .iter()
+        .filter(|m| grounds(m, &found, &nothing).is_ok())
+        .collect();
+    let first = grounds(before[0], &found, &nothing).unwrap();
+    let votes = first.votes();
+    let immune = cleared(first.clone(), Explained::OwnPart);
+    assert!(grounds(before[0], &found, &immune).is_err());
+    for other in &before[1..] {
+        assert!(grounds(other, &found, &immune).is_ok(), "{other}");
+    }
+    // If all of its moments were explained, so are those of others who were there.
+    let immune = cleared(first, Explained::Moments(votes));
+    let left = before[1..]
+        .iter()
+        .filter(|m| grounds(m, &found, &immune).is_ok());
+    assert!(left.count() < before.len() - 1);
+}
+
+#[test]
+fn real_evidence_is_used_once_and_falls_if_its_moments_are_explained() {
+    let planted = planted();
+    let found = found(&planted.board);
+    let nothing = Immune::default();
+    let ring = names(&planted);
+    let mut of = ring
+        .iter()
+        .filter_map(|m| grounds(m, &found, &nothing).ok());
+    let case = of.next().unwrap();
+    let member = case.member().clone();
+    let record = Record::new(member.clone(), Units(1_000), 9);
+    let opened = record
+        .opened(case.clone(), 0, Period::TWO_WEEKS, &nothing)
+        .unwrap();
+    let until_ms = opened.open().unwrap().until_ms();
+    let executed = opened.executed(until_ms, &nothing).unwrap();
+    assert_eq!(executed.strikes(), 1);
+    // The same windows judged again are the same evidence.
+    let again = against(
+        &member,
+        &found,
+        &Slash::default(),
+        executed.spent(),
+        &nothing,
+    );
+    assert!(matches!(again, Err(NoSlash::NotFresh { .. })), "{again:?}");
+    let reopened = executed.opened(case.clone(), 0, Period::TWO_WEEKS, &nothing);
+    assert_eq!(reopened, Err(NotOpened::NotFresh));
+    // Somebody else's appeal names moments that this member's evidence stands on too.
+    let shared: BTreeSet<VoteHash> = of.flat_map(|g| g.votes()).collect();
+    let shared: BTreeSet<VoteHash> = shared.intersection(&case.votes()).copied().collect();
+    let other = ring
+        .iter()
+        .filter(|m| **m != member)
+        .find_map(|m| grounds(m, &found, &nothing).ok())
+        .unwrap();
+    let explained = shared.intersection(&other.votes()).copied().collect();
+    let immune = cleared(other, Explained::Moments(explained));
+    let fallen = opened.executed(until_ms, &immune).unwrap();
+    let falls = case.is_void(&immune);
+    let outcome = fallen.closed()[0].outcome;
+    assert_eq!(outcome == Outcome::Fallen, falls);
+    assert_eq!(fallen.strikes(), usize::from(!falls));
+}
+
+#[test]
+fn findings_of_a_window_with_too_few_active_accuse_nobody() {
+    let planted = planted();
+    let mut found = found(&planted.board);
+    let ring = names(&planted);
+    let nothing = Immune::default();
+    let member = ring
+        .iter()
+        .find(|m| grounds(m, &found, &nothing).is_ok())
+        .unwrap();
+    let windows = grounds(member, &found, &nothing).unwrap().windows().clone();
+    for epoch in &mut found {
+        if windows.iter().skip(1).any(|w| *w == epoch.window) {
+            epoch.enough = Err(TooFewActive { found: 49 });
+        }
+    }
+    let left = grounds(member, &found, &nothing);
+    let window = *windows.first().unwrap();
+    assert_eq!(left, Err(NoSlash::OneWindow { window }));
+    for epoch in &mut found {
+        epoch.enough = Err(TooFewActive { found: 49 });
+    }
+    let left = grounds(member, &found, &nothing);
+    assert_eq!(left, Err(NoSlash::NoStructure));
+}
+
+/// Members, by window, whose votes count for less.
+fn discounted(found: &[Epoch]) -> Vec<&Pseudonym> {
+    let structure = found.iter().flat_map(|e| &e.structure);
+    structure
+        .filter(|s| bars::DISCOUNT.is_met(s.score, s.p_value))
+        .map(|s| &s.member)
+        .collect()
+}
+
+#[test]
+fn where_nobody_disagrees_with_anything_disagreement_discounts_nobody() {
+    let mut script = Population::mixed().board(2).script;
+    script.votes.retain(|v| v.stance == Stance::Up);
+    let found = epochs(&script.board().unwrap(), WEEK_MS, None).unwrap();
+    assert!(found.iter().any(|e| !e.structure.is_empty()));
+    assert_eq!(discounted(&found), Vec::<&Pseudonym>::new());
+    let circles = found.iter().flat_map(|e| &e.circles);
+    for (_, circle) in circles {
+        assert_eq!(circle.agreement.p_value.get(), 1.0);
+        assert!(!circle.agreement.can_tell());
+    }
+}
+
+#[test]
+fn where_others_disagree_a_ring_that_never_does_is_discounted_and_friends_are_not() {
+    let planted = planted();
+    let found = found(&planted.board);
+    let ring: BTreeSet<Pseudonym> = names(&planted).into_iter().collect();
+    let discounted = discounted(&found);
+    assert!(discounted.len() >= 10, "{}", discounted.len());
+    assert!(discounted.iter().all(|m| ring.contains(*m)));
+}
+
+#[test]
+fn a_case_says_when_disagreement_cannot_tell() {
+    let planted = planted();
+    let mut script = Script::of(&planted.board);
+    script.votes.retain(|v| v.stance == Stance::Up);
+    let found = found(&script.board().unwrap());
+    let told = names(&planted).iter().find_map(|m| case(m, &found).ok());
+    let told = told.unwrap();
+    assert!(
+        told.contains("speaks neither for this member nor against it"),
+        "{told}"
+    );
 }

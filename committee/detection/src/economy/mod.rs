@@ -12,7 +12,7 @@ pub mod windows;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::interval::Interval;
-use crate::policy::appeals::{Closed, Decision, Outcome, Period};
+use crate::policy::appeals::{Closed, Decision, Explained, Outcome, Period};
 use crate::policy::discount::{Discount, Structure, Suspicions};
 use crate::policy::inputs::{
     ActiveMembers, CaseText, Finding, Kind, PassRate, Pseudonym, Quality, WindowId,
@@ -537,7 +537,8 @@ fn judged<'a>(
         record = accused(record, &findings, enough, now_ms, terms, &immune);
         if wins && record.open().is_some() {
             let appeal = record.appealed(now_ms);
-            let decided = appeal.map(|record| record.decided(Decision::Cleared, now_ms));
+            let won = Decision::Cleared(Explained::OwnPart);
+            let decided = appeal.map(|record| record.decided(won, now_ms));
             if let Ok(Ok(decided)) = decided {
                 immune = immune.with(decided.refuted);
                 record = decided.record;

@@ -7,9 +7,10 @@ use super::{Supported, Window};
 use crate::policy::inputs::{PassRate, Pseudonym, Quality, WindowId};
 use crate::policy::strikes::Units;
 use crate::votes::{Board, MemberId, PostId, Stance};
+use crate::windows::span;
 
 /// Windows at most: a board that lasted longer needs longer ones.
-pub const MOST_WINDOWS: u64 = 10_000;
+pub const MOST_WINDOWS: u64 = crate::windows::MOST;
 
 /// A board that can't be cut so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -60,7 +61,19 @@ pub fn numbers_of(board: &Board, window_ms: i64) -> Result<Option<RangeInclusive
 
 /// The window that a time belongs to, counted from 1970; what was before belongs to the first.
 fn number(at_ms: i64, window_ms: i64) -> u64 {
-    at_ms.max(0).div_euclid(window_ms).unsigned_abs()
+    crate::windows::number(at_ms.max(0), window_ms).unsigned_abs()
+}
+
+/// The votes cast in these windows, as a board of their own; `None` without any. What was before 1970 belongs to the
+/// first of all windows.
+pub fn within(board: &Board, numbers: &RangeInclusive<u64>, window_ms: i64) -> Option<Board> {
+    let span_of = |number: u64| span(i64::try_from(number).unwrap_or(i64::MAX), window_ms);
+    let from = match *numbers.start() {
+        0 => i64::MIN,
+        first => span_of(first).start,
+    };
+    let part = board.within(from..span_of(*numbers.end()).end);
+    (!part.votes().is_empty()).then_some(part)
 }
 
 /// Cuts a board into windows of equal length, counted from 1970, with a window's number for its id. A vote

@@ -10,8 +10,7 @@ use std::fmt::Write as _;
 use super::Epoch;
 use super::circles::{Circle, Suspect};
 use crate::economy::windows::pseudonym;
-use crate::policy::bars::FRIENDS_DISSENT;
-use crate::policy::inputs::{CaseText, CommunityId, MAX_CASE_TEXT, Pseudonym, WindowId};
+use crate::policy::inputs::{CaseText, CommunityId, Pseudonym, WindowId};
 use crate::policy::slash::{Grounds, Immune, NoSlash, Slash, Spent};
 use crate::votes::{Board, MemberId, Stance, Vote};
 use crate::words::{counted, day, expected, name, percent, utc};
@@ -33,34 +32,29 @@ pub fn against(
     spent: &Spent,
     immune: &Immune,
 ) -> Result<Grounds, NoSlash> {
-    let findings: Vec<_> = epochs
+    // Findings of windows in which enough were active, and of no other.
+    let judged = epochs
         .iter()
-        .flat_map(|epoch| &epoch.findings)
-        .filter(|f| f.member == *member)
-        .cloned()
-        .collect();
-    let enough = epochs.iter().find_map(|epoch| epoch.enough.ok());
-    let (Some(enough), Ok(draft)) = (enough, CaseText::new("A draft.")) else {
+        .filter_map(|epoch| Some((epoch.enough.ok()?, epoch)));
+    let (mut findings, mut fewest) = (Vec::new(), None);
+    for (enough, epoch) in judged {
+        let own = epoch.findings.iter().filter(|f| f.member == *member);
+        let before = findings.len();
+        findings.extend(own.cloned());
+        if findings.len() > before {
+            fewest = fewest.into_iter().chain([enough]).min();
+        }
+    }
+    let Some(enough) = fewest else {
         return Err(NoSlash::NoStructure);
     };
     let grounds = |text| rules.grounds(enough, member, &findings, text, spent, immune);
-    let found = grounds(draft)?;
-    let (community, windows) = (found.community(), found.windows());
-    let mut texts = SHOWN
+    let found = grounds(CaseText::cut("A draft."))?;
+    let told = |shown| text(member, found.community(), found.windows(), epochs, shown);
+    let mut fitting = SHOWN
         .iter()
-        .map(|shown| text(member, community, windows, epochs, *shown));
-    let fits = texts.find_map(|text| CaseText::new(&text).ok());
-    match fits.or_else(|| CaseText::new(&cut(text(member, community, windows, epochs, 1))).ok()) {
-        Some(text) => grounds(text),
-        None => Err(NoSlash::NoText),
-    }
-}
-
-/// As much of a text as a case may have.
-fn cut(mut text: String) -> String {
-    let end = text.floor_char_boundary(MAX_CASE_TEXT);
-    text.truncate(end);
-    text
+        .filter_map(|shown| CaseText::new(&told(*shown)).ok());
+    grounds(fitting.next().unwrap_or_else(|| CaseText::cut(&told(1))))
 }
 
 /// The case in words.
@@ -93,7 +87,7 @@ fn text(
     line(
         &mut text,
         format_args!(
-            "\nWhoever is accused can answer until the period ends; nothing is taken before. If the answer explains these votes, the stake is given back, and evidence of which these votes are half or more never counts again, against anybody."
+            "\nWhoever is accused can answer until the period ends; nothing is taken before. If the answer explains this member's part, the stake is given back, and evidence of which these votes are half or more never counts against this member again. If it explains a moment (a mail, a meeting that brought people there), the votes of that moment count against nobody."
         ),
     );
     text
@@ -156,13 +150,13 @@ fn time(text: &mut String, suspect: &Suspect, meetings: &[Meeting], shown: usize
     line(
         text,
         format_args!(
-            "Time: of {} on the group's posts, {} came within {} seconds after another member's; by this member's own habit and the pace of others it would be {}. They were together on {}, twelve hours or more from the beginning of one to that of the next; what was cast within an hour counts once. Chance gives as much to any of the members looked at in {} of such windows.",
+            "Time: of {} on the group's posts, {} came within {} seconds after another member's; by this member's own habit and the pace of others it would be {}. They were together on {}, twelve hours or more from the beginning of one to that of the next; what was cast within an hour counts once. Chance gives as much, in both of two such windows, to some member of those looked at in {} of all pairs of windows.",
             counted(timed.votes.into(), "vote"),
             timed.together,
             timed.window_ms / 1000,
             expected(timed.expected * f64::from(timed.votes)),
             counted(suspect.occasions.into(), "occasion"),
-            percent(strength.p_value.get())
+            percent(strength.p_value.get().powi(2))
         ),
     );
     for meeting in meetings.iter().take(shown) {
@@ -187,9 +181,10 @@ fn quality(text: &mut String, suspect: &Suspect) {
         line(
             text,
             format_args!(
-                "Quality: {} of its {} for the group's posts went to posts worse than nine in ten of those that it votes for elsewhere; by habit it would be {}. Chance gives as much to any of the members looked at in {} of such windows.",
+                "Quality: {} of its {} for the group's posts, which are by {}, went to posts worse than nine in ten of those that it votes for elsewhere; by habit it would be {}. Each author counts once. Chance gives as much to any of the members looked at in {} of such windows.",
                 low.low,
                 counted(low.votes.into(), "vote"),
+                counted(low.authors.into(), "author"),
                 expected(super::circles::LOW_SHARE * f64::from(low.votes)),
                 percent(strength.p_value.get())
             ),
@@ -252,16 +247,26 @@ fn innocent(
     let all = board.votes_of(suspect.member).len();
     let within = |v: &&Vote| circle.suspect(board.post(v.post).author).is_some();
     let inside = board.votes_of(suspect.member).filter(within).count();
+    let agreement = &circle.agreement;
     line(
         text,
         format_args!(
-            "- A small niche reads and likes its own, and disagrees now and then: {} of the group's {} on each other's posts were no support (of friends, at least {} are); {inside} of this member's {} were on the group's posts.",
-            circle.dissent.against,
-            counted(circle.dissent.votes.into(), "vote"),
-            percent(FRIENDS_DISSENT),
+            "- A small niche reads and likes its own, and disagrees now and then: {} of the group's {} on each other's posts were no support (by others' votes on the same posts it would be {}, and of friends at least {}); {inside} of this member's {} were on the group's posts.",
+            agreement.dissent.against,
+            counted(agreement.dissent.votes.into(), "vote"),
+            percent(agreement.dissent.usual()),
+            percent(agreement.friends),
             counted(all as u64, "vote")
         ),
     );
+    if !agreement.can_tell() {
+        line(
+            text,
+            format_args!(
+                "  There are too few votes, or too few people who disagree with anything here, for disagreement to tell friends from others: it speaks neither for this member nor against it."
+            ),
+        );
+    }
 }
 
 /// A vote of the member with others of the group within the span that the evidence is about.
@@ -283,7 +288,7 @@ fn meetings(board: &Board, circle: &Circle, suspect: &Suspect) -> Vec<Meeting> {
         let author = board.post(vote.post).author;
         circle.suspect(author)?;
         let near = board.votes_on(vote.post).filter(|other| {
-            (other.at_ms, other.member) < (vote.at_ms, suspect.member)
+            other.at_ms < vote.at_ms
                 && other.member != suspect.member
                 && other.stance == Stance::Up
                 && circle.suspect(other.member).is_some()

@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Measured;
 use crate::judge::Verdict;
-use crate::policy::bars::{FRIENDS_DISSENT, NAMED};
+use crate::policy::bars::{DISCOUNT, FRIENDS_DISSENT, NAMED};
 use crate::policy::inputs::{PValue, Score};
 use crate::scan::{Group, scan};
 use crate::signals::chance::Chance;
+use crate::signals::dissent::{Dissent, RARELY, dissent};
+use crate::signals::given;
 use crate::signals::support::Supports;
-use crate::signals::together::{Together, WINDOWS_MS, binomial, together, weighted_binomial};
-use crate::signals::twins::poisson;
+use crate::signals::together::{Together, WINDOWS_MS, together, weighted_binomial};
 use crate::votes::{Board, MemberId, PostId, Stance, Vote};
 
 /// Posts worse than this share of those that a member supports elsewhere are low.
@@ -38,7 +39,7 @@ const LEAST_GIVEN: f64 = 1.0;
 pub struct Strength {
     /// The effect.
     pub score: Score,
-    /// Against chance.
+    /// Against chance; see [`circles`].
     pub p_value: PValue,
 }
 
@@ -61,6 +62,11 @@ pub struct Low {
     pub votes: u32,
     /// Of these, the low ones.
     pub low: u32,
+    /// The authors of these posts: one trial each, however many posts of theirs the member voted for, because an
+    /// author's posts are alike.
+    pub authors: u32,
+    /// The sum over these authors of the share of low ones among the member's votes for each.
+    pub hits: f64,
     /// What is low.
     pub limit: f64,
 }
@@ -87,15 +93,34 @@ pub struct Suspect {
     pub quality: Option<(Low, Strength)>,
 }
 
-/// Votes of a group's members on each other's posts.
+/// How seldom a group's members dissent on each other's posts, beside friends.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Dissent {
-    /// All.
-    pub votes: u32,
-    /// Of these, those that were no support.
-    pub against: u32,
-    /// How often friends who dissent in [`FRIENDS_DISSENT`] of their votes dissent as seldom.
+pub struct Agreement {
+    /// Votes, those that were no support, and how many of these everybody else would have cast there.
+    pub dissent: Dissent,
+    /// The share of their votes in which friends at least dissent here: [`FRIENDS_DISSENT`], or less where everybody else
+    /// on these posts hardly dissents either.
+    pub friends: f64,
+    /// How often such friends dissent as seldom as the group.
     pub p_value: PValue,
+}
+
+impl Agreement {
+    fn of(dissent: Dissent) -> Self {
+        let friends = FRIENDS_DISSENT.min(dissent.usual() / RARELY);
+        let p_value = at_most(dissent.against, dissent.votes, friends);
+        Self {
+            dissent,
+            friends,
+            p_value: PValue::new(p_value.min(1.0)).unwrap_or(PValue::ONE),
+        }
+    }
+
+    /// Whether a group of as many votes could differ from friends at all: where hardly anybody dissents, or among
+    /// few votes, a ring and friends look the same.
+    pub fn can_tell(&self) -> bool {
+        at_most(0, self.dissent.votes, self.friends) <= DISCOUNT.most_p_value.get()
+    }
 }
 
 /// A group that was looked at.
@@ -104,7 +129,7 @@ pub struct Circle {
     /// Its members, ascending.
     pub suspects: Vec<Suspect>,
     /// Among themselves.
-    pub dissent: Dissent,
+    pub agreement: Agreement,
 }
 
 impl Circle {
@@ -168,9 +193,13 @@ pub enum At<'a> {
     All(Option<Measured<'a>>),
 }
 
-/// Looks at groups with a board's votes. P-values are those of one member times the number of members that
-/// are looked at, and for time also times the two spans that are tried (Bonferroni), so that they hold for
-/// the strongest of all.
+/// Looks at groups with a board's votes. P-values of structure and quality are those of one member times the number of
+/// members that are looked at (Bonferroni), so that they hold for the strongest of all.
+///
+/// That of time is times the *root* of this number, and times the two spans that are tried. A strike asks for two
+/// windows of one and the same member, which have no vote in common: if each of `n` members reaches `p/√n` in a window
+/// by chance, somebody reaches it in both of two windows in `n·(p/√n)² = p²` of all pairs of windows, however large
+/// `n` is.
 pub fn circles(board: &Board, proposals: &[Proposal], at: At<'_>) -> Vec<Circle> {
     let looked_at = proposals.iter().map(|p| p.members.len()).sum();
     let chance = Chance::of_upvotes(board);
@@ -180,13 +209,14 @@ pub fn circles(board: &Board, proposals: &[Proposal], at: At<'_>) -> Vec<Circle>
     };
     let look = |proposal: &Proposal| {
         let inside: BTreeSet<MemberId> = proposal.members.iter().copied().collect();
+        let support = given::inside(board, &chance, &proposal.members);
         let together = match at {
             At::All(_) => together(board, &proposal.members),
             At::Structure => Vec::new(),
         };
-        let suspects = proposal.members.iter().map(|member| {
-            let support = Support::of(board, &chance, *member, &inside);
-            let by_chance = tested(support.evidence(), looked_at).max(proposal.by_chance);
+        let suspects = support.iter().map(|support| {
+            let member = &support.member;
+            let by_chance = tested(support.both(), looked_at as f64).max(proposal.by_chance);
             let timed = together.iter().find(|t| t.member == *member && t.votes > 0);
             let met = timed.map(|t| Occasions::of(board, *member, &inside, t.window_ms));
             let met = met.unwrap_or_default();
@@ -194,8 +224,8 @@ pub fn circles(board: &Board, proposals: &[Proposal], at: At<'_>) -> Vec<Circle>
             let low = usual.as_ref().and_then(|u| u.low(board, *member, &inside));
             Suspect {
                 member: *member,
-                given: support.given,
-                got: support.got,
+                given: (support.given, support.given_by_chance),
+                got: (support.got, support.got_by_chance),
                 structure: Strength::of(support.unexplained(), by_chance),
                 time: timed
                     .filter(|_| gives)
@@ -206,65 +236,10 @@ pub fn circles(board: &Board, proposals: &[Proposal], at: At<'_>) -> Vec<Circle>
         });
         Circle {
             suspects: suspects.collect(),
-            dissent: Dissent::of(board, &inside),
+            agreement: Agreement::of(dissent(board, &proposal.members).0),
         }
     };
     proposals.iter().map(look).collect()
-}
-
-/// What a member gave its group and got from it: votes, and those that chance would give.
-struct Support {
-    given: (u32, f64),
-    got: (u32, f64),
-}
-
-impl Support {
-    fn of(board: &Board, chance: &Chance, member: MemberId, inside: &BTreeSet<MemberId>) -> Self {
-        let others = || inside.iter().copied().filter(|other| *other != member);
-        let up = |votes: &mut dyn Iterator<Item = &Vote>| {
-            votes.filter(|v| v.stance == Stance::Up).count() as u32
-        };
-        let given = up(&mut board.votes_of(member).filter(|v| {
-            let author = board.post(v.post).author;
-            author != member && inside.contains(&author)
-        }));
-        let posts = others().flat_map(|author| board.posts_by(author));
-        let given_by_chance = posts.map(|post| chance.of(member, post)).sum();
-        let (mut got, mut got_by_chance) = (0, 0.0);
-        for post in board.posts_by(member) {
-            got += up(&mut board.votes_on(post).filter(|v| inside.contains(&v.member)));
-            got_by_chance += others().map(|other| chance.of(other, post)).sum::<f64>();
-        }
-        Self {
-            given: (given, given_by_chance),
-            got: (got, got_by_chance),
-        }
-    }
-
-    /// The smaller of the shares that chance doesn't explain.
-    fn unexplained(&self) -> f64 {
-        let share = |(seen, by_chance): (u32, f64)| match seen {
-            0 => 0.0,
-            _ => 1.0 - by_chance / f64::from(seen),
-        };
-        share(self.given).min(share(self.got))
-    }
-
-    /// What it gave beyond chance, in nats.
-    fn gave(&self) -> f64 {
-        let (seen, by_chance) = self.given;
-        poisson(f64::from(seen), by_chance.max(f64::MIN_POSITIVE))
-    }
-
-    /// Bounds how often chance gives as many votes or more: the logarithm of the Chernoff bound for a sum of
-    /// votes each of which comes alone.
-    fn evidence(&self) -> f64 {
-        let (given, got) = (self.given, self.got);
-        poisson(
-            f64::from(given.0 + got.0),
-            (given.1 + got.1).max(f64::MIN_POSITIVE),
-        )
-    }
 }
 
 /// When a member voted on the group's posts.
@@ -291,7 +266,8 @@ impl Occasions {
                 of_group && other.stance == Stance::Up
             });
             let near = |other: &Vote| {
-                let before = (other.at_ms, other.member) < (vote.at_ms, member);
+                // Votes at one moment are in no order.
+                let before = other.at_ms < vote.at_ms;
                 before && other.at_ms.abs_diff(vote.at_ms) <= window_ms.unsigned_abs()
             };
             let (all, near) = others.fold((0, false), |(all, any), other| {
@@ -317,7 +293,9 @@ impl Occasions {
         let all = f64::from(self.trials.max(1));
         let beyond = (self.hits / all - expected) / (1.0 - expected);
         let evidence = weighted_binomial(self.hits, all, expected);
-        Strength::of(beyond, tested(evidence, looked_at * WINDOWS_MS.len()))
+        // The same member has to reach the bar in two windows.
+        let tests = (looked_at as f64).sqrt() * WINDOWS_MS.len() as f64;
+        Strength::of(beyond, tested(evidence, tests))
     }
 }
 
@@ -335,28 +313,8 @@ fn spans(mut rest: &[(i64, bool)], span_ms: i64) -> impl Iterator<Item = &[(i64,
 
 /// `e^-evidence` bounds the chance of as much or more (Chernoff); the best of several tests has as many times
 /// that chance.
-fn tested(evidence: f64, tests: usize) -> f64 {
-    tests as f64 * (-evidence).exp()
-}
-
-impl Dissent {
-    fn of(board: &Board, inside: &BTreeSet<MemberId>) -> Self {
-        let (mut votes, mut against) = (0, 0);
-        for member in inside {
-            for vote in board.votes_of(*member) {
-                if inside.contains(&board.post(vote.post).author) {
-                    votes += 1;
-                    against += u32::from(vote.stance != Stance::Up);
-                }
-            }
-        }
-        let p_value = at_most(against, votes, FRIENDS_DISSENT).min(1.0);
-        Self {
-            votes,
-            against,
-            p_value: PValue::new(p_value).unwrap_or(PValue::ONE),
-        }
-    }
+fn tested(evidence: f64, tests: f64) -> f64 {
+    tests * (-evidence).exp()
 }
 
 /// How often at most so many of `all` happen, each with the chance `share`: the binomial distribution, whose
@@ -417,11 +375,13 @@ impl<'a> Usual<'a> {
     /// What a member supports within a group, beside what it supports elsewhere; in doubt the board's measure
     /// or the member's own, whichever calls less low.
     fn low(&self, board: &Board, member: MemberId, inside: &BTreeSet<MemberId>) -> Option<Low> {
-        let (mut own, mut elsewhere) = (Vec::new(), Vec::new());
+        let mut own: BTreeMap<MemberId, Vec<f64>> = BTreeMap::new();
+        let mut elsewhere = Vec::new();
         for vote in board.votes_of(member).filter(|v| v.stance == Stance::Up) {
             let quality = (self.quality)(board, vote.post).get();
-            if inside.contains(&board.post(vote.post).author) {
-                own.push(quality);
+            let author = board.post(vote.post).author;
+            if inside.contains(&author) {
+                own.entry(author).or_default().push(quality);
             } else {
                 elsewhere.push(quality);
             }
@@ -432,22 +392,30 @@ impl<'a> Usual<'a> {
             .get(place)
             .filter(|_| elsewhere.len() >= ENOUGH_ELSEWHERE);
         let limit = own_limit.map_or(self.limit, |own| own.min(self.limit));
-        let low = own.iter().filter(|quality| **quality < limit).count() as u32;
-        (!own.is_empty()).then_some(Low {
-            votes: own.len() as u32,
-            low,
+        let mut found = Low {
+            votes: 0,
+            low: 0,
+            authors: own.len() as u32,
+            hits: 0.0,
             limit,
-        })
+        };
+        for qualities in own.values() {
+            let low = qualities.iter().filter(|quality| **quality < limit).count();
+            found.votes += qualities.len() as u32;
+            found.low += low as u32;
+            found.hits += low as f64 / qualities.len() as f64;
+        }
+        (!own.is_empty()).then_some(found)
     }
 }
 
 impl Low {
     fn strength(&self, looked_at: usize) -> Strength {
-        let share = f64::from(self.low) / f64::from(self.votes);
-        let evidence = binomial(self.low, self.votes, LOW_SHARE);
+        let authors = f64::from(self.authors);
+        let evidence = weighted_binomial(self.hits, authors, LOW_SHARE);
         Strength::of(
-            (share - LOW_SHARE) / (1.0 - LOW_SHARE),
-            tested(evidence, looked_at),
+            (self.hits / authors - LOW_SHARE) / (1.0 - LOW_SHARE),
+            tested(evidence, looked_at as f64),
         )
     }
 }

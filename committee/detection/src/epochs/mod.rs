@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use self::circles::{At, Circle, Proposal, circles};
 use self::communities::Communities;
-use crate::economy::windows::{NotCut, numbers_of, pseudonym};
+use crate::economy::windows::{NotCut, numbers_of, pseudonym, within};
 use crate::judge::Verdict;
 use crate::policy::discount::Structure;
 use crate::policy::inputs::{
@@ -72,7 +72,7 @@ pub fn epochs(
     let mut known: Vec<BTreeSet<Pseudonym>> = Vec::new();
     let mut epochs = Vec::new();
     for number in numbers {
-        let own = between(board, window_ms, number, number);
+        let own = within(board, &(number..=number), window_ms);
         let active = own.as_ref().map_or(0, Board::active);
         let mut epoch = Epoch {
             window: WindowId(number),
@@ -87,7 +87,7 @@ pub fn epochs(
             epoch.findings = findings(own, epoch.window, &epoch.circles);
         }
         let first = (number + 1).saturating_sub(REMEMBERED as u64);
-        let remembered = between(board, window_ms, first, number);
+        let remembered = within(board, &(first..=number), window_ms);
         if let Some(board) = remembered.filter(|board| ActiveMembers::of(board).is_ok()) {
             let proposals = Proposal::among(&board);
             if epoch.enough.is_ok() {
@@ -171,7 +171,7 @@ fn structure(circles: &[Circle]) -> Vec<Structure<MemberId>> {
                 member: suspect.member,
                 community: CommunityId(place),
                 score: suspect.structure.score,
-                p_value: larger(suspect.structure.p_value, circle.dissent.p_value),
+                p_value: larger(suspect.structure.p_value, circle.agreement.p_value),
             });
         }
     }
@@ -222,16 +222,4 @@ fn findings(board: &Board, window: WindowId, circles: &[(CommunityId, Circle)]) 
 
 fn larger(a: PValue, b: PValue) -> PValue {
     if a > b { a } else { b }
-}
-
-/// The votes cast in windows `first..=last`, as a board of their own.
-fn between(board: &Board, window_ms: i64, first: u64, last: u64) -> Option<Board> {
-    let at = |number: u64| {
-        let at_ms = i128::from(number) * i128::from(window_ms);
-        i64::try_from(at_ms).unwrap_or(i64::MAX)
-    };
-    // What was before 1970 belongs to the first window.
-    let from = if first == 0 { i64::MIN } else { at(first) };
-    let part = board.within(from..at(last.saturating_add(1)));
-    (!part.votes().is_empty()).then_some(part)
 }

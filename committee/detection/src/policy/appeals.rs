@@ -2,8 +2,9 @@
 //!
 //! Opening it holds what the strike would take, so that nobody runs off with it, and takes nothing. While
 //! the period runs the member may appeal; a ballot or a panel decides, and what it decided comes in here. A
-//! won appeal gives back all that was held, clears the strike, and makes the votes worthless as evidence for
-//! ever: whatever stands on them for a half or more is void. An
+//! won appeal gives back all that was held, clears the strike, and makes the votes worthless as evidence against
+//! this member for ever: whatever stands on them for a half or more is void. Whoever decides says what was
+//! explained: the member's own part, or also moments, whose votes then count against nobody. An
 //! appeal that nobody decided keeps the case from being carried out however long it takes. Nothing is
 //! carried out before the period is over, whatever was decided.
 //!
@@ -12,7 +13,7 @@
 //!    └─appealed─┬─decided: it stands, and the period ends───▶ executed
 //!               └─decided: cleared──────────────────────────▶ cleared, all given back
 //! ```
-//! Where another member's appeal refuted at least half of a finding's votes meanwhile, the case falls instead of being
+//! Where another member's appeal explained moments with at least half of a finding's votes meanwhile, the case falls instead of being
 //! carried out, and all is given back too.
 
 use std::collections::BTreeSet;
@@ -20,7 +21,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::inputs::VoteHash;
-use super::slash::{Grounds, Immune};
+use super::slash::{Grounds, Immune, Refuted};
 use super::strikes::{Record, Strike, Taken};
 
 /// The shortest time to appeal in: a day. Nobody reads every hour.
@@ -75,13 +76,24 @@ impl From<Period> for i64 {
 }
 
 /// What a ballot or panel decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// The case stands: the appeal is lost.
     Stands,
     /// The member is cleared: the appeal is won.
-    Cleared,
+    Cleared(Explained),
+}
+
+/// What a won appeal explained; whoever clears a member has to say it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Explained {
+    /// The member's own part in the votes: why *she* was there. It says nothing of anybody else.
+    OwnPart,
+    /// Moments themselves: a mail, a meeting, a broadcast that brought people there. These votes of the case are
+    /// explained, whoever cast them and whomever they are held against.
+    Moments(BTreeSet<VoteHash>),
 }
 
 /// Where a case stands with its appeal.
@@ -132,7 +144,7 @@ impl Case {
 pub enum Outcome {
     /// What was held is forfeited, and the strike stands.
     Executed,
-    /// An appeal was won: all was given back, and the votes are worthless as evidence.
+    /// An appeal was won: all was given back, and the votes are worthless as evidence against this member.
     Cleared,
     /// Another member's appeal refuted the evidence: all was given back.
     Fallen,
@@ -198,7 +210,7 @@ pub enum NotHeard {
 }
 
 /// Why a decision doesn't count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotDecided {
     /// On what?
     #[error("no case against this member is open")]
@@ -215,6 +227,15 @@ pub enum NotDecided {
     /// Decisions are made once.
     #[error("the appeal was decided before")]
     Again,
+    /// Nothing was explained for everybody.
+    #[error("a moment was explained, and no vote of it is named")]
+    NoMoment,
+    /// Something else was explained.
+    #[error("{votes} of the votes that were explained are none that the case stands on")]
+    NotOfCase {
+        /// How many.
+        votes: usize,
+    },
 }
 
 /// Why a case isn't carried out.
@@ -239,8 +260,22 @@ pub enum NotExecuted {
 pub struct Decided {
     /// The member's record after it.
     pub record: Record,
-    /// Votes that it explained, for [`Immune::with`]; none if it was lost.
-    pub refuted: BTreeSet<VoteHash>,
+    /// What it explained, for [`Immune::with`]; nothing if it was lost.
+    pub refuted: Option<Refuted>,
+}
+
+impl Explained {
+    /// Votes of a case that are explained for everybody.
+    fn moments(self, of_case: &BTreeSet<VoteHash>) -> Result<BTreeSet<VoteHash>, NotDecided> {
+        let Self::Moments(votes) = self else {
+            return Ok(BTreeSet::new());
+        };
+        match votes.difference(of_case).count() {
+            0 if votes.is_empty() => Err(NotDecided::NoMoment),
+            0 => Ok(votes),
+            votes => Err(NotDecided::NotOfCase { votes }),
+        }
+    }
 }
 
 impl Record {
@@ -320,7 +355,8 @@ impl Record {
     /// at once; a lost one changes nothing but that the case can be carried out after its period.
     ///
     /// # Errors
-    /// [`NotDecided`], if there is no appeal to decide, or if it is earlier than the appeal.
+    /// [`NotDecided`], if there is no appeal to decide, if it is earlier than the appeal, or if it explains votes
+    /// that the case doesn't stand on.
     pub fn decided(&self, decision: Decision, at_ms: i64) -> Result<Decided, NotDecided> {
         let mut next = self.clone();
         let mut case = next.open.take().ok_or(NotDecided::NoCase)?;
@@ -332,17 +368,24 @@ impl Record {
             }
             Appeal::Filed { .. } => {}
         }
-        let mut refuted = BTreeSet::new();
-        match decision {
+        let refuted = match decision {
             Decision::Stands => {
                 case.appeal = Appeal::Lost;
                 next.open = Some(case);
+                None
             }
-            Decision::Cleared => {
-                refuted = case.grounds.votes();
+            Decision::Cleared(explained) => {
+                let own = case.grounds.votes();
+                let moments = explained.moments(&own)?;
                 next.give_back(case, Outcome::Cleared);
+                let member = next.member.clone();
+                Some(Refuted {
+                    member,
+                    own,
+                    moments,
+                })
             }
-        }
+        };
         Ok(Decided {
             record: next,
             refuted,

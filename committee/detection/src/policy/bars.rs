@@ -21,9 +21,9 @@ pub const STRUCTURE: Bar = Bar {
 };
 
 /// Time or quality, before a stake is at risk: more than a third of what could be beyond the member's habit
-/// is beyond it. The p-value is already that of the strongest of all members who are looked at in a window, so
-/// that two windows with both kinds of evidence are an accident on one board of four hundred, if structure
-/// were none.
+/// is beyond it. The p-value counts how many members are looked at in a window, so that of all of them somebody has
+/// such evidence in two windows by accident in one of four hundred pairs of windows, if structure were none
+/// ([`circles`](crate::epochs::circles::circles)).
 pub const INDEPENDENT: Bar = Bar {
     least_score: Score::known(0.35),
     most_p_value: PValue::known(0.05),

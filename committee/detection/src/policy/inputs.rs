@@ -191,7 +191,7 @@ pub fn the_same<M: Ord>(earlier: &BTreeSet<M>, later: &BTreeSet<M>) -> bool {
 pub enum Kind {
     /// Who supports whom, beyond chance and taste.
     Structure,
-    /// Votes together or early on the community's own posts, beyond the members' habits.
+    /// Votes together on the community's own posts, beyond the members' habits.
     Time,
     /// Support of the community's own posts beyond what their quality earns elsewhere.
     Quality,
@@ -315,6 +315,19 @@ impl CaseText {
             Some((at, _)) => Err(BadCaseText::Control { at }),
             None => Ok(Self(text.into())),
         }
+    }
+
+    /// As much of a text as fits, with a mark in place of each control character; of a text that tells nothing,
+    /// that it does.
+    pub fn cut(text: &str) -> Self {
+        let shown = |c: char| match c {
+            '\n' | '\t' => c,
+            c if c.is_control() => char::REPLACEMENT_CHARACTER,
+            c => c,
+        };
+        let mut text: String = text.trim().chars().map(shown).collect();
+        text.truncate(text.floor_char_boundary(MAX_CASE_TEXT));
+        Self::new(&text).unwrap_or_else(|_| Self("Nothing is told of this case.".into()))
     }
 
     /// The text.

@@ -49,23 +49,48 @@ pub struct Spent {
     pub windows: BTreeSet<WindowId>,
 }
 
-/// Votes that won appeals explained. Evidence at least half of whose votes are among them never counts again,
-/// against anybody.
+/// What a won appeal explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refuted {
+    /// Whose appeal it was.
+    pub member: Pseudonym,
+    /// The votes that the case stood on: explained for this member, and for nobody else.
+    pub own: BTreeSet<VoteHash>,
+    /// Of these, the votes of moments that were explained (a mail, a meeting): explained for everybody.
+    pub moments: BTreeSet<VoteHash>,
+}
+
+/// Votes that won appeals explained. Evidence at least half of whose votes are explained for its member never counts
+/// again.
+///
+/// A finding of time stands on the votes of a whole group, and a member's answer is about her own part: so what was
+/// explained has a scope. Her part holds for her alone, or one won appeal would clear the ring that she was in; a
+/// moment that the panel named holds for everybody.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Immune(BTreeSet<VoteHash>);
+pub struct Immune {
+    for_one: BTreeMap<Pseudonym, BTreeSet<VoteHash>>,
+    for_everybody: BTreeSet<VoteHash>,
+}
 
 impl Immune {
-    /// These and the votes that another appeal refuted.
+    /// These and what other appeals refuted.
     #[must_use]
-    pub fn with(mut self, refuted: impl IntoIterator<Item = VoteHash>) -> Self {
-        self.0.extend(refuted);
+    pub fn with(mut self, refuted: impl IntoIterator<Item = Refuted>) -> Self {
+        for refuted in refuted {
+            let own = self.for_one.entry(refuted.member).or_default();
+            own.extend(refuted.own);
+            self.for_everybody.extend(refuted.moments);
+        }
         self
     }
 
-    /// Whether evidence that stands on these votes is void. Without votes it always is.
-    pub fn voids(&self, votes: &BTreeSet<VoteHash>) -> bool {
-        2 * votes.intersection(&self.0).count() >= votes.len()
+    /// Whether evidence against a member that stands on these votes is void. Without votes it always is.
+    pub fn voids(&self, member: &Pseudonym, votes: &BTreeSet<VoteHash>) -> bool {
+        let own = self.for_one.get(member);
+        let is_explained = |vote: &&VoteHash| {
+            self.for_everybody.contains(vote) || own.is_some_and(|own| own.contains(vote))
+        };
+        2 * votes.iter().filter(is_explained).count() >= votes.len()
     }
 }
 
@@ -108,7 +133,8 @@ impl Grounds {
 
     /// Whether won appeals refuted one of its findings.
     pub fn is_void(&self, immune: &Immune) -> bool {
-        self.votes.values().any(|votes| immune.voids(votes))
+        let voids = |votes| immune.voids(&self.member, votes);
+        self.votes.values().any(voids)
     }
 
     /// In words.
@@ -154,9 +180,6 @@ pub enum NoSlash {
         "quality is the only evidence beside structure: evidence of time is needed in one window at least"
     )]
     QualityAlone,
-    /// Nobody could read what the stake is taken for.
-    #[error("the case can't be told in words that can be read")]
-    NoText,
     /// It would be enough if it were fresh.
     #[error(
         "the evidence would be enough, but {stale} of its findings were used or refuted before"
@@ -186,7 +209,7 @@ impl Slash {
         let findings = each_once(member, findings)?;
         let is_fresh = |f: &Finding| {
             let used = spent.digests.contains(&f.digest) || spent.windows.contains(&f.window);
-            !used && !immune.voids(&f.votes)
+            !used && !immune.voids(&f.member, &f.votes)
         };
         match self.weigh(findings.iter().copied().filter(|f| is_fresh(f))) {
             Ok((community, windows)) => {

@@ -14,7 +14,7 @@ use crate::votes::{Board, MemberId, Stance};
 const PRIOR: f64 = 4.0;
 /// A group that dissents this many times less than everybody else is taken to agree on agreeing; so many
 /// votes of the usual dissent must be missing before much is made of it.
-const RARELY: f64 = 6.0;
+pub(crate) const RARELY: f64 = 6.0;
 
 /// Dissent within a group.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -28,6 +28,14 @@ pub struct Dissent {
 }
 
 impl Dissent {
+    /// The share of these votes that would dissent if members did as everybody else does on these posts.
+    pub fn usual(&self) -> f64 {
+        match self.votes {
+            0 => 0.0,
+            votes => self.expected / f64::from(votes),
+        }
+    }
+
     /// How much of the usual dissent is missing: 0 none, nearly 1 all of a group with many votes. Of a group
     /// that dissents half as often as others, little; and among few votes little can be missing.
     pub fn missing(&self) -> f64 {

@@ -6,6 +6,7 @@ pub mod closure;
 pub mod covote;
 pub mod dissent;
 pub mod entropy;
+pub mod given;
 pub mod independence;
 pub(crate) mod inside;
 pub mod meetings;

@@ -1,9 +1,9 @@
 use tacit_detection::policy::appeals::{
-    BadPeriod, Decision, LEAST_PERIOD_MS, MOST_PERIOD_MS, NotDecided, NotExecuted, NotHeard,
-    NotOpened, Outcome, Period,
+    BadPeriod, Decision, Explained, LEAST_PERIOD_MS, MOST_PERIOD_MS, NotDecided, NotExecuted,
+    NotHeard, NotOpened, Outcome, Period,
 };
-use tacit_detection::policy::inputs::{Pseudonym, WindowId};
-use tacit_detection::policy::slash::{Immune, NoSlash, Slash};
+use tacit_detection::policy::inputs::{Finding, Pseudonym, VoteHash, WindowId};
+use tacit_detection::policy::slash::{Grounds, Immune, NoSlash, Refuted, Slash, Spent};
 use tacit_detection::policy::strikes::{NotBooked, Record, Strike, Units};
 
 use crate::given::{ada, enough, grounds, record, strong, text};
@@ -15,6 +15,19 @@ fn opened(record: &Record, first: u64, second: u64) -> Record {
     record
         .opened(grounds, OPENED, Period::TWO_WEEKS, &immune)
         .unwrap()
+}
+
+fn won() -> Decision {
+    Decision::Cleared(Explained::OwnPart)
+}
+
+/// Moments that were explained for everybody, by somebody else's appeal.
+fn moments(votes: impl IntoIterator<Item = VoteHash>) -> Refuted {
+    Refuted {
+        member: Pseudonym::new("square", "bob"),
+        own: [].into(),
+        moments: votes.into_iter().collect(),
+    }
 }
 
 fn until() -> i64 {
@@ -48,7 +61,7 @@ fn nothing_is_carried_out_before_the_period_ends() {
 fn an_appeal_lost_early_still_waits_for_the_period() {
     let record = opened(&record(), 1, 2).appealed(OPENED).unwrap();
     let lost = record.decided(Decision::Stands, OPENED + 1).unwrap();
-    assert!(lost.refuted.is_empty());
+    assert_eq!(lost.refuted, None);
     let refused = NotExecuted::Early { until_ms: until() };
     let (lost, immune) = (lost.record, Immune::default());
     assert_eq!(lost.executed(until() - 1, &immune), Err(refused));
@@ -91,7 +104,7 @@ fn a_won_appeal_gives_back_everything_and_clears_the_strike() {
     let before = record();
     let appealed = opened(&before, 1, 2).appealed(OPENED).unwrap();
     // Long after the period: the appeal was in time, and the decision takes as long as it takes.
-    let won = appealed.decided(Decision::Cleared, until() + 1).unwrap();
+    let won = appealed.decided(won(), until() + 1).unwrap();
     assert_eq!(won.record.account(), before.account());
     assert_eq!(won.record.held(), Units::ZERO);
     assert_eq!(won.record.forfeited(), Units::ZERO);
@@ -106,17 +119,18 @@ fn a_won_appeal_gives_back_paid_out_rewards_that_the_stake_stood_in_for() {
     let before = record().paid_out(Units(240)).unwrap();
     let appealed = opened(&before, 1, 2).appealed(OPENED).unwrap();
     assert_eq!(appealed.account().stake, Units(690));
-    let won = appealed.decided(Decision::Cleared, OPENED).unwrap();
+    let won = appealed.decided(won(), OPENED).unwrap();
     assert_eq!(won.record.account(), before.account());
 }
 
 #[test]
 fn evidence_that_a_won_appeal_refuted_never_counts_again() {
     let appealed = opened(&record(), 1, 2).appealed(OPENED).unwrap();
-    let won = appealed.decided(Decision::Cleared, OPENED).unwrap();
-    assert_eq!(won.refuted, grounds(1, 2).votes());
-    assert_eq!(won.refuted.len(), 16);
-    let immune = Immune::default().with(won.refuted);
+    let won = appealed.decided(won(), OPENED).unwrap();
+    let refuted = won.refuted.unwrap();
+    assert_eq!((refuted.member.clone(), refuted.own.len()), (ada(), 16));
+    assert_eq!(refuted.own, grounds(1, 2).votes());
+    let immune = Immune::default().with([refuted]);
     let again = Slash::default().grounds(
         enough(),
         &ada(),
@@ -131,11 +145,70 @@ fn evidence_that_a_won_appeal_refuted_never_counts_again() {
     assert_eq!(reopened, Err(NotOpened::Refuted));
 }
 
+/// The same findings, held against Bob.
+fn against_bob() -> Vec<Finding> {
+    let mut findings = strong(1, 2);
+    for finding in &mut findings {
+        finding.member = Pseudonym::new("square", "bob");
+        finding.digest.0[11] = 1;
+    }
+    findings
+}
+
+fn judged(findings: &[Finding], immune: &Immune) -> Result<Grounds, NoSlash> {
+    let member = &findings[0].member;
+    let spent = Spent::default();
+    Slash::default().grounds(enough(), member, findings, text(), &spent, immune)
+}
+
+fn cleared(explained: Explained) -> Result<Immune, NotDecided> {
+    let appealed = opened(&record(), 1, 2).appealed(OPENED).unwrap();
+    let decided = appealed.decided(Decision::Cleared(explained), OPENED)?;
+    Ok(Immune::default().with(decided.refuted))
+}
+
+#[test]
+fn a_members_own_part_is_explained_for_this_member_and_for_nobody_else() {
+    let immune = cleared(Explained::OwnPart).unwrap();
+    let refused = Err(NoSlash::NotFresh { stale: 4 });
+    assert_eq!(judged(&strong(1, 2), &immune), refused);
+    // Every vote of it, held against somebody else, still stands.
+    assert!(judged(&against_bob(), &immune).is_ok());
+}
+
+#[test]
+fn a_moment_is_explained_for_everybody_and_only_its_votes_are() {
+    let votes: Vec<VoteHash> = strong(1, 2)[1].votes.iter().copied().collect();
+    let half = Explained::Moments(votes[..2].iter().copied().collect());
+    let immune = cleared(half).unwrap();
+    let refused = Err(NoSlash::NotFresh { stale: 1 });
+    assert_eq!(judged(&against_bob(), &immune), refused);
+    let fewer = Explained::Moments(votes[..1].iter().copied().collect());
+    let immune = cleared(fewer).unwrap();
+    assert!(judged(&against_bob(), &immune).is_ok());
+    // Whoever appealed is cleared of all of it.
+    let refused = Err(NoSlash::NotFresh { stale: 4 });
+    assert_eq!(judged(&strong(1, 2), &immune), refused);
+}
+
+#[test]
+fn a_moment_has_votes_and_they_are_of_the_case() {
+    let none = cleared(Explained::Moments([].into()));
+    assert_eq!(none, Err(NotDecided::NoMoment));
+    let foreign = [VoteHash([7; 32]), VoteHash([8; 32])];
+    let other = cleared(Explained::Moments(foreign.into()));
+    assert_eq!(other, Err(NotDecided::NotOfCase { votes: 2 }));
+    let one = strong(1, 2)[0].votes.first().copied().unwrap();
+    let mixed = cleared(Explained::Moments([one, foreign[0]].into()));
+    assert_eq!(mixed, Err(NotDecided::NotOfCase { votes: 1 }));
+    assert!(cleared(Explained::Moments([one].into())).is_ok());
+}
+
 #[test]
 fn a_case_falls_if_its_evidence_was_refuted_meanwhile() {
     let before = record();
     let record = opened(&before, 1, 2);
-    let immune = Immune::default().with(strong(1, 2)[0].votes.clone());
+    let immune = Immune::default().with([moments(strong(1, 2)[0].votes.clone())]);
     let fallen = record.executed(until(), &immune).unwrap();
     assert_eq!(fallen.account(), before.account());
     assert_eq!(fallen.strikes(), 0);
@@ -183,10 +256,10 @@ fn a_period_that_never_ends_is_refused() {
 #[test]
 fn a_decision_needs_an_appeal() {
     let record = record();
-    let decided = record.decided(Decision::Cleared, OPENED);
+    let decided = record.decided(won(), OPENED);
     assert_eq!(decided, Err(NotDecided::NoCase));
     let opened = opened(&record, 1, 2);
-    let decided = opened.decided(Decision::Cleared, OPENED);
+    let decided = opened.decided(won(), OPENED);
     assert_eq!(decided, Err(NotDecided::NoAppeal));
 }
 
@@ -196,9 +269,9 @@ fn a_decision_is_not_earlier_than_its_appeal_and_is_made_once() {
     let early = NotDecided::Early {
         filed_ms: OPENED + 5,
     };
-    assert_eq!(record.decided(Decision::Cleared, OPENED + 4), Err(early));
+    assert_eq!(record.decided(won(), OPENED + 4), Err(early));
     let lost = record.decided(Decision::Stands, OPENED + 5).unwrap().record;
-    let again = lost.decided(Decision::Cleared, OPENED + 6);
+    let again = lost.decided(won(), OPENED + 6);
     assert_eq!(again, Err(NotDecided::Again));
 }
 
@@ -218,7 +291,7 @@ fn a_held_window_gives_no_reward_and_a_cleared_one_does() {
     let record = opened(&record(), 1, 2).appealed(OPENED).unwrap();
     let refused = Err(NotBooked::Judged { window });
     assert_eq!(record.rewarded(window, Units(1)), refused);
-    let won = record.decided(Decision::Cleared, OPENED).unwrap();
+    let won = record.decided(won(), OPENED).unwrap();
     assert!(won.record.rewarded(window, Units(1)).is_ok());
 }
 

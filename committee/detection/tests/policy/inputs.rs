@@ -90,6 +90,21 @@ fn a_case_hides_nothing_behind_control_characters() {
 }
 
 #[test]
+fn a_case_that_is_cut_can_always_be_read() {
+    assert_eq!(CaseText::cut(" They met.\n").as_str(), "They met.");
+    let all = "a".repeat(MAX_CASE_TEXT);
+    assert_eq!(CaseText::cut(&format!("{all}b")).as_str(), all);
+    // Not in the middle of a character.
+    let long = format!("a{}", "é".repeat(MAX_CASE_TEXT));
+    assert_eq!(CaseText::cut(&long).as_str().len(), MAX_CASE_TEXT - 1);
+    assert_eq!(CaseText::cut("One.\u{1b}[8m").as_str(), "One.\u{fffd}[8m");
+    for nothing in ["", " \n", "12 — 34", "\u{1b}"] {
+        let told = CaseText::cut(nothing);
+        assert_eq!(CaseText::new(told.as_str()).as_ref(), Ok(&told));
+    }
+}
+
+#[test]
 fn a_community_is_the_same_while_half_of_all_stay() {
     let members = |names: std::ops::Range<u32>| names.collect::<BTreeSet<u32>>();
     // Three of six in all.

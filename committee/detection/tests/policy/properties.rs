@@ -3,12 +3,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use tacit_detection::policy::appeals::{Decision, Outcome, Period};
+use tacit_detection::policy::appeals::{Decision, Explained, Outcome, Period};
 use tacit_detection::policy::discount::{Discount, FLOOR, Structure};
 use tacit_detection::policy::inputs::{
-    CommunityId, EvidenceDigest, Finding, Kind, PValue, PassRate, Quality, Score, WindowId,
+    CommunityId, EvidenceDigest, Finding, Kind, PValue, PassRate, Pseudonym, Quality, Score,
+    VoteHash, WindowId,
 };
-use tacit_detection::policy::slash::{Immune, Slash};
+use tacit_detection::policy::slash::{Immune, Refuted, Slash};
 use tacit_detection::policy::strikes::{Account, Record, Strike, Taken, Units};
 
 use crate::given::{ada, enough, finding, text, votes};
@@ -82,6 +83,45 @@ fn some_finding(window: u64, kind: Kind, community: u64, is_weak: bool) -> Findi
     finding
 }
 
+/// What a panel decides.
+#[derive(Debug, Clone, Copy)]
+enum Ruling {
+    Stands,
+    OwnPart,
+    /// All of the case, for everybody.
+    Moments,
+}
+
+impl Ruling {
+    fn on(self, record: &Record) -> Decision {
+        let votes = record.open().map(|case| case.grounds().votes());
+        match self {
+            Self::Stands => Decision::Stands,
+            Self::OwnPart => Decision::Cleared(Explained::OwnPart),
+            Self::Moments => Decision::Cleared(Explained::Moments(votes.unwrap_or_default())),
+        }
+    }
+}
+
+fn bob() -> Pseudonym {
+    Pseudonym::new("square", "bob")
+}
+
+/// What Bob's appeal explained, for everybody or for him.
+fn explained(findings: &[Finding], for_everybody: bool) -> Refuted {
+    let votes: BTreeSet<VoteHash> = findings.iter().flat_map(|f| f.votes.clone()).collect();
+    let moments = if for_everybody {
+        votes.clone()
+    } else {
+        BTreeSet::new()
+    };
+    Refuted {
+        member: bob(),
+        own: votes,
+        moments,
+    }
+}
+
 /// What may happen to a member, in any order, sensible or not.
 #[derive(Debug, Clone)]
 enum Event {
@@ -89,13 +129,17 @@ enum Event {
     PayOut(u64),
     Open(Vec<Finding>, i64),
     Appeal(i64),
-    Decide(Decision, i64),
+    Decide(Ruling, i64),
     Execute(i64),
     RefutedElsewhere(Vec<Finding>),
 }
 
 fn some_event() -> impl Strategy<Value = Event> {
-    let decision = prop_oneof![Just(Decision::Stands), Just(Decision::Cleared)];
+    let ruling = prop_oneof![
+        Just(Ruling::Stands),
+        Just(Ruling::OwnPart),
+        Just(Ruling::Moments)
+    ];
     // Times around the end of the period, most of them in order.
     let time = 0..4 * i64::from(Period::TWO_WEEKS);
     prop_oneof![
@@ -103,7 +147,7 @@ fn some_event() -> impl Strategy<Value = Event> {
         1 => (0..400_u64).prop_map(Event::PayOut),
         4 => (some_findings(), time.clone()).prop_map(|(findings, at)| Event::Open(findings, at)),
         2 => time.clone().prop_map(Event::Appeal),
-        2 => (decision, time.clone()).prop_map(|(decision, at)| Event::Decide(decision, at)),
+        2 => (ruling, time.clone()).prop_map(|(ruling, at)| Event::Decide(ruling, at)),
         4 => time.prop_map(Event::Execute),
         1 => some_findings().prop_map(Event::RefutedElsewhere),
     ]
@@ -123,16 +167,14 @@ fn after(record: &Record, immune: &mut Immune, event: &Event) -> Option<Record> 
                 .ok()
         }
         Event::Appeal(at_ms) => record.appealed(*at_ms).ok(),
-        Event::Decide(decision, at_ms) => {
-            let decided = record.decided(*decision, *at_ms).ok()?;
+        Event::Decide(ruling, at_ms) => {
+            let decided = record.decided(ruling.on(record), *at_ms).ok()?;
             *immune = immune.clone().with(decided.refuted);
             Some(decided.record)
         }
         Event::Execute(at_ms) => record.executed(*at_ms, immune).ok(),
         Event::RefutedElsewhere(findings) => {
-            *immune = immune
-                .clone()
-                .with(findings.iter().flat_map(|f| f.votes.clone()));
+            *immune = immune.clone().with([explained(findings, true)]);
             Some(record.clone())
         }
     }
@@ -178,7 +220,7 @@ proptest! {
         before = before.paid_out(Units(paid_out.into())).unwrap_or(before);
         let mut immune = Immune::default();
         if let Some(opened) = after(&before, &mut immune, &Event::Open(findings, 0)) {
-            let won = opened.appealed(0).unwrap().decided(Decision::Cleared, 0).unwrap();
+            let won = opened.appealed(0).unwrap().decided(Ruling::OwnPart.on(&opened), 0).unwrap();
             prop_assert_eq!(won.record.account(), before.account());
             prop_assert_eq!(won.record.total(), before.total());
             prop_assert_eq!(won.record.strikes(), before.strikes());
@@ -273,6 +315,31 @@ proptest! {
             let windows = judged.map(|g| g.windows().len());
             prop_assert!(windows.is_ok_and(|n| n >= grounds.windows().len()));
         }
+    }
+
+    #[test]
+    fn what_somebody_else_explained_of_their_own_part_changes_nothing(
+        findings in some_findings(),
+        theirs in some_findings(),
+    ) {
+        let spent = Default::default();
+        let judged = |immune| Slash::default().grounds(enough(), &ada(), &findings, text(), &spent, &immune);
+        let immune = Immune::default().with([explained(&theirs, false)]);
+        prop_assert_eq!(judged(immune), judged(Immune::default()));
+    }
+
+    #[test]
+    fn more_that_is_explained_never_makes_a_case(
+        findings in some_findings(),
+        theirs in some_findings(),
+        more in some_findings(),
+        for_everybody in any::<bool>(),
+    ) {
+        let spent = Default::default();
+        let judged = |immune| Slash::default().grounds(enough(), &ada(), &findings, text(), &spent, immune);
+        let less = Immune::default().with([explained(&theirs, true)]);
+        let more = less.clone().with([explained(&more, for_everybody)]);
+        prop_assert!(judged(&less).is_ok() || judged(&more).is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use tacit_detection::policy::inputs::{
-    CommunityId, Finding, Kind, PValue, Pseudonym, Score, WindowId,
+    CommunityId, Finding, Kind, PValue, Pseudonym, Score, VoteHash, WindowId,
 };
-use tacit_detection::policy::slash::{Grounds, Immune, NoSlash, Slash, Spent};
+use tacit_detection::policy::slash::{Grounds, Immune, NoSlash, Refuted, Slash, Spent};
 
 use crate::given::{ada, enough, finding, strong, text};
 
@@ -11,6 +11,15 @@ fn judged(findings: &[Finding]) -> Result<Grounds, NoSlash> {
 
 fn after(findings: &[Finding], spent: &Spent, immune: &Immune) -> Result<Grounds, NoSlash> {
     Slash::default().grounds(enough(), &ada(), findings, text(), spent, immune)
+}
+
+/// Moments with these votes, explained for everybody.
+fn explained(votes: impl IntoIterator<Item = VoteHash>) -> Immune {
+    Immune::default().with([Refuted {
+        member: Pseudonym::new("square", "bob"),
+        own: [].into(),
+        moments: votes.into_iter().collect(),
+    }])
 }
 
 #[test]
@@ -156,7 +165,7 @@ fn a_finding_that_was_used_counts_no_more() {
 fn a_finding_that_was_refuted_counts_no_more() {
     let findings = strong(1, 2);
     for refuted in &findings {
-        let immune = Immune::default().with(refuted.votes.clone());
+        let immune = explained(refuted.votes.clone());
         let refused = Err(NoSlash::NotFresh { stale: 1 });
         assert_eq!(after(&findings, &Spent::default(), &immune), refused);
     }
@@ -167,9 +176,9 @@ fn evidence_half_of_whose_votes_were_refuted_is_void_against_anybody() {
     let findings = strong(1, 2);
     for place in 0..4 {
         let votes: Vec<_> = findings[place].votes.iter().copied().collect();
-        let fewer = Immune::default().with(votes[..1].iter().copied());
+        let fewer = explained(votes[..1].iter().copied());
         assert!(after(&findings, &Spent::default(), &fewer).is_ok());
-        let half = Immune::default().with(votes[..2].iter().copied());
+        let half = explained(votes[..2].iter().copied());
         let refused = Err(NoSlash::NotFresh { stale: 1 });
         // However the finding is called.
         let mut renamed = findings.clone();
