@@ -32,6 +32,9 @@ fn a_quick_simulation_has_its_tables_its_figures_and_its_page() {
     for title in [
         "rings of ten or more, each alike: defences",
         "no defence",
+        "With all defences the mix",
+        "Without a measure of quality it",
+        "a ring that knows these figures does",
         "honest members",
         "stake lost a year",
         "with other terms",

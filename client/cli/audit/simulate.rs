@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tacit_detection::economy::simulation::page::{between, of, page};
+use tacit_detection::economy::simulation::page::{between, fared, page};
 use tacit_detection::economy::simulation::{Cost, Fared, Plan, Results, simulate};
 use tacit_detection::words::grouped;
 use tacit_files as files;
@@ -147,17 +147,19 @@ fn show(plan: &Plan, results: &Results, cx: &Context) {
     let heads = ["ring", "no defence", "all", "all, beyond honesty", "struck"];
     out.table(&heads, &rows);
     out.line("");
-    let gains = |cell: &&Fared| {
-        cell.is_of_mix && of(cell, "all").is_some_and(|all| all.on_investment.high >= 0.0)
-    };
-    let gaining = results.cells.iter().filter(gains).count();
-    out.line(match gaining {
-        0 => "With all defences every ring of ten or more that writes junk loses.".to_owned(),
-        n => format!(
-            "With all defences, of the rings of ten or more that write junk, {n} of {} may gain.",
-            results.cells.iter().filter(|c| c.is_of_mix).count()
-        ),
-    });
+    for sentence in results.verdict() {
+        out.line(sentence);
+    }
+    out.line("");
+    let rows: Vec<Vec<String>> = results.adaptive().into_iter().map(ring).collect();
+    let heads = [
+        "a ring that knows these figures does",
+        "no defence",
+        "all",
+        "all, beyond honesty",
+        "struck",
+    ];
+    out.table(&heads, &rows);
     for refused in &results.refused {
         out.line(format!("Not played: {refused}."));
     }
@@ -197,15 +199,9 @@ fn show(plan: &Plan, results: &Results, cx: &Context) {
 }
 
 fn ring(cell: &Fared) -> Vec<String> {
-    let figure =
-        |name: &str| of(cell, name).map_or_else(String::new, |r| between(&r.on_investment));
-    vec![
-        cell.ring.clone(),
-        figure("none"),
-        figure("all"),
-        of(cell, "all").map_or_else(String::new, |r| between(&r.over_honesty)),
-        format!("{:.0} %", 100.0 * cell.struck),
-    ]
+    let mut row = fared(cell);
+    row.push(format!("{:.0} %", 100.0 * cell.struck));
+    row
 }
 
 fn cost(cost: &Cost) -> Vec<String> {

@@ -42,6 +42,50 @@ fn no_honest_member_pays_for_it() {
 }
 
 #[test]
+fn the_verdict_says_how_many_kinds_still_gain_and_what_the_mix_does_without_a_layer() {
+    let mut results = results().clone();
+    let said = results.verdict();
+    assert_eq!(said.len(), 4);
+    assert!(
+        said[0].starts_with("With all defences the mix "),
+        "{said:?}"
+    );
+    assert!(said[1].starts_with("Without a measure of quality it "));
+    assert!(said[2].starts_with("Without proofs of attention it "));
+    assert_eq!(results.kinds("all").iter().sum::<usize>(), 3);
+    // Three kinds: just below zero, about it, and just above.
+    for (cell, (low, high)) in
+        results
+            .cells
+            .iter_mut()
+            .zip([(-2.0, -0.01), (-1.0, 0.0), (0.01, 1.0)])
+    {
+        for found in cell.returns.iter_mut().filter(|r| r.defences == "all") {
+            (found.on_investment.low, found.on_investment.high) = (low, high);
+        }
+    }
+    assert_eq!(results.kinds("all"), [1, 1, 1]);
+    let told = "Of its 3 kinds of rings 1 lose, 1 are in doubt, and 1 still gain.";
+    assert!(
+        results.verdict()[0].ends_with(told),
+        "{:?}",
+        results.verdict()
+    );
+}
+
+#[test]
+fn a_ring_that_knows_the_figures_does_what_adds_most() {
+    let mut results = results().clone();
+    let sizes: Vec<usize> = results.adaptive().iter().map(|c| c.size).collect();
+    assert_eq!(sizes, [10, 20]);
+    let last = results.cells.len() - 1;
+    for found in &mut results.cells[last].returns {
+        found.over_honesty.mean = 99.0;
+    }
+    assert_eq!(results.adaptive()[1].ring, results.cells[last].ring);
+}
+
+#[test]
 fn the_same_seeds_give_the_same_figures_and_a_page_that_needs_nothing_else() {
     let again = simulate(&plan(), || {}).unwrap();
     assert_eq!(&again, results());

@@ -152,7 +152,7 @@ impl From<Returns> for Return {
 pub struct Cost {
     /// How they behave.
     pub behaviour: String,
-    /// Members times windows in which they could be judged.
+    /// Members times windows in which they voted and could be judged.
     pub member_epochs: u64,
     /// Of these, the share in which the member was suspected and its votes counted less.
     pub discounted: f64,
@@ -176,7 +176,7 @@ pub struct Strikes {
     pub bribed: u64,
     /// Everybody else.
     pub clean: u64,
-    /// Windows in which a clean member could be judged.
+    /// Windows in which a clean member voted and could be judged.
     pub clean_member_epochs: u64,
 }
 
@@ -221,6 +221,83 @@ pub struct Results {
     pub terms: Vec<OtherTerms>,
     /// Rings that could not be planted, and why.
     pub refused: Vec<String>,
+}
+
+impl Results {
+    /// Of the mix's kinds of rings with these defences: those that lose (the whole interval is below zero), those in
+    /// doubt, and those that gain.
+    pub fn kinds(&self, defences: &str) -> [usize; 3] {
+        let mut kinds = [0; 3];
+        for cell in self.cells.iter().filter(|cell| cell.is_of_mix) {
+            let of = cell.returns.iter().find(|r| r.defences == defences);
+            if let Some(found) = of {
+                kinds[found.on_investment.side()] += 1;
+            }
+        }
+        kinds
+    }
+
+    /// For each size, what a ring that knows these figures does: of the kinds that write junk, the one that adds most to
+    /// honest posts with all defences. The best of many by chance looks a little better than it is.
+    pub fn adaptive(&self) -> Vec<&Fared> {
+        let adds = |cell: &Fared| {
+            let all = cell.returns.iter().find(|r| r.defences == "all");
+            all.map_or(f64::NEG_INFINITY, |r| r.over_honesty.mean)
+        };
+        let mut best: BTreeMap<usize, &Fared> = BTreeMap::new();
+        let smallest = |cell: &&Fared| cell.is_of_mix || cell.size < cells::LEAST_OF_MIX;
+        for cell in self.cells.iter().filter(smallest) {
+            let known = best.entry(cell.size).or_insert(cell);
+            if adds(cell) > adds(known) {
+                *known = cell;
+            }
+        }
+        best.into_values().collect()
+    }
+
+    /// Whether the mix loses, in sentences, and what stands beside that: how many kinds don't, and what it depends on.
+    pub fn verdict(&self) -> Vec<String> {
+        let of = |defences: &str| self.mix.iter().find(|r| r.defences == defences);
+        let mut said = Vec::new();
+        if let Some(all) = of("all") {
+            let [lose, doubt, gain] = self.kinds("all");
+            said.push(format!(
+                "With all defences the mix {} ({}). Of its {} kinds of rings {lose} lose, {doubt} are in doubt, and {gain} still gain.",
+                all.on_investment.says(),
+                page::between(&all.on_investment),
+                lose + doubt + gain
+            ));
+        }
+        for (defences, without) in [
+            ("all but quality", "a measure of quality"),
+            ("all but attention", "proofs of attention"),
+            ("all but the strikes", "strikes"),
+        ] {
+            if let Some(found) = of(defences) {
+                said.push(format!(
+                    "Without {without} it {} ({}).",
+                    found.on_investment.says(),
+                    page::between(&found.on_investment)
+                ));
+            }
+        }
+        said
+    }
+}
+
+impl Between {
+    /// Below zero as a whole, about zero, or above.
+    fn side(&self) -> usize {
+        match (self.high < 0.0, self.low > 0.0) {
+            (true, _) => 0,
+            (false, false) => 1,
+            (false, true) => 2,
+        }
+    }
+
+    fn says(&self) -> &'static str {
+        ["loses", "may lose or gain", "gains"][self.side()]
+    }
 }
 
 /// Plays all of a plan; `done` is told after every board. `None` for fewer than two seeds: without them

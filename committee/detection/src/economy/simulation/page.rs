@@ -67,6 +67,10 @@ fn fill(page: &mut String, plan: &Plan, results: &Results) -> fmt::Result {
         })
         .collect();
     plot(page, "Return on investment by defence", &rows)?;
+    write!(page, "<p>{}</p>", results.verdict().join(" "))?;
+    page.push_str("<h2>A ring that knows these figures, by size</h2>");
+    let heads = ["does", "no defence", "all", "all, beyond honesty"];
+    table(page, &heads, results.adaptive().into_iter().map(fared))?;
     page.push_str("<h2>Every ring</h2><p class=key><span class=none></span> without defences <span class=all></span> with all</p>");
     let rows: Vec<Row<'_>> = results
         .cells
@@ -106,6 +110,19 @@ fn class(defences: &str) -> &'static str {
 /// A ring's return with one set of defences.
 pub fn of<'a>(cell: &'a Fared, defences: &str) -> Option<&'a Return> {
     cell.returns.iter().find(|r| r.defences == defences)
+}
+
+/// A ring, and its returns without defences, with all, and with all beyond honesty.
+pub fn fared(cell: &Fared) -> Vec<String> {
+    let figure = |defences: &str, of_return: fn(&Return) -> &Between| {
+        of(cell, defences).map_or_else(String::new, |r| between(of_return(r)))
+    };
+    vec![
+        cell.ring.clone(),
+        figure("none", |r| &r.on_investment),
+        figure("all", |r| &r.on_investment),
+        figure("all", |r| &r.over_honesty),
+    ]
 }
 
 fn honest(page: &mut String, results: &Results) -> fmt::Result {

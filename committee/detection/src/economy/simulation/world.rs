@@ -52,7 +52,7 @@ pub struct Played {
 /// What happened to honest members of one behaviour.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Honest {
-    /// Members times windows in which they could be judged.
+    /// Members times windows in which they voted and could be judged.
     pub member_epochs: u64,
     /// Of these, those in which the member was suspected, so that its votes counted less.
     pub discounted: u64,
@@ -148,9 +148,10 @@ impl World<'_> {
                 groups.entry(behaviour).or_default().insert(member);
             }
         }
+        let voted: Vec<BTreeSet<&str>> = self.found.iter().map(voters).collect();
         let honest = groups
             .into_iter()
-            .map(|(behaviour, members)| (behaviour, self.honest(&members)));
+            .map(|(behaviour, members)| (behaviour, self.honest(&members, &voted)));
         let (ring_strikes, struck) = self.strikes(&run);
         Played {
             struck,
@@ -198,7 +199,7 @@ impl World<'_> {
         (strikes.iter().sum::<usize>() as u64, struck)
     }
 
-    fn honest(&self, group: &BTreeSet<MemberId>) -> Honest {
+    fn honest(&self, group: &BTreeSet<MemberId>, voted: &[BTreeSet<&str>]) -> Honest {
         let run = self.run(group);
         let (mut priced, terms) = (Priced::of(&run), &self.plan.terms);
         let all: Books = priced.fare(terms, Layers::ALL);
@@ -215,8 +216,8 @@ impl World<'_> {
             rewards_discounted: priced.fare(terms, of(true)).rewards,
             ..Honest::default()
         };
-        for epoch in self.found.iter().filter(|epoch| epoch.enough.is_ok()) {
-            honest.member_epochs += group.len() as u64;
+        let judged = self.found.iter().zip(voted);
+        for (epoch, voted) in judged.filter(|(epoch, _)| epoch.enough.is_ok()) {
             let suspected: BTreeSet<&Pseudonym> = epoch
                 .structure
                 .iter()
@@ -224,10 +225,29 @@ impl World<'_> {
                 .map(|s| &s.member)
                 .filter(|m| run.members.contains(*m))
                 .collect();
-            honest.discounted += suspected.len() as u64;
+            let board = &self.planted.board;
+            let here = group
+                .iter()
+                .filter(|m| voted.contains(board.member_name(**m)));
+            for member in here {
+                honest.member_epochs += 1;
+                let is_suspected =
+                    !suspected.is_empty() && suspected.contains(&pseudonym(board, *member));
+                honest.discounted += u64::from(is_suspected);
+            }
         }
         honest
     }
+}
+
+/// Who cast a vote in a window.
+fn voters(epoch: &Epoch) -> BTreeSet<&str> {
+    let Some(board) = &epoch.board else {
+        return BTreeSet::new();
+    };
+    let members = (0..board.members() as u32).map(MemberId);
+    let voted = members.filter(|m| board.votes_of(*m).next().is_some());
+    voted.map(|m| board.member_name(m)).collect()
 }
 
 /// Takes away those who don't come upon junk, and the support of those who don't like it.
