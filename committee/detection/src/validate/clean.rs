@@ -201,9 +201,12 @@ impl Befell {
             lost: all.lost / (all.support as f64).max(1.0),
             slashed: all.slashed,
             slashed_at_most: at_most(all.slashed),
-            discount_verdict: discounted
-                .filter(|_| aimed)
-                .map(|share| Verdict::at_most(share, DISCOUNTED)),
+            // Seeds that all have none say nothing of how many there may be: of few members, many.
+            discount_verdict: discounted.filter(|_| aimed).map(|share| {
+                let most = at_most(all.discounted) / all.epochs as f64;
+                let high = share.high.is_some_and(|high| high.max(most) <= DISCOUNTED);
+                Verdict::of(share.mean <= DISCOUNTED, high)
+            }),
             discounted,
         }
     }
@@ -317,6 +320,13 @@ mod tests {
         assert_eq!(befell.epochs, 400);
         assert!((befell.discounted.unwrap().mean - 0.02).abs() < 1e-12);
         assert_eq!(befell.discount_verdict, Some(Verdict::InDoubt));
+        // None of two hundred says more than none of a hundred.
+        let none = |epochs| {
+            let tallies = [(1, tally(epochs, 0)), (2, tally(epochs, 0))];
+            Befell::of("x".into(), &tallies, true).discount_verdict
+        };
+        assert_eq!(none(50), Some(Verdict::InDoubt));
+        assert_eq!(none(100), Some(Verdict::Met));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::cases::{AGAINST_AUC, DISCOUNTED, LEAST_EPOCHS, SLASH_PRECISION, SLASH
 use super::clean::{Befell, Clean};
 use super::detection::Part;
 use super::framed::{Fared, Framing, VICTIMS};
-use super::metrics::Interval;
+use super::metrics::{Interval, at_most};
 use super::results::{Against, Alone, Figures, KindFound, Real, Study, Verdict};
 use super::slashes::Slashes;
 use crate::words::{counted, grouped};
@@ -289,7 +289,7 @@ fn framed(list: &[Framing]) -> Table {
         "of the ring flagged, %",
     ];
     let mut table = Table::new("Innocent members whom a ring frames", &headers).note(format!(
-        "On each board a ring picks {VICTIMS} members at random who take part, write and have nothing to do with it, and does this to make them look like its own; in every row all of it also votes for all of their posts. Means over all grounds, with 95 % intervals over seeds; before is the same people on the same board with the same ring, before it framed them. Flagged: by the audit of the whole board. Discounted: one vote of theirs or more counted for less in some window. Struck: there were grounds for a strike, in two windows."
+        "On each board a ring picks {VICTIMS} members at random who take part, write and have nothing to do with it, and does this to make them look like its own; in every row all of it also votes for all of their posts. Means over all grounds, with 95 % intervals over seeds; before is the same people on the same board with the same ring, before it framed them. Flagged: by the audit of the whole board. Discounted: one vote of theirs or more counted for less in some window. Struck: there were grounds for a strike, in two windows. At most: the 95 % bound, where it befell none."
     )).note("Those who like the ring's posts do so honestly, at times of their own, and few others read these posts. Votes can't tell that from a member who is quietly of the ring: these rows say how often such a person would have to explain herself.".to_owned());
     for framing in list {
         let (before, after) = (&framing.before, &framing.after);
@@ -297,12 +297,12 @@ fn framed(list: &[Framing]) -> Table {
             framing.ruse.clone(),
             framing.ring.clone(),
             grouped(after.victims),
-            shares(before.flagged),
-            shares(after.flagged),
-            shares(before.discounted),
-            shares(after.discounted),
-            shares(before.struck),
-            shares(after.struck),
+            shares_of(before.flagged, before.victims),
+            shares_of(after.flagged, after.victims),
+            shares_of(before.discounted, before.victims),
+            shares_of(after.discounted, after.victims),
+            shares_of(before.struck, before.victims),
+            shares_of(after.struck, after.victims),
             shares(after.ring_flagged),
         ]);
         if framing.left_out > 0 {
@@ -529,6 +529,17 @@ fn shares(share: Option<Interval>) -> String {
     })
 }
 
+/// In percent, of so many people; where it is none of them, how many it may be at most.
+fn shares_of(share: Option<Interval>, people: u64) -> String {
+    match share.filter(|share| share.mean == 0.0 && people > 0) {
+        Some(_) => {
+            let most = (at_most(0) / people as f64).min(1.0);
+            format!("0.00 (at most {:.1})", 100.0 * most)
+        }
+        None => shares(share),
+    }
+}
+
 fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
@@ -551,6 +562,20 @@ mod tests {
         table.rows.push(vec!["x|y".to_owned(), "2".to_owned()]);
         let expected = "## T\n\nn\n\n| a | b |\n| --- | --- |\n| x\\|y | 2 |\n";
         assert_eq!(table.markdown(), expected);
+    }
+
+    #[test]
+    fn a_share_of_nobody_says_how_many_it_may_be() {
+        let share = |mean| {
+            Some(Interval {
+                mean,
+                low: Some(mean),
+                high: Some(0.5),
+            })
+        };
+        assert_eq!(shares_of(share(0.0), 40), "0.00 (at most 7.5)");
+        assert_eq!(shares_of(share(0.25), 40), "25.00 [25.00, 50.00]");
+        assert_eq!(shares_of(None, 0), "-");
     }
 
     #[test]
