@@ -180,8 +180,27 @@ fn the_json_has_the_shape_that_is_promised() {
             voter["voter"].as_str().unwrap()
         )
     );
+    let signals = &said["communities"][0]["signals"];
+    for measure in [
+        "clustering",
+        "co_voting",
+        "closure",
+        "reciprocity",
+        "entropy",
+        "independence",
+        "bursts",
+        "order",
+        "leiden",
+    ] {
+        assert_eq!(fields(&signals[measure]), ["group", "usual"], "{measure}");
+        assert!(signals[measure]["group"].is_number(), "{measure}");
+    }
+    let window = &said["windows"][0];
+    let from_1970 = window["number"].as_i64().unwrap() * 172_800_000;
+    assert_eq!(window["from_ms"].as_i64(), Some(from_1970));
     let case = &said["cases"][0];
     assert_eq!(case["community"], voter["community"]);
+    assert!(case["members"][0]["measures"]["independence"].is_number());
     assert!(case["posts"][0]["group"][0]["after_ms"].is_number());
     assert!(
         case["moments"][0]["from"]

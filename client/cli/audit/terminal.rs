@@ -54,7 +54,11 @@ pub fn show(report: &Report, read: &[String], dispute: &[String], cx: &Context) 
     communities(report, cx);
     windows(report, cx);
     for case in report.cases.iter().take(CASES) {
-        show_case(case, cx);
+        let group = report
+            .communities
+            .iter()
+            .find(|c| c.number == case.community);
+        show_case(case, group, cx);
     }
     if report.cases.len() > CASES {
         out.line("");
@@ -155,7 +159,6 @@ fn communities(report: &Report, cx: &Context) {
                 Found::Support if c.p_value < 0.01 => format!("{:.1e}", c.p_value),
                 Found::Support => format!("{:.2}", c.p_value),
                 Found::Time => "by time".to_owned(),
-                Found::Partners => "a pair".to_owned(),
             },
             format!("{:.1}", c.signals.matched),
             format!("{:.1}", c.signals.together),
@@ -228,7 +231,7 @@ fn windows(report: &Report, cx: &Context) {
     }
 }
 
-fn show_case(case: &Case, cx: &Context) {
+fn show_case(case: &Case, group: Option<&Community>, cx: &Context) {
     let out = &cx.out;
     out.line("");
     out.line(format!(
@@ -258,6 +261,23 @@ fn show_case(case: &Case, cx: &Context) {
     out.line("  Innocent explanations:");
     for innocent in &case.innocent {
         out.line(format!("  - {}", innocent.sentence()));
+    }
+    let told = group.map(|group| group.signals.measures.told());
+    let told = told.unwrap_or_default();
+    if !told.is_empty() {
+        let told = told.iter().map(|told| {
+            format!(
+                "{} {} ({})",
+                told.what.to_lowercase(),
+                told.group,
+                told.usual
+            )
+        });
+        let told: Vec<String> = told.collect();
+        out.line(format!(
+            "  Other measures, shown and not counted (usual on the board): {}.",
+            told.join("; ")
+        ));
     }
 }
 

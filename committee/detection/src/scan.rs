@@ -140,7 +140,7 @@ fn apart(mut found: Vec<Group>, members: usize) -> Vec<Group> {
         let overlaps = kept
             .iter()
             .zip(&shared)
-            .any(|(other, both)| 2 * both > other.members.len().min(group.members.len()));
+            .any(|(other, both)| share_most(*both, other.members.len(), group.members.len()));
         if !overlaps {
             for (member, _) in &group.members {
                 groups_of[member.at()].push(kept.len() as u32);
@@ -149,6 +149,12 @@ fn apart(mut found: Vec<Group>, members: usize) -> Vec<Group> {
         }
     }
     kept
+}
+
+/// Whether two groups have so many of their members in common that they are told as one: more than half of the
+/// smaller one.
+pub(crate) fn share_most(both: usize, one: usize, other: usize) -> bool {
+    2 * both > one.min(other)
 }
 
 fn first(group: &Group) -> Option<MemberId> {

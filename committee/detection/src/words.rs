@@ -129,6 +129,25 @@ pub fn day(at_ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
+/// The day of the week of a time in UTC.
+pub fn weekday(at_ms: i64) -> &'static str {
+    match at_ms.div_euclid(86_400_000).rem_euclid(7) {
+        0 => "Thursday",
+        1 => "Friday",
+        2 => "Saturday",
+        3 => "Sunday",
+        4 => "Monday",
+        5 => "Tuesday",
+        _ => "Wednesday",
+    }
+}
+
+/// The time of the day in UTC: "22:24".
+pub fn clock(at_ms: i64) -> String {
+    let minute = at_ms.rem_euclid(86_400_000) / 60_000;
+    format!("{:02}:{:02}", minute / 60, minute % 60)
+}
+
 /// Year, month and day of a number of days since 1970, in the Gregorian calendar (Hinnant:
 /// "chrono-compatible low-level date algorithms", `civil_from_days`).
 fn date(days: i64) -> (i64, i64, i64) {
@@ -208,6 +227,14 @@ mod tests {
         assert_eq!(utc(-1), "1969-12-31 23:59:59 UTC");
         assert_eq!(day(951_782_400_000), "2000-02-29");
         assert_eq!(utc(1_796_126_400_000), "2026-12-01 12:00:00 UTC");
+        assert_eq!(
+            (weekday(1_796_126_400_000), weekday(-1)),
+            ("Tuesday", "Wednesday")
+        );
+        assert_eq!(
+            (clock(1_651_045_821_288).as_str(), clock(-1).as_str()),
+            ("07:50", "23:59")
+        );
         for extreme in [i64::MIN, i64::MAX] {
             assert!(utc(extreme).ends_with("UTC"));
         }

@@ -6,15 +6,16 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use tacit_detection::report::case::{About, Case, Ground};
 use tacit_detection::report::innocent::Reading;
+use tacit_detection::report::measures::Measured;
 use tacit_detection::report::page::{Beside, page};
 use tacit_detection::report::sketch::{EDGES, NODES};
-use tacit_detection::report::windows::cut;
 use tacit_detection::report::{Asked, Fpr, Report, voters_csv};
 use tacit_detection::simulate::Script;
 use tacit_detection::simulate::plant::plant;
 use tacit_detection::simulate::population::Population;
 use tacit_detection::simulate::ring::{Accounts, Ring, Synchrony};
 use tacit_detection::votes::{Board, Builder, MemberId, Row, Stance, Votes};
+use tacit_detection::windows::cut;
 
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 1_440 * MINUTE;
@@ -229,12 +230,12 @@ fn every_vote_is_in_one_window_and_windows_without_number_are_refused() {
     let board = honest(1);
     let parts = cut(&board, 7 * DAY).unwrap();
     assert!(parts.len() > 2);
-    let votes: usize = parts.iter().map(|part| part.board.votes().len()).sum();
+    let votes: usize = parts.iter().map(|(_, part)| part.votes().len()).sum();
     assert_eq!(votes, board.votes().len());
-    for part in &parts {
-        let span = part.from_ms..part.to_ms;
-        assert!(part.board.votes().iter().all(|v| span.contains(&v.at_ms)));
-        assert_eq!(part.from_ms % (7 * DAY), 0, "windows are counted from 1970");
+    for (window, part) in &parts {
+        assert!(part.votes().iter().all(|v| window.span.contains(&v.at_ms)));
+        let from_1970 = window.number * 7 * DAY;
+        assert_eq!(window.span, from_1970..from_1970 + 7 * DAY);
     }
     let refused = cut(&board, 1_000).unwrap_err().to_string();
     assert!(
@@ -289,6 +290,7 @@ fn case(board: &Board) -> Case {
         p_value: None,
         evidence: &[],
         flags: &[],
+        measured: None,
     };
     Case::of(&Ground::of(board), &about)
 }
@@ -330,8 +332,9 @@ fn fans_of_one_author_fit_a_fan_club_and_members_who_support_each_other_do_not()
 
 #[test]
 fn a_case_names_the_minutes_and_a_busy_hour_explains_what_an_empty_one_does_not() {
-    // On each of twelve days the three vote for a post of one of theirs within a minute; others come hours
-    // later.
+    // On each of twelve days, each time at another hour, the three vote for a post of one of theirs within a minute;
+    // others come hours later.
+    let at = |day: i64| day * 1_440 + 60 + day * 7 % 24 * 60;
     let names: Vec<[String; 2]> = (0..12)
         .map(|d| [format!("p{d}"), format!("x{d}")])
         .collect();
@@ -339,15 +342,15 @@ fn a_case_names_the_minutes_and_a_busy_hour_explains_what_an_empty_one_does_not(
     let mut alone: Vec<(i64, &str, &str, &str)> = Vec::new();
     for (day, [post, late]) in (0_i64..).zip(&names) {
         let author = authors[day as usize % 3];
-        for voter in authors.iter().filter(|v| **v != author) {
-            alone.push((day * 1_440 + 60, voter, post, author));
+        for (after, voter) in (0..).zip(authors.iter().filter(|v| **v != author)) {
+            alone.push((at(day) + after, voter, post, author));
         }
         for hour in 5..9 {
             let voter = &names[(day as usize + hour) % 12][1];
-            alone.push((day * 1_440 + hour as i64 * 60, voter, post, author));
+            alone.push((at(day) + hour as i64 * 60 - 60, voter, post, author));
         }
-        alone.push((day * 1_440 + 700, "r0", late, "x"));
-        alone.push((day * 1_440 + 900, "r1", late, "x"));
+        alone.push((at(day) + 640, "r0", late, "x"));
+        alone.push((at(day) + 840, "r1", late, "x"));
     }
     let case = case(&board(&alone));
     assert_eq!(
@@ -365,7 +368,7 @@ fn a_case_names_the_minutes_and_a_busy_hour_explains_what_an_empty_one_does_not(
     let crowd: Vec<String> = (0..20).map(|n| format!("c{n}")).collect();
     let mut busy = alone.clone();
     for (day, [post, late]) in (0_i64..).zip(&names) {
-        let at = day * 1_440 + 60;
+        let at = at(day);
         busy.extend(
             crowd
                 .iter()
@@ -385,4 +388,168 @@ fn a_case_names_the_minutes_and_a_busy_hour_explains_what_an_empty_one_does_not(
         ),
         "{read:?}"
     );
+}
+
+/// Three members who vote for posts of one of theirs at each of these minutes; others come hours later, and two of
+/// the three vote for posts of others when nobody else does.
+fn club(minutes: &[i64]) -> Board {
+    let names: Vec<[String; 2]> = (0..minutes.len())
+        .map(|n| [format!("p{n}"), format!("x{n}")])
+        .collect();
+    let authors = ["r0", "r1", "r2"];
+    let mut votes: Vec<(i64, &str, &str, &str)> = Vec::new();
+    for (place, ([post, late], minute)) in names.iter().zip(minutes).enumerate() {
+        let author = authors[place % 3];
+        for voter in authors.iter().filter(|v| **v != author) {
+            votes.push((*minute, voter, post, author));
+        }
+        for hour in 5..9 {
+            let voter = &names[(place + hour) % names.len()][1];
+            votes.push((minute + hour as i64 * 60, voter, post, author));
+        }
+        votes.push((minute + 700, "r0", late, "x"));
+        votes.push((minute + 900, "r1", late, "x"));
+    }
+    board(&votes)
+}
+
+const MET: &str = "They met, as a class or a club does";
+
+/// Twelve occasions, so many of them at one time of the week and the rest at others.
+fn weekly(at_one_time: i64) -> Reading {
+    let at = |week: i64| {
+        let moved = if week < at_one_time { 0 } else { 7 * week };
+        week * 7 * 1_440 + 61 + moved * 60
+    };
+    let minutes: Vec<i64> = (0..12).map(at).collect();
+    reading(&case(&club(&minutes)), MET)
+}
+
+#[test]
+fn votes_at_one_time_of_the_week_fit_a_class_and_votes_at_any_time_do_not() {
+    assert_eq!(weekly(12), Reading::Fits);
+    assert_eq!(weekly(9), Reading::Fits, "three quarters");
+    assert_eq!(weekly(8), Reading::FitsInPart);
+    assert_eq!(weekly(6), Reading::FitsInPart, "half");
+    assert_eq!(weekly(4), Reading::DoesntFit);
+    let daily: Vec<i64> = (0..12).map(|day| day * 1_440 + 61).collect();
+    assert_eq!(reading(&case(&club(&daily)), MET), Reading::FitsInPart);
+    let hours: Vec<i64> = (0..12).map(|n| n * 29 * 60 + 61).collect();
+    assert_eq!(reading(&case(&club(&hours)), MET), Reading::DoesntFit);
+}
+
+#[test]
+fn one_time_of_the_week_is_told_from_three_occasions_on_with_its_day_and_hour() {
+    let minutes: Vec<i64> = (0..12).map(|week| week * 7 * 1_440 + 61).collect();
+    let case = case(&club(&minutes));
+    let met = case.innocent.iter().find(|i| i.what == MET).unwrap();
+    let says = "They voted together on 12 occasions: 12 within three hours of Wednesday 01:00 UTC, in 12 weeks, where 0 % \
+                of everybody else's votes fall";
+    assert!(met.is_seen.starts_with(says), "{}", met.is_seen);
+    // Many posts on each of two evenings: there is much to explain, and nothing to tell a fixed time by.
+    let twice: Vec<i64> = (0..24).map(|n| n / 12 * 7 * 1_440 + n % 12 * 40).collect();
+    let read = reading(&self::case(&club(&twice)), MET);
+    assert!(
+        matches!(read, Reading::CantTell | Reading::NothingToExplain),
+        "{read:?}"
+    );
+}
+
+#[test]
+fn where_everybody_comes_at_that_time_of_the_week_no_meeting_is_told() {
+    let minutes: Vec<i64> = (0..12).map(|week| week * 7 * 1_440 + 61).collect();
+    let met = club(&minutes);
+    let mut script = Script::of(&met);
+    let voters: Vec<u32> = (0..)
+        .zip(&script.members)
+        .filter(|(_, m)| m.starts_with('x'))
+        .map(|(n, _)| n)
+        .collect();
+    for vote in &mut script.votes {
+        if voters.contains(&vote.member.0) {
+            // Five to eight hours later is an hour or two later now.
+            vote.at_ms -= 240 * MINUTE + (vote.at_ms / MINUTE % 3) * 60 * MINUTE;
+        }
+    }
+    let crowded = script.board().unwrap();
+    let read = reading(&case(&crowded), MET);
+    assert!(
+        !matches!(read, Reading::Fits | Reading::FitsInPart),
+        "{read:?}"
+    );
+}
+
+#[test]
+fn the_other_measures_of_a_ring_stand_beside_what_is_usual() {
+    let (_, report) = found();
+    let ring = &report.communities[0];
+    let measures = ring.signals.measures;
+    let more = |measured: Measured| measured.group.unwrap() > measured.usual.unwrap();
+    assert!(more(measures.co_voting) && more(measures.reciprocity) && more(measures.leiden));
+    assert!(!more(measures.entropy), "the same few vote for their posts");
+    assert!(measures.order.usual.unwrap() >= 0.5 && measures.order_p.is_some());
+    let case = report
+        .cases
+        .iter()
+        .find(|c| c.community == ring.number)
+        .unwrap();
+    let of_members: Vec<_> = case.members.iter().map(|m| m.measures.unwrap()).collect();
+    let inside = of_members.iter().filter(|m| m.leiden).count();
+    let share = measures.leiden.group.unwrap();
+    assert!((inside as f64 / of_members.len() as f64 - share).abs() < 1e-9);
+    let json = serde_json::to_value(&report).unwrap();
+    let signals = &json["communities"][0]["signals"];
+    assert!(
+        signals["clustering"]["group"].is_f64() && signals["structure"].is_f64(),
+        "{signals}"
+    );
+    let beside = Beside {
+        table: "votes.csv",
+        read: &[],
+        dispute: &[],
+    };
+    let page = page(&report, &beside);
+    assert!(
+        page.contains("Other measures (shown, not counted)") && page.contains("Votes returned")
+    );
+}
+
+#[test]
+fn where_times_are_coarse_names_change_no_measure() {
+    let planted = plant(
+        &honest(3),
+        &Ring {
+            accounts: Accounts::New,
+            ..Ring::of(8)
+        },
+        3,
+    )
+    .unwrap();
+    let mut script = Script::of(&planted.board);
+    for post in &mut script.posts {
+        post.at_ms -= post.at_ms.rem_euclid(5 * MINUTE);
+    }
+    for vote in &mut script.votes {
+        vote.at_ms -= vote.at_ms.rem_euclid(5 * MINUTE);
+    }
+    let told = |salt: u32| {
+        let mut other = script.clone();
+        for (place, name) in other.members.iter_mut().enumerate() {
+            let mixed = (place as u32).wrapping_mul(2_654_435_761) ^ salt;
+            *name = format!("{mixed:08x}").into();
+        }
+        let report = report(&votes(&[&other.board().unwrap()]), &Asked::default());
+        let figures = report.communities.iter().map(|c| {
+            let json = serde_json::to_value(c.signals.measures).unwrap();
+            format!("{} {json}", c.members.len())
+        });
+        let mut figures: Vec<String> = figures.collect();
+        figures.sort();
+        figures
+    };
+    let first = told(0);
+    assert!(!first.is_empty());
+    for salt in [1, 0x5555_5555, u32::MAX] {
+        assert_eq!(told(salt), first, "salt {salt}");
+    }
 }

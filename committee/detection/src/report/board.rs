@@ -4,17 +4,18 @@ use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use super::case::{About, Case, Ground};
+use super::measures::{Measures, OfBoard};
 use super::reasons::Reasons;
 use super::sketch::Sketch;
-use super::windows::{TooMany, cut};
 use super::{Community, Found, Parameters, Report, Signals, Stood, Voter, Window};
 use crate::epochs::suspected;
 use crate::judge::{Evidence, Judged, Proposed, Verdict};
 use crate::policy::discount::{Discount, by_member};
 use crate::policy::inputs::{ActiveMembers, PassRate};
-use crate::scan::MAX_GROUP;
+use crate::scan::share_most;
 use crate::signals::together::early;
 use crate::votes::{Board, MemberId};
+use crate::windows::{TooMany, cut};
 use crate::words;
 
 /// What is told of a board.
@@ -55,7 +56,7 @@ impl Told {
         let board = ground.board;
         let flags: Vec<bool> = verdict.flagged(parameters.fpr.get());
         let flag = |member: MemberId| flags.get(member.at()).copied().unwrap_or(false);
-        let mut groups = Vec::new();
+        let mut shown: Vec<(&Judged, f64)> = Vec::new();
         let mut listed_members: Vec<HashSet<MemberId>> = Vec::new();
         let mut listed_at: Vec<Option<usize>> = vec![None; verdict.groups.len()];
         for (place, judged) in verdict.groups.iter().enumerate() {
@@ -66,14 +67,15 @@ impl Told {
             let again = judged.proposed == Proposed::ByTime && shares_most(judged, &listed_members);
             if highest > 0.0 || (judged.group.beyond_chance > 0.0 && !again) {
                 if let Some(at) = listed_at.get_mut(place) {
-                    *at = Some(groups.len());
+                    *at = Some(shown.len());
                 }
                 listed_members.push(judged.group.members.iter().map(|(m, _)| *m).collect());
-                groups.push(listed(ground, judged, highest, verdict, &flags));
+                shown.push((judged, highest));
             }
         }
+        let groups = all_listed(ground, &shown, verdict, &flags);
         let discounts = discounts(board, verdict);
-        let mut voters: Vec<Draft> = (0..)
+        let voters: Vec<Draft> = (0..)
             .map(MemberId)
             .zip(&verdict.members)
             .map(|(member, evidence)| Draft {
@@ -94,7 +96,6 @@ impl Told {
                     .and_then(|place| listed_at.get(place).copied().flatten()),
             })
             .collect();
-        with_partners(ground, verdict, &flags, &mut voters, &mut groups);
         let mut told = Self {
             voters,
             groups,
@@ -131,21 +132,21 @@ impl Told {
     ) -> Result<(), TooMany> {
         let names = self.voters.iter().map(|draft| draft.voter.voter.clone());
         let places: HashMap<String, usize> = names.zip(0..).collect();
-        for part in cut(board, window_ms)? {
-            let number = report.windows.len() + 1;
+        for (stretch, part) in cut(board, window_ms)? {
             let mut window = Window {
-                number,
+                number: stretch.number,
                 conv: board.name().to_owned(),
-                from_ms: part.from_ms,
-                to_ms: part.to_ms,
-                from: words::utc(part.from_ms),
-                to: words::utc(part.to_ms),
-                votes: part.board.votes().len(),
+                from_ms: stretch.span.start,
+                to_ms: stretch.span.end,
+                from: words::utc(stretch.span.start),
+                to: words::utc(stretch.span.end),
+                votes: part.votes().len(),
                 flagged: 0,
                 not_judged: None,
             };
-            match Ground::judged(&part.board) {
+            match Ground::judged(&part) {
                 Ok((ground, verdict)) => {
+                    let number = stretch.number;
                     window.flagged = self.stood(&ground, &verdict, number, &places, report);
                 }
                 Err(why) => window.not_judged = Some(why.to_string()),
@@ -159,7 +160,7 @@ impl Told {
         &mut self,
         ground: &Ground<'_>,
         verdict: &Verdict,
-        number: usize,
+        number: i64,
         places: &HashMap<String, usize>,
         report: &Report,
     ) -> usize {
@@ -216,7 +217,7 @@ fn shares_most(judged: &Judged, groups: &[HashSet<MemberId>]) -> bool {
     let members = &judged.group.members;
     groups.iter().any(|group| {
         let both = members.iter().filter(|(m, _)| group.contains(m)).count();
-        2 * both > members.len().min(group.len())
+        share_most(both, members.len(), group.len())
     })
 }
 
@@ -227,27 +228,49 @@ fn by_weight(judged: &Judged) -> Vec<MemberId> {
     members.into_iter().map(|(member, _)| member).collect()
 }
 
+/// The groups that are shown, with their other measures.
+fn all_listed(
+    ground: &Ground<'_>,
+    shown: &[(&Judged, f64)],
+    verdict: &Verdict,
+    flags: &[bool],
+) -> Vec<Listed> {
+    if shown.is_empty() {
+        return Vec::new();
+    }
+    let members: Vec<Vec<MemberId>> = shown.iter().map(|(judged, _)| by_weight(judged)).collect();
+    let measured = OfBoard::of(ground);
+    let alike = measured.alike(ground, &members);
+    let mut listed_groups = Vec::with_capacity(shown.len());
+    for (place, (members, (judged, highest))) in members.iter().zip(shown).enumerate() {
+        let about = About {
+            community: 0,
+            members,
+            // What time proposed isn't rare by its structure, and needn't be.
+            p_value: (judged.proposed == Proposed::BySupport).then(|| judged.group.p_value()),
+            evidence: &verdict.members,
+            flags,
+            measured: Some(&measured),
+        };
+        let measures = measured.group(ground, members, &alike, place);
+        listed_groups.push(listed(ground, judged, *highest, &about, measures));
+    }
+    listed_groups
+}
+
 fn listed(
     ground: &Ground<'_>,
     judged: &Judged,
     highest: f64,
-    verdict: &Verdict,
-    flags: &[bool],
+    about: &About<'_>,
+    measures: Measures,
 ) -> Listed {
-    let members = by_weight(judged);
+    let (members, flags) = (about.members, about.flags);
     let ascending: Vec<MemberId> = judged.group.members.iter().map(|(m, _)| *m).collect();
     let matched = ground.matched(ascending.iter().copied());
-    let about = About {
-        community: 0,
-        members: &members,
-        // What time proposed isn't rare by its structure, and needn't be.
-        p_value: (judged.proposed == Proposed::BySupport).then(|| judged.group.p_value()),
-        evidence: &verdict.members,
-        flags,
-    };
     Listed {
         highest,
-        case: (highest > 0.0).then(|| Case::of(ground, &about)),
+        case: (highest > 0.0).then(|| Case::of(ground, about)),
         community: Community {
             number: 0,
             conv: ground.board.name().to_owned(),
@@ -272,77 +295,9 @@ fn listed(
                     .map(|t| t.evidence)
                     .sum(),
                 one_mind: judged.dissent.missing(),
+                measures,
             },
         },
-    }
-}
-
-/// A flagged voter without a group that was looked at is listed with its strongest partners, so that there
-/// is a case for every flag.
-fn with_partners(
-    ground: &Ground<'_>,
-    verdict: &Verdict,
-    flags: &[bool],
-    voters: &mut [Draft],
-    groups: &mut Vec<Listed>,
-) {
-    let mut alone: Vec<MemberId> = (0..)
-        .map(MemberId)
-        .zip(voters.iter())
-        .filter(|(_, draft)| draft.voter.flag && draft.listed.is_none())
-        .map(|(member, _)| member)
-        .collect();
-    let score = |m: &MemberId| verdict.members.get(m.at()).map_or(0.0, Evidence::score);
-    alone.sort_by(|a, b| score(b).total_cmp(&score(a)).then(a.cmp(b)));
-    for member in alone {
-        if voters.get(member.at()).is_some_and(|d| d.listed.is_some()) {
-            continue;
-        }
-        let supported = ground.supports.by(member).iter().map(|s| s.author);
-        let mut pairs: Vec<_> = supported
-            .map(|other| ground.rough(member, other))
-            .filter(|pair| pair.votes > 0 && pair.back > 0)
-            .filter(|pair| pair.evidence() > 0.0)
-            .collect();
-        pairs.sort_by(|a, b| {
-            let stronger = b.evidence().total_cmp(&a.evidence());
-            stronger.then(a.other.cmp(&b.other))
-        });
-        let mut members = vec![member];
-        members.extend(pairs.iter().map(|pair| pair.other));
-        members.truncate(MAX_GROUP.min(12));
-        for other in &members {
-            if let Some(draft) = voters.get_mut(other.at())
-                && draft.voter.flag
-                && draft.listed.is_none()
-            {
-                draft.listed = Some(groups.len());
-            }
-        }
-        let about = About {
-            community: 0,
-            members: &members,
-            p_value: None,
-            evidence: &verdict.members,
-            flags,
-        };
-        groups.push(Listed {
-            case: Some(Case::of(ground, &about)),
-            highest: score(&member),
-            community: Community {
-                number: 0,
-                conv: ground.board.name().to_owned(),
-                members: members.iter().map(|m| ground.board.id(*m)).collect(),
-                flagged: members
-                    .iter()
-                    .filter(|m| flags.get(m.at()) == Some(&true))
-                    .count(),
-                score: 0.0,
-                p_value: 1.0,
-                found: Found::Partners,
-                signals: Signals::default(),
-            },
-        });
     }
 }
 

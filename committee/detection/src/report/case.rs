@@ -11,6 +11,7 @@ use std::rc::Rc;
 use serde::Serialize;
 
 use super::innocent::{Everybody, Innocent, Reading, considered};
+use super::measures::{OfBoard, OfMember};
 use crate::judge::{Evidence, Verdict, judge_by};
 use crate::policy::inputs::{ActiveMembers, TooFewActive};
 use crate::signals::chance::Chance;
@@ -166,8 +167,8 @@ pub struct Case {
     pub conv: String,
     /// What was found, in a few sentences.
     pub summary: Vec<String>,
-    /// How many boards would have such a group, [`words::IF_CHANCE`], one at most; none for a member and its partners
-    /// that the scan made no group of.
+    /// How many boards would have such a group, [`words::IF_CHANCE`], one at most; none for a group that time
+    /// proposed.
     pub p_value: Option<f64>,
     /// Who, those who add most first.
     pub members: Vec<CaseMember>,
@@ -216,6 +217,8 @@ pub struct CaseMember {
     pub together: u32,
     /// By its own habit on other posts.
     pub together_by_habit: f64,
+    /// What else is measured of it, and counted nowhere.
+    pub measures: Option<OfMember>,
 }
 
 /// Two members of a case.
@@ -296,6 +299,8 @@ pub struct About<'a> {
     pub evidence: &'a [Evidence],
     /// Who is flagged, by member.
     pub flags: &'a [bool],
+    /// The board's other measures, if they are to be shown.
+    pub measured: Option<&'a OfBoard>,
 }
 
 impl Case {
@@ -443,6 +448,9 @@ fn case_member(
         shared: timed.map_or(0, |t| t.votes),
         together: timed.map_or(0, |t| t.together),
         together_by_habit: timed.map_or(0.0, |t| t.expected * f64::from(t.votes)),
+        measures: about
+            .measured
+            .map(|board| board.member(member, about.members)),
     }
 }
 

@@ -5,6 +5,7 @@
 //! bounds between "fits" and "doesn't fit" are drawn by hand where a layman would draw them, and the figure
 //! always stands beside them.
 
+mod meeting;
 mod support;
 mod time;
 
@@ -95,13 +96,15 @@ struct Asked<'a> {
 pub(super) struct Everybody {
     /// Votes by the hour of the day.
     hours: [u32; 24],
+    /// Votes by the hour of the week, from Thursday as 1970 did.
+    week: [u32; 168],
     /// When each was first seen, by member: its first vote or post.
     first_ms: Vec<Option<i64>>,
 }
 
 impl Everybody {
     pub(super) fn of(board: &Board) -> Self {
-        let mut hours = [0; 24];
+        let (mut hours, mut week) = ([0; 24], [0; 168]);
         let mut first_ms: Vec<Option<i64>> = vec![None; board.members()];
         let mut seen = |member: MemberId, at_ms: i64| {
             let first = &mut first_ms[member.at()];
@@ -109,13 +112,18 @@ impl Everybody {
         };
         for vote in board.votes() {
             hours[time::hour(vote.at_ms)] += 1;
+            week[meeting::hour_of_week(vote.at_ms)] += 1;
             seen(vote.member, vote.at_ms);
         }
         for post in (0..board.posts() as u32).map(PostId) {
             let post = board.post(post);
             seen(post.author, post.at_ms);
         }
-        Self { hours, first_ms }
+        Self {
+            hours,
+            week,
+            first_ms,
+        }
     }
 }
 
@@ -149,6 +157,7 @@ pub(super) fn considered(
         asked.good_posts(),
         asked.same_hours(),
         asked.digest(),
+        asked.they_met(),
         asked.newcomers(),
     ]
 }

@@ -10,19 +10,20 @@ pub mod case;
 mod dispute;
 pub mod innocent;
 pub mod markup;
+pub mod measures;
 pub mod page;
 mod reasons;
 pub mod sketch;
 mod table;
-pub mod windows;
 
 use serde::{Serialize, Serializer};
 
 use crate::calibrate::USUAL_RATE;
 use crate::votes::Votes;
+use crate::windows::{self, TooMany};
 use case::{Case, Ground};
+use measures::Measures;
 use sketch::Sketch;
-use windows::TooMany;
 
 pub use dispute::dispute;
 pub use table::voters_csv;
@@ -127,7 +128,7 @@ pub struct Voter {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Stood {
     /// The number of the window.
-    pub window: usize,
+    pub window: i64,
     /// Its score there.
     #[serde(serialize_with = "rounded")]
     pub score: f64,
@@ -165,12 +166,10 @@ pub enum Found {
     Support,
     /// Its members keep voting at the same moments.
     Time,
-    /// A flagged voter that no group was found for, and its strongest partners.
-    Partners,
 }
 
-/// What speaks for a group, summed over its members, in nats. Matched and early are shown and don't count:
-/// neither told rings from others better than the rest does without it.
+/// What speaks for a group, summed over its members, in nats. Matched, early and the other measures are shown and
+/// don't count: none of them told rings from others better than the rest does without it.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Signals {
     /// Support beyond chance.
@@ -190,13 +189,16 @@ pub struct Signals {
     /// The share of the usual dissent that is missing: no nats, but from 0 to 1.
     #[serde(serialize_with = "rounded")]
     pub one_mind: f64,
+    /// The other measures.
+    #[serde(flatten)]
+    pub measures: Measures,
 }
 
 /// A window of one board.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Window {
-    /// Its number, from one, over all boards.
-    pub number: usize,
+    /// How many windows lie between 1970 and this one.
+    pub number: i64,
     /// The board's name.
     pub conv: String,
     /// Its first millisecond.

@@ -114,7 +114,7 @@ impl Graph {
                     .iter()
                     .filter(|m| other.binary_search(m).is_ok())
                     .count();
-                2 * both > group.len().min(other.len())
+                crate::scan::share_most(both, group.len(), other.len())
             };
             if !kept.iter().any(overlaps) {
                 kept.push(group);

@@ -39,6 +39,29 @@ impl Reciprocity {
     }
 }
 
+/// Measures one group, which may have members in common with others.
+pub fn within(
+    board: &Board,
+    model: &Chance,
+    supports: &Supports,
+    group: &[MemberId],
+) -> Reciprocity {
+    let mut found = Reciprocity {
+        links: 0,
+        mutual: 0,
+        expected: 0.0,
+    };
+    for member in group {
+        let others = group.iter().filter(|other| *other != member);
+        for author in others.filter(|other| supports.between(*member, **other).is_some()) {
+            found.links += 1;
+            found.mutual += u32::from(supports.between(*author, *member).is_some());
+            found.expected += supports_once(board, model, *author, *member);
+        }
+    }
+    found
+}
+
 /// Measures each community.
 pub fn reciprocity(
     board: &Board,

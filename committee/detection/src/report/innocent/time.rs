@@ -162,12 +162,12 @@ impl Asked<'_> {
         }
     }
 
-    fn window_ms(&self) -> i64 {
+    pub(super) fn window_ms(&self) -> i64 {
         self.timed.first().map_or(60_000, |t| t.window_ms)
     }
 
     /// Votes inside that came within a window of another's on the same post.
-    fn close(&self, window_ms: i64) -> Vec<Vote> {
+    pub(super) fn close(&self, window_ms: i64) -> Vec<Vote> {
         let mut votes = self.inside.clone();
         votes.sort_unstable_by_key(|v| (v.post, v.at_ms, v.member));
         let near = |a: &Vote, b: &Vote| {

@@ -1,11 +1,12 @@
 //! The cases: what a moderator reads before they ask anybody anything.
 
 use super::{more, paragraph, raster, section};
-use crate::report::Report;
 use crate::report::case::Case;
 use crate::report::innocent::Reading;
 use crate::report::markup::Markup;
-use crate::words::{self, counted, expected, grouped, span};
+use crate::report::measures::Measures;
+use crate::report::{Community, Report};
+use crate::words::{self, counted, expected, grouped, percent, span};
 
 pub(super) fn cases(m: &mut Markup, report: &Report, most: usize) {
     if report.cases.is_empty() {
@@ -24,13 +25,17 @@ pub(super) fn cases(m: &mut Markup, report: &Report, most: usize) {
                 ("id", &format!("group-{}", case.community)),
             ],
         );
-        whole(m, case);
+        let group = report
+            .communities
+            .iter()
+            .find(|c| c.number == case.community);
+        whole(m, case, group);
         m.close();
     }
     more(m, report.cases.len().saturating_sub(most), "case");
 }
 
-fn whole(m: &mut Markup, case: &Case) {
+fn whole(m: &mut Markup, case: &Case, group: Option<&Community>) {
     m.open("h3", &[]);
     m.text(&format!("Group {} on board ", case.community));
     m.name(&case.conv);
@@ -66,6 +71,9 @@ fn whole(m: &mut Markup, case: &Case) {
     }
     innocent(m, case);
     members(m, case);
+    if let Some(group) = group {
+        measures(m, case, &group.signals.measures);
+    }
     pairs(m, case);
     moments(m, case);
     posts(m, case);
@@ -156,6 +164,88 @@ fn members(m: &mut Markup, case: &Case) {
     }
     m.fixed("</tbody>");
     m.close();
+    m.close();
+}
+
+/// What else is measured, and counted nowhere.
+fn measures(m: &mut Markup, case: &Case, measures: &Measures) {
+    let told = measures.told();
+    if told.is_empty() {
+        return;
+    }
+    m.open("details", &[]);
+    m.leaf("summary", &[], "Other measures (shown, not counted)");
+    let says = "These are often named where rings are looked for. Honest groups of friends have unusual figures too, so \
+                none of them changes a score.";
+    m.leaf("p", &[("class", "note")], says);
+    m.open("table", &[("class", "cards")]);
+    m.fixed(
+        "<thead><tr><th>measure</th><th class=\"n\">this group</th><th class=\"n\">usual here</th><th>what it says</th>\
+         </tr></thead>\n<tbody>\n",
+    );
+    for told in &told {
+        m.open("tr", &[]);
+        m.open("td", &[]);
+        m.leaf("strong", &[], told.what);
+        m.close();
+        m.leaf(
+            "td",
+            &[("class", "n"), ("data-name", "this group")],
+            &told.group,
+        );
+        m.leaf(
+            "td",
+            &[("class", "n"), ("data-name", "usual here")],
+            &told.usual,
+        );
+        m.leaf("td", &[], told.means);
+        m.close();
+    }
+    m.fixed("</tbody>");
+    m.close();
+    of_members(m, case);
+    m.close();
+}
+
+/// The same by member, where there is something to measure.
+fn of_members(m: &mut Markup, case: &Case) {
+    let measured = case
+        .members
+        .iter()
+        .filter_map(|m| m.measures.map(|o| (m, o)));
+    let measured: Vec<_> = measured.collect();
+    if measured.is_empty() {
+        return;
+    }
+    m.open("table", &[("class", "cards")]);
+    m.fixed(
+        "<thead><tr><th>member</th><th class=\"n\">closed circle</th><th class=\"n\">of same choices</th>\
+         <th class=\"n\">varied supporters</th><th class=\"n\">independent</th><th class=\"n\">sudden posts</th>\
+         <th class=\"n\">in the community</th></tr></thead>\n<tbody>\n",
+    );
+    for (member, of) in measured {
+        m.open("tr", &[]);
+        m.open("td", &[]);
+        m.name(&member.voter);
+        m.close();
+        let share = |share: Option<f64>| share.map_or("–".to_owned(), percent);
+        let cells = [
+            ("closed circle", share(of.clustering)),
+            ("of same choices", share(of.closure)),
+            ("varied supporters", share(of.entropy)),
+            ("independent", share(of.independence)),
+            ("sudden posts", format!("{} of {}", of.bursts, member.posts)),
+            (
+                "in the community",
+                if of.leiden { "yes" } else { "no" }.to_owned(),
+            ),
+        ];
+        for (name, text) in cells {
+            m.leaf("td", &[("class", "n"), ("data-name", name)], &text);
+        }
+        m.close();
+    }
+    m.fixed("</tbody>");
     m.close();
 }
 

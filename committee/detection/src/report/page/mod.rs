@@ -392,7 +392,6 @@ fn groups(m: &mut Markup, report: &Report) {
         let rare = match group.found {
             Found::Support => words::rarity(group.p_value),
             Found::Time => "found by the times of its votes".to_owned(),
-            Found::Partners => "a member and its partners; no group was found".to_owned(),
         };
         m.leaf("td", &[("data-name", "how rare")], &rare);
         m.close();
@@ -417,7 +416,7 @@ fn windows(m: &mut Markup, report: &Report) {
     paragraph(
         m,
         "Each window of time was judged as if there were no other. Who stands out in several has done so with fresh \
-         votes each time.",
+         votes each time. Windows are counted from 1970, so that each keeps its number.",
     );
     m.open("table", &[("class", "cards")]);
     m.fixed(
