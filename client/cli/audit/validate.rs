@@ -118,7 +118,7 @@ pub fn run(args: &ValidateArgs, cx: &Context) -> Result<(), Failure> {
             true => vec![mixed],
             false => vec![mixed, Population::open()],
         },
-        elsewhere: vec![Population::only_up()],
+        elsewhere: vec![Population::only_up(), Population::only_up_closed()],
         elsewhere_seeds: ELSEWHERE_SEEDS[at],
         scope: if args.quick {
             Scope::Quick

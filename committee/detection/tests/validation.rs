@@ -24,7 +24,7 @@ fn plan(seeds: u64) -> Plan<'static> {
         clean_seeds: Part::Tuning.seeds(2 * seeds),
         boards: Vec::new(),
         populations: vec![Population::mixed()],
-        elsewhere: vec![Population::only_up()],
+        elsewhere: vec![Population::only_up(), Population::only_up_closed()],
         elsewhere_seeds: 1,
         scope: Scope::Quick,
         window_ms: 7 * DAY,
@@ -126,10 +126,12 @@ fn whatever_a_ring_does_around_members_and_for_them_they_are_neither_flagged_nor
 
 #[test]
 fn boards_of_upvotes_alone_have_a_table_of_their_own() {
-    let [(name, clean)] = &quick().clean_elsewhere[..] else {
-        panic!("not one")
+    let [(name, clean), (closed, _)] = &quick().clean_elsewhere[..] else {
+        panic!("not two")
     };
     assert_eq!((name.as_str(), clean.boards), ("upvotes only", 1));
+    assert_eq!(closed, "upvotes only and closed niches");
+    assert!(clean.all.members > 200 && clean.all.whole_flagged.unwrap().mean < 0.01);
     assert!(
         clean.all.epochs > 300 && clean.all.slashed == 0,
         "{clean:?}"

@@ -94,6 +94,22 @@ impl Population {
         }
     }
 
+    /// The same with niches of fourteen that hardly read anything else: where nobody can disagree, what most
+    /// looks like a ring.
+    pub fn only_up_closed() -> Self {
+        let mut closed = Self {
+            name: "upvotes only and closed niches".into(),
+            insular: 0.9,
+            ..Self::only_up()
+        };
+        for groups in &mut closed.mix {
+            if groups.behaviour == Behaviour::LocalNiche {
+                groups.size = 14;
+            }
+        }
+        closed
+    }
+
     /// Casual members and experts only.
     pub fn plain(members: usize, days: u32) -> Self {
         let experts = members / 12;

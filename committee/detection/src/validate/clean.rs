@@ -13,9 +13,10 @@ use super::metrics::{Interval, at_most, over_seeds};
 use super::results::Verdict;
 use super::{Look, Seen};
 use crate::economy::windows::{NotCut, pseudonym};
-use crate::epochs::{Epoch, case, epochs};
-use crate::policy::discount::Discount;
-use crate::policy::inputs::{PassRate, Pseudonym};
+use crate::epochs::{Epoch, case, epochs, suspected};
+use crate::judge::judge;
+use crate::policy::discount::{Discount, by_member};
+use crate::policy::inputs::{ActiveMembers, PassRate, Pseudonym};
 use crate::policy::slash::{Immune, Slash, Spent};
 use crate::simulate::behaviour::Behaviour;
 use crate::simulate::population::Synthetic;
@@ -39,6 +40,12 @@ pub struct Tally {
     pub support: u64,
     /// Members against whom there were grounds for a strike, once for each.
     pub slashed: u64,
+    /// Members who cast a vote, once for each, where the board can be judged as a whole.
+    pub members: u64,
+    /// Of these, those whom the audit of the whole board flags.
+    pub whole_flagged: u64,
+    /// Of these, those whose support that audit says should count for less.
+    pub whole_discounted: u64,
 }
 
 impl Tally {
@@ -49,6 +56,9 @@ impl Tally {
         self.lost += more.lost;
         self.support += more.support;
         self.slashed += more.slashed;
+        self.members += more.members;
+        self.whole_flagged += more.whole_flagged;
+        self.whole_discounted += more.whole_discounted;
     }
 }
 
@@ -94,6 +104,22 @@ pub fn happened(
             }
         }
     }
+    if let Some(seen) = look(board) {
+        let less = counted_less(board);
+        for member in voters(board) {
+            let is = |list: &[bool]| u64::from(list.get(member.at()).copied().unwrap_or(false));
+            let tally = Tally {
+                members: 1,
+                whole_flagged: is(&seen.flagged),
+                whole_discounted: is(&less),
+                ..Tally::default()
+            };
+            happened.all.add(&tally);
+            if let Some(behaviour) = made.and_then(|made| made.behaviour(board, member)) {
+                happened.by.entry(behaviour).or_default().add(&tally);
+            }
+        }
+    }
     for member in accused(board, &epochs) {
         happened.all.slashed += 1;
         if let Some(behaviour) = made.and_then(|made| made.behaviour(board, member)) {
@@ -101,6 +127,17 @@ pub fn happened(
         }
     }
     Ok(happened)
+}
+
+/// By member, whether an audit of the whole board says that its support should count for less.
+fn counted_less(board: &Board) -> Vec<bool> {
+    let (Ok(enough), Ok(verdict)) = (ActiveMembers::of(board), judge(board)) else {
+        return vec![false; board.members()];
+    };
+    let suspicions = Discount::default().suspicions(enough, &suspected(board, &verdict));
+    let weights = suspicions.over(board, |_| PassRate::ONE);
+    let counted = by_member(board, &weights).into_iter();
+    counted.map(|weight| weight.get() < WHOLE).collect()
 }
 
 /// Those who cast a vote.
@@ -175,6 +212,12 @@ pub struct Befell {
     pub flagged: Option<Interval>,
     /// The share discounted.
     pub discounted: Option<Interval>,
+    /// Members of boards that were judged as a whole too.
+    pub members: u64,
+    /// The share of these flagged there.
+    pub whole_flagged: Option<Interval>,
+    /// The share of these whose support should count for less, by the audit of the whole board.
+    pub whole_discounted: Option<Interval>,
     /// Of their support, the share that was lost by it.
     pub lost: f64,
     /// How many were slashed.
@@ -194,10 +237,17 @@ impl Befell {
             over_seeds(some().map(|(seed, t)| (*seed, part(t) as f64 / t.epochs as f64)))
         };
         let discounted = share(|t| t.discounted);
+        let judged = || tallies.iter().filter(|(_, t)| t.members > 0);
+        let of_members = |part: fn(&Tally) -> u64| {
+            over_seeds(judged().map(|(seed, t)| (*seed, part(t) as f64 / t.members as f64)))
+        };
         Self {
             who,
             epochs: all.epochs,
             flagged: share(|t| t.flagged),
+            members: all.members,
+            whole_flagged: of_members(|t| t.whole_flagged),
+            whole_discounted: of_members(|t| t.whole_discounted),
             lost: all.lost / (all.support as f64).max(1.0),
             slashed: all.slashed,
             slashed_at_most: at_most(all.slashed),
@@ -307,6 +357,9 @@ mod tests {
         assert_eq!((found.all.epochs, found.all.flagged), (members, members));
         let by: u64 = found.by.values().map(|tally| tally.epochs).sum();
         assert_eq!(by, members);
+        // And once on the whole board.
+        let all = voters(&board).count() as u64;
+        assert_eq!((found.all.members, found.all.whole_flagged), (all, all));
     }
 
     #[test]

@@ -202,10 +202,13 @@ fn clean(title: &str, clean: &Clean) -> Table {
             "support lost",
             "slashed",
             "at most",
+            "members",
+            "flagged on the whole, %",
+            "discounted on the whole, %",
         ],
     )
     .note(format!(
-        "{} made up, in windows of {days} days; a member-epoch is a member who cast a vote in one window. Discounted: one vote or more counted for less; the aim is {} for those that look like rings. At most: the 95 % bound of what so few slashed may stand for.",
+        "{} made up, in windows of {days} days; a member-epoch is a member who cast a vote in one window. Discounted: one vote or more counted for less; the aim is {} for those that look like rings. At most: the 95 % bound of what so few slashed may stand for. On the whole: by one audit of all of the board's votes, as `tacit audit` does it, of those who cast a vote.",
         counted(clean.boards as u64, "board"),
         percent(DISCOUNTED)
     ))
@@ -229,6 +232,9 @@ fn of_befell(befell: &Befell) -> Vec<String> {
         percent(befell.lost),
         befell.slashed.to_string(),
         format!("{:.1}", befell.slashed_at_most),
+        grouped(befell.members),
+        shares(befell.whole_flagged),
+        shares(befell.whole_discounted),
     ]
 }
 
