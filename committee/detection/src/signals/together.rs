@@ -7,8 +7,10 @@
 //! with a link, a busy day), that is the measure. Only what lies beyond both counts. And votes shortly *after*
 //! another's of the group must bear it out, because whoever is followed around by others has done nothing.
 //! What a member does in one sitting is about one event, however many votes it casts: a class that greets each
-//! other on its first day has met once.
+//! other on its first day has met once. And so is all that comes at the same time each week or each day
+//! ([appointments](crate::signals::appointments)): a class that reads together on Tuesdays has met once too.
 
+use crate::signals::appointments::kept;
 use crate::signals::inside::Inside;
 use crate::votes::{Board, MemberId, PostId, Stance, Vote};
 
@@ -18,6 +20,8 @@ pub const WINDOWS_MS: [i64; 2] = [60_000, 600_000];
 const PRIOR: f64 = 8.0;
 /// Votes of one member with less than this between them are one sitting.
 pub const SITTING_MS: i64 = 1_800_000;
+/// Sittings at the same time of the week in so many weeks are an appointment.
+const LEAST_WEEKS: usize = 2;
 /// Votes beside another's, before or after it, count for at most so many times what those after it do.
 const AT_MOST: f64 = 2.0;
 /// The share that is never taken for impossible.
@@ -34,7 +38,7 @@ pub struct Together {
     pub votes: u32,
     /// Of these, cast within the window after another's.
     pub together: u32,
-    /// In how many sittings it cast these votes.
+    /// In how many sittings it cast these votes; those that keep an appointment are one.
     pub sittings: u32,
     /// The share that this member's habit and the pace of everybody else's votes would give.
     pub expected: f64,
@@ -81,7 +85,7 @@ fn in_windows<const N: usize>(
                         None => elsewhere.add(met.at_ms, near.near[window], 0.0),
                     }
                 }
-                compared(*member, window_ms, &own, &elsewhere)
+                compared(*member, window_ms, &own.events(), &elsewhere.events())
             };
             let (after, beside) = (of(|met| &met.after), of(|met| &met.beside));
             measured.push(Together {
@@ -93,19 +97,19 @@ fn in_windows<const N: usize>(
     measured
 }
 
-fn compared(member: MemberId, window_ms: i64, own: &Sittings, elsewhere: &Sittings) -> Together {
-    let (votes, hits, pace) = own.counted();
+fn compared(member: MemberId, window_ms: i64, own: &[Sitting], elsewhere: &[Sitting]) -> Together {
+    let (votes, hits, pace) = counted(own);
     let pace = if votes > 0.0 { pace / votes } else { 0.0 };
-    let (votes_elsewhere, hits_elsewhere, _) = elsewhere.counted();
+    let (votes_elsewhere, hits_elsewhere, _) = counted(elsewhere);
     let habit = (hits_elsewhere + PRIOR * pace) / (votes_elsewhere + PRIOR);
     let expected = habit.max(pace).clamp(LEAST_SHARE, 1.0);
-    let sum = |of: fn(&Sitting) -> u32| own.0.iter().map(of).sum();
+    let sum = |of: fn(&Sitting) -> u32| own.iter().map(of).sum();
     Together {
         member,
         window_ms,
         votes: sum(|s| s.all),
         together: sum(|s| s.hits),
-        sittings: own.0.len() as u32,
+        sittings: own.len() as u32,
         expected,
         evidence: weighted_binomial(hits, votes, expected),
     }
@@ -115,7 +119,9 @@ fn compared(member: MemberId, window_ms: i64, own: &Sittings, elsewhere: &Sittin
 #[derive(Default)]
 struct Sittings(Vec<Sitting>);
 
+#[derive(Default)]
 struct Sitting {
+    first_ms: i64,
     last_ms: i64,
     all: u32,
     hits: u32,
@@ -134,6 +140,7 @@ impl Sittings {
                 sitting.pace += pace;
             }
             None => self.0.push(Sitting {
+                first_ms: at_ms,
                 last_ms: at_ms,
                 all: 1,
                 hits: u32::from(hit),
@@ -142,18 +149,38 @@ impl Sittings {
         }
     }
 
-    /// Votes, hits and chances, with each sitting's weight.
-    fn counted(&self) -> (f64, f64, f64) {
-        self.0.iter().fold((0.0, 0.0, 0.0), |sum, sitting| {
-            let all = f64::from(sitting.all);
-            let weight = counts_for(all) / all;
-            (
-                sum.0 + weight * all,
-                sum.1 + weight * f64::from(sitting.hits),
-                sum.2 + weight * sitting.pace,
-            )
-        })
+    /// Sittings, of which all that keep an appointment are one.
+    fn events(self) -> Vec<Sitting> {
+        let starts: Vec<i64> = self.0.iter().map(|s| s.first_ms).collect();
+        let kept = kept(&starts, LEAST_WEEKS);
+        let (mut events, mut appointment) = (Vec::new(), Sitting::default());
+        for (sitting, kept) in self.0.into_iter().zip(kept) {
+            if kept {
+                appointment.all += sitting.all;
+                appointment.hits += sitting.hits;
+                appointment.pace += sitting.pace;
+            } else {
+                events.push(sitting);
+            }
+        }
+        if appointment.all > 0 {
+            events.push(appointment);
+        }
+        events
     }
+}
+
+/// Votes, hits and chances, with each sitting's weight.
+fn counted(sittings: &[Sitting]) -> (f64, f64, f64) {
+    sittings.iter().fold((0.0, 0.0, 0.0), |sum, sitting| {
+        let all = f64::from(sitting.all);
+        let weight = counts_for(all) / all;
+        (
+            sum.0 + weight * all,
+            sum.1 + weight * f64::from(sitting.hits),
+            sum.2 + weight * sitting.pace,
+        )
+    })
 }
 
 /// What `n` events of one sitting count for.

@@ -78,14 +78,25 @@ fn plain(board: &Board, group: &[MemberId], window_ms: i64, later: bool) -> Vec<
                 elsewhere.push((vote.at_ms, hit, 0.0));
             }
         }
-        // Sums by sitting: votes, hits and paces, each times (1 + ln n) / n.
+        // Sums by sitting: votes, hits and paces, each times (1 + ln n) / n; appointments are one sitting.
         let counted = |votes: &[(i64, f64, f64)]| {
+            let sittings = || votes.chunk_by(|a, b| b.0 - a.0 <= SITTING_MS);
+            let starts: Vec<i64> = sittings().map(|sitting| sitting[0].0).collect();
+            let kept = kept(&starts, LEAST_WEEKS);
+            let events = |appointment: bool| {
+                let of = sittings()
+                    .zip(&kept)
+                    .filter(move |(_, kept)| **kept == appointment);
+                of.map(|(sitting, _)| sitting.to_vec())
+            };
+            let mut all: Vec<Vec<(i64, f64, f64)>> = events(false).collect();
+            all.push(events(true).flatten().collect());
             let mut sums = [0.0; 4];
-            for sitting in votes.chunk_by(|a, b| b.0 - a.0 <= SITTING_MS) {
-                let n = sitting.len() as f64;
+            for event in all.iter().filter(|event| !event.is_empty()) {
+                let n = event.len() as f64;
                 let weight = (1.0 + n.ln()) / n;
-                let hits: f64 = sitting.iter().map(|v| v.1).sum();
-                let paces: f64 = sitting.iter().map(|v| v.2).sum();
+                let hits: f64 = event.iter().map(|v| v.1).sum();
+                let paces: f64 = event.iter().map(|v| v.2).sum();
                 for (sum, more) in sums.iter_mut().zip([n, hits, paces, 1.0 / weight]) {
                     *sum += weight * more;
                 }
