@@ -443,8 +443,8 @@ fn one_time_of_the_week_is_told_from_three_occasions_on_with_its_day_and_hour() 
     let minutes: Vec<i64> = (0..12).map(|week| week * 7 * 1_440 + 61).collect();
     let case = case(&club(&minutes));
     let met = case.innocent.iter().find(|i| i.what == MET).unwrap();
-    let says = "They voted together on 12 occasions: 12 within three hours of Wednesday 01:00 UTC, in 12 weeks, where 0 % \
-                of everybody else's votes fall";
+    let says = "They voted together on 12 occasions. At one time of the week (three hours from Wednesday 01:00 UTC): 12 of \
+                these, in 12 weeks, and 0 % of everybody else's votes.";
     assert!(met.is_seen.starts_with(says), "{}", met.is_seen);
     // Many posts on each of two evenings: there is much to explain, and nothing to tell a fixed time by.
     let twice: Vec<i64> = (0..24).map(|n| n / 12 * 7 * 1_440 + n % 12 * 40).collect();
@@ -512,6 +512,7 @@ fn the_other_measures_of_a_ring_stand_beside_what_is_usual() {
     assert!(
         page.contains("Other measures (shown, not counted)") && page.contains("Votes returned")
     );
+    assert!(page.contains("<a href=\"#groups\">") && page.contains("<h2 id=\"groups\">"));
 }
 
 #[test]

@@ -103,7 +103,7 @@ pub struct Told {
     /// Its name.
     pub what: &'static str,
     /// What it says, for people.
-    pub means: &'static str,
+    pub means: String,
     /// The group's figure.
     pub group: String,
     /// What is usual.
@@ -113,11 +113,11 @@ pub struct Told {
 impl Measures {
     /// All that could be measured, in words.
     pub fn told(&self) -> Vec<Told> {
-        let of = |what, means, measured: Measured| {
+        let of = |what, means: &str, measured: Measured| {
             let group = measured.group?;
             Some(Told {
                 what,
-                means,
+                means: means.to_owned(),
                 group: percent(group),
                 usual: measured.usual.map_or("–".to_owned(), percent),
             })
@@ -129,7 +129,7 @@ impl Measures {
             self.order,
         );
         if let (Some(order), Some(p)) = (&mut order, self.order_p) {
-            order.group += &by_lot(p);
+            order.means += &by_coins(p);
         }
         let told = [
             of(
@@ -182,11 +182,11 @@ impl Measures {
 }
 
 /// How often coins would give so much, in words.
-fn by_lot(p: f64) -> String {
+fn by_coins(p: f64) -> String {
     match p {
         p if p > 0.1 => String::new(),
-        p if p < 1e-6 => " (by lot less than once in a million)".to_owned(),
-        p => format!(" (by lot once in {})", grouped((1.0 / p) as u64)),
+        p if p < 1e-6 => " Coins give as much less than once in a million.".to_owned(),
+        p => format!(" Coins give as much once in {}.", grouped((1.0 / p) as u64)),
     }
 }
 

@@ -53,16 +53,17 @@ impl Asked<'_> {
             "No two of their votes for the same post came at one moment.".to_owned()
         } else {
             format!(
-                "They voted together on {}: {} within three hours of {} {} UTC, in {}, where {} of everybody else's votes \
-                 fall; {} within three hours of {} UTC, on {} ({}).",
+                "They voted together on {}. At one time of the week (three hours from {} {} UTC): {} of these, in {}, and {} of \
+                 everybody else's votes. At one time of the day (three hours from {} UTC): {} of these, on {}, and {} of \
+                 everybody else's votes.",
                 counted(occasions.len() as u64, "occasion"),
-                weekly.occasions,
                 weekday(weekly.from_ms),
                 clock(weekly.from_ms),
+                weekly.occasions,
                 counted(weekly.periods as u64, "week"),
                 percent(others_weekly),
-                daily.occasions,
                 clock(daily.from_ms),
+                daily.occasions,
                 counted(daily.periods as u64, "day"),
                 percent(others_daily)
             )

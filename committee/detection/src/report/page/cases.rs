@@ -198,7 +198,7 @@ fn measures(m: &mut Markup, case: &Case, measures: &Measures) {
             &[("class", "n"), ("data-name", "usual here")],
             &told.usual,
         );
-        m.leaf("td", &[], told.means);
+        m.leaf("td", &[], &told.means);
         m.close();
     }
     m.fixed("</tbody>");
@@ -219,9 +219,9 @@ fn of_members(m: &mut Markup, case: &Case) {
     }
     m.open("table", &[("class", "cards")]);
     m.fixed(
-        "<thead><tr><th>member</th><th class=\"n\">closed circle</th><th class=\"n\">of same choices</th>\
-         <th class=\"n\">varied supporters</th><th class=\"n\">independent</th><th class=\"n\">sudden posts</th>\
-         <th class=\"n\">in the community</th></tr></thead>\n<tbody>\n",
+        "<thead><tr><th>member</th><th class=\"n\">closed circle</th><th class=\"n\">same choices</th>\
+         <th class=\"n\">varied</th><th class=\"n\">independent</th><th class=\"n\">sudden posts</th>\
+         <th class=\"n\">community</th></tr></thead>\n<tbody>\n",
     );
     for (member, of) in measured {
         m.open("tr", &[]);
@@ -231,12 +231,12 @@ fn of_members(m: &mut Markup, case: &Case) {
         let share = |share: Option<f64>| share.map_or("–".to_owned(), percent);
         let cells = [
             ("closed circle", share(of.clustering)),
-            ("of same choices", share(of.closure)),
+            ("circle of same choices", share(of.closure)),
             ("varied supporters", share(of.entropy)),
-            ("independent", share(of.independence)),
+            ("independent support", share(of.independence)),
             ("sudden posts", format!("{} of {}", of.bursts, member.posts)),
             (
-                "in the community",
+                "in the community of most",
                 if of.leiden { "yes" } else { "no" }.to_owned(),
             ),
         ];

@@ -171,7 +171,7 @@ fn one_in(rate: f64) -> (u64, String) {
 }
 
 fn contents(m: &mut Markup, report: &Report) {
-    let entries: [(&'static str, &str, bool); 7] = [
+    let entries: [(&'static str, &str, bool); 8] = [
         ("#out", "Who stands out", report.flagged() > 0),
         (
             "#scores",
@@ -180,6 +180,11 @@ fn contents(m: &mut Markup, report: &Report) {
         ),
         ("#graph", "Who supports whom", !report.sketches.is_empty()),
         ("#cases", "The cases", !report.cases.is_empty()),
+        (
+            "#groups",
+            "All groups beyond chance",
+            !report.communities.is_empty(),
+        ),
         ("#windows", "When", !report.windows.is_empty()),
         ("#how", "How to read this", true),
         ("#read", "What was read", true),
@@ -399,6 +404,8 @@ fn groups(m: &mut Markup, report: &Report) {
     m.fixed("</tbody>");
     m.close();
     more(m, report.communities.len().saturating_sub(ROWS), "group");
+    let says = "What else is measured of each group, and counted nowhere, stands in report.json.";
+    m.leaf("p", &[("class", "note")], says);
     if report.communities_left_out > 0 {
         let text = format!(
             "{} beyond chance were weaker than those that were looked at closely, and aren't listed.",
