@@ -1,5 +1,6 @@
 //! What can be measured of a board: each signal is a function of its own, with its source.
 
+pub(crate) mod appointments;
 pub mod bursts;
 pub mod chance;
 pub mod closure;
