@@ -219,7 +219,7 @@ fn of_members(m: &mut Markup, case: &Case) {
     }
     m.open("table", &[("class", "cards")]);
     m.fixed(
-        "<thead><tr><th>member</th><th class=\"n\">closed circle</th><th class=\"n\">same choices</th>\
+        "<thead><tr><th>member</th><th class=\"n\">closed circle</th><th class=\"n\">circle of choices</th>\
          <th class=\"n\">varied</th><th class=\"n\">independent</th><th class=\"n\">sudden posts</th>\
          <th class=\"n\">community</th></tr></thead>\n<tbody>\n",
     );
