@@ -75,17 +75,14 @@ fn in_windows<const N: usize>(
     let met = met(board, group, &inside, windows_ms);
     let mut measured = windows_ms.map(|_| Vec::with_capacity(group.len()));
     for (member, met) in group.iter().zip(met) {
+        let is_own = |met: &Met<N>| met.after.by_pace.is_some();
+        let (own, elsewhere): (Vec<Met<N>>, Vec<Met<N>>) =
+            met.into_iter().flatten().partition(is_own);
+        let (own, elsewhere) = (Events::of(own), Events::of(elsewhere));
         for (window, (measured, window_ms)) in measured.iter_mut().zip(windows_ms).enumerate() {
             let of = |which: fn(&Met<N>) -> &Near<N>| {
-                let (mut own, mut elsewhere) = (Sittings::default(), Sittings::default());
-                for met in met.iter().flatten() {
-                    let near = which(met);
-                    match near.by_pace {
-                        Some(by_pace) => own.add(met.at_ms, near.near[window], by_pace[window]),
-                        None => elsewhere.add(met.at_ms, near.near[window], 0.0),
-                    }
-                }
-                compared(*member, window_ms, &own.events(), &elsewhere.events())
+                let (own, elsewhere) = (own.count(window, which), elsewhere.count(window, which));
+                compared(*member, window_ms, &own, &elsewhere)
             };
             let (after, beside) = (of(|met| &met.after), of(|met| &met.beside));
             measured.push(Together {
@@ -97,13 +94,13 @@ fn in_windows<const N: usize>(
     measured
 }
 
-fn compared(member: MemberId, window_ms: i64, own: &[Sitting], elsewhere: &[Sitting]) -> Together {
+fn compared(member: MemberId, window_ms: i64, own: &[Event], elsewhere: &[Event]) -> Together {
     let (votes, hits, pace) = counted(own);
     let pace = if votes > 0.0 { pace / votes } else { 0.0 };
     let (votes_elsewhere, hits_elsewhere, _) = counted(elsewhere);
     let habit = (hits_elsewhere + PRIOR * pace) / (votes_elsewhere + PRIOR);
     let expected = habit.max(pace).clamp(LEAST_SHARE, 1.0);
-    let sum = |of: fn(&Sitting) -> u32| own.iter().map(of).sum();
+    let sum = |of: fn(&Event) -> u32| own.iter().map(of).sum();
     Together {
         member,
         window_ms,
@@ -115,75 +112,66 @@ fn compared(member: MemberId, window_ms: i64, own: &[Sitting], elsewhere: &[Sitt
     }
 }
 
-/// Votes by sitting, in the order of time.
-#[derive(Default)]
-struct Sittings(Vec<Sitting>);
+/// What a member did, by event: its sittings, of which all that keep an appointment are one.
+struct Events<const N: usize>(Vec<Vec<Met<N>>>);
 
+/// An event's votes.
 #[derive(Default)]
-struct Sitting {
-    first_ms: i64,
-    last_ms: i64,
+struct Event {
     all: u32,
     hits: u32,
     /// The sum of the chances by pace.
     pace: f64,
 }
 
-impl Sittings {
-    fn add(&mut self, at_ms: i64, hit: bool, pace: f64) {
-        let goes_on = |s: &&mut Sitting| at_ms.abs_diff(s.last_ms) <= SITTING_MS as u64;
-        match self.0.last_mut().filter(goes_on) {
-            Some(sitting) => {
-                sitting.last_ms = at_ms;
-                sitting.all += 1;
-                sitting.hits += u32::from(hit);
-                sitting.pace += pace;
-            }
-            None => self.0.push(Sitting {
-                first_ms: at_ms,
-                last_ms: at_ms,
-                all: 1,
-                hits: u32::from(hit),
-                pace,
-            }),
-        }
-    }
-
-    /// Sittings, of which all that keep an appointment are one.
-    fn events(self) -> Vec<Sitting> {
-        let starts: Vec<i64> = self.0.iter().map(|s| s.first_ms).collect();
+impl<const N: usize> Events<N> {
+    /// Of votes in the order of time.
+    fn of(votes: Vec<Met<N>>) -> Self {
+        let goes_on = |a: &Met<N>, b: &Met<N>| b.at_ms.abs_diff(a.at_ms) <= SITTING_MS as u64;
+        let sittings = || votes.chunk_by(goes_on);
+        let starts: Vec<i64> = sittings().filter_map(|s| Some(s.first()?.at_ms)).collect();
         let kept = kept(&starts, LEAST_WEEKS);
-        let (mut events, mut appointment) = (Vec::new(), Sitting::default());
-        for (sitting, kept) in self.0.into_iter().zip(kept) {
+        let (mut events, mut appointment) = (Vec::with_capacity(starts.len()), Vec::new());
+        for (sitting, kept) in sittings().zip(kept) {
             if kept {
-                appointment.all += sitting.all;
-                appointment.hits += sitting.hits;
-                appointment.pace += sitting.pace;
+                appointment.extend_from_slice(sitting);
             } else {
-                events.push(sitting);
+                events.push(sitting.to_vec());
             }
         }
-        if appointment.all > 0 {
+        if !appointment.is_empty() {
             events.push(appointment);
         }
-        events
+        Self(events)
+    }
+
+    fn count(&self, window: usize, which: fn(&Met<N>) -> &Near<N>) -> Vec<Event> {
+        let add = |mut sum: Event, met: &Met<N>| {
+            let near = which(met);
+            sum.all += 1;
+            sum.hits += u32::from(near.near[window]);
+            sum.pace += near.by_pace.map_or(0.0, |by_pace| by_pace[window]);
+            sum
+        };
+        let count = |votes: &Vec<Met<N>>| votes.iter().fold(Event::default(), add);
+        self.0.iter().map(count).collect()
     }
 }
 
-/// Votes, hits and chances, with each sitting's weight.
-fn counted(sittings: &[Sitting]) -> (f64, f64, f64) {
-    sittings.iter().fold((0.0, 0.0, 0.0), |sum, sitting| {
-        let all = f64::from(sitting.all);
+/// Votes, hits and chances, with each event's weight.
+fn counted(events: &[Event]) -> (f64, f64, f64) {
+    events.iter().fold((0.0, 0.0, 0.0), |sum, event| {
+        let all = f64::from(event.all);
         let weight = counts_for(all) / all;
         (
             sum.0 + weight * all,
-            sum.1 + weight * f64::from(sitting.hits),
-            sum.2 + weight * sitting.pace,
+            sum.1 + weight * f64::from(event.hits),
+            sum.2 + weight * event.pace,
         )
     })
 }
 
-/// What `n` events of one sitting count for.
+/// What `n` votes of one event count for.
 pub(crate) fn counts_for(n: f64) -> f64 {
     1.0 + n.ln()
 }
