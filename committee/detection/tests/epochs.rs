@@ -260,13 +260,13 @@ fn with_group(size: usize, days: u32, moments: &[Moment]) -> (Board, Vec<Pseudon
     (script.board().unwrap(), group)
 }
 
-/// Ten moments in each of these weeks, each with one post and votes within a minute.
+/// Ten moments in each of these weeks, at no time of the week, each with one post and votes within a minute.
 fn ring_moments(weeks: impl Iterator<Item = i64>) -> Vec<Moment> {
     let of_week = |week: i64| {
         (0..10).map(move |turn| Moment {
             at_ms: week * WEEK_MS
                 + turn * (WEEK_MS / 10)
-                + some((week * 10 + turn) as usize, HOUR_MS),
+                + some((week * 10 + turn) as usize, WEEK_MS / 10),
             authors: vec![turn as usize],
             within_ms: 60_000,
         })
@@ -313,6 +313,25 @@ fn a_class_that_meets_once_a_week_is_never_accused_and_a_ring_with_ten_moments_i
     for weeks in [1, 2] {
         let found = epochs(&board, weeks * WEEK_MS, None).unwrap();
         assert!(accused(&ring, &found) >= 9, "in windows of {weeks} weeks");
+    }
+}
+
+#[test]
+fn a_team_that_looks_in_four_times_a_day_is_not_accused_once_its_habit_is_known() {
+    // At nine, eleven, one and three, one post each time, and votes within a minute.
+    let time = |(week, turn): (i64, i64)| Moment {
+        at_ms: week * WEEK_MS + turn / 4 * DAY_MS + (9 + turn % 4 * 2) * HOUR_MS,
+        authors: vec![(week + turn) as usize % 10],
+        within_ms: 60_000,
+    };
+    let times = (0..6).flat_map(|week| (0..20).map(move |turn| (week, turn)));
+    let (board, team) = with_group(10, 50, &times.map(time).collect::<Vec<_>>());
+    for weeks in [1, 2] {
+        let found = epochs(&board, weeks * WEEK_MS, None).unwrap();
+        // The habit shows from the second whole week on.
+        let known = &found[2..];
+        assert!(known.iter().any(|e| !e.circles.is_empty()));
+        assert_eq!(accused(&team, known), 0, "in windows of {weeks} weeks");
     }
 }
 

@@ -193,7 +193,14 @@ fn p_of_time(boards: usize, mean_minutes: f64, seed: u64) -> Vec<f64> {
             }
             board(&votes)
         };
-        let found = circles(&board, &proposals(&board), At::All(None));
+        let found = circles(
+            &board,
+            &proposals(&board),
+            At::All {
+                quality: None,
+                past: None,
+            },
+        );
         let suspects = found.iter().flat_map(|c| &c.suspects);
         p.extend(suspects.map(|s| s.time.map_or(1.0, |(_, strength)| strength.p_value.get())));
     }
@@ -235,7 +242,14 @@ fn p_of_quality(boards: usize, seed: u64, by_author: f64) -> Vec<f64> {
         let quality = |_: &Board, post: PostId| {
             Quality::new(1.0 / (1.0 + (-posts[post.at()]).exp())).unwrap()
         };
-        let found = circles(&board, &proposals(&board), At::All(Some(&quality)));
+        let found = circles(
+            &board,
+            &proposals(&board),
+            At::All {
+                quality: Some(&quality),
+                past: None,
+            },
+        );
         p.push(least(&found, |s| Some(s.quality?.1.p_value.get())));
     }
     p

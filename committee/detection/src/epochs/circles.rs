@@ -5,13 +5,14 @@
 //! votes chance gives large effects, and with many votes small effects mean nothing though chance never
 //! gives them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Measured;
 use crate::judge::Verdict;
 use crate::policy::bars::{DISCOUNT, FRIENDS_DISSENT, NAMED};
 use crate::policy::inputs::{PValue, Score};
 use crate::scan::{Group, scan};
+use crate::signals::appointments::{VOTES_MS, kept};
 use crate::signals::chance::Chance;
 use crate::signals::dissent::{Dissent, RARELY, dissent};
 use crate::signals::given;
@@ -190,7 +191,13 @@ pub enum At<'a> {
     /// Who supports whom.
     Structure,
     /// That, when, and, where quality is measured, what.
-    All(Option<Measured<'a>>),
+    All {
+        /// How good posts are, if that is measured.
+        quality: Option<Measured<'a>>,
+        /// The board with the windows before this one, which tell what appointments are kept; they are evidence
+        /// of nothing else here. Without it the window's own votes tell.
+        past: Option<&'a Board>,
+    },
 }
 
 /// Looks at groups with a board's votes. P-values of structure and quality are those of one member times the number of
@@ -204,21 +211,39 @@ pub fn circles(board: &Board, proposals: &[Proposal], at: At<'_>) -> Vec<Circle>
     let looked_at = proposals.iter().map(|p| p.members.len()).sum();
     let chance = Chance::of_upvotes(board);
     let usual = match at {
-        At::All(Some(quality)) => Some(Usual::of(board, quality, proposals)),
-        At::All(None) | At::Structure => None,
+        At::All { quality, .. } => quality.map(|quality| Usual::of(board, quality, proposals)),
+        At::Structure => None,
     };
+    let past = match at {
+        At::All { past, .. } => past.unwrap_or(board),
+        At::Structure => board,
+    };
+    let by_name: HashMap<&str, MemberId> = (0..past.members() as u32)
+        .map(|member| (past.member_name(MemberId(member)), MemberId(member)))
+        .collect();
+    let then = |member: &MemberId| by_name.get(board.member_name(*member)).copied();
     let look = |proposal: &Proposal| {
         let inside: BTreeSet<MemberId> = proposal.members.iter().copied().collect();
         let support = given::inside(board, &chance, &proposal.members);
         let together = match at {
-            At::All(_) => together(board, &proposal.members),
+            At::All { .. } => together(board, &proposal.members),
             At::Structure => Vec::new(),
         };
+        let inside_then: BTreeSet<MemberId> = proposal.members.iter().filter_map(then).collect();
         let suspects = support.iter().map(|support| {
             let member = &support.member;
             let by_chance = tested(support.both(), looked_at as f64).max(proposal.by_chance);
             let timed = together.iter().find(|t| t.member == *member && t.votes > 0);
-            let met = timed.map(|t| Occasions::of(board, *member, &inside, t.window_ms));
+            let met = timed.map(|t| {
+                let kept = then(member).map(|member| appointments(past, member, &inside_then));
+                Occasions::of(
+                    board,
+                    *member,
+                    &inside,
+                    t.window_ms,
+                    &kept.unwrap_or_default(),
+                )
+            });
             let met = met.unwrap_or_default();
             let gives = support.gave() >= LEAST_GIVEN && met.together >= LEAST_OCCASIONS;
             let low = usual.as_ref().and_then(|u| u.low(board, *member, &inside));
@@ -253,13 +278,36 @@ struct Occasions {
     hits: f64,
 }
 
+/// A member's support of a group's posts.
+fn support<'a>(
+    board: &'a Board,
+    member: MemberId,
+    inside: &'a BTreeSet<MemberId>,
+) -> impl Iterator<Item = &'a Vote> {
+    let up = board.votes_of(member).filter(|v| v.stance == Stance::Up);
+    up.filter(|v| inside.contains(&board.post(v.post).author))
+}
+
+/// The moments of a member's support of its group that keep an appointment: a class that meets each Monday and
+/// Thursday comes together on many occasions, and each is one that everybody knows of.
+fn appointments(board: &Board, member: MemberId, inside: &BTreeSet<MemberId>) -> BTreeSet<i64> {
+    let moments: Vec<i64> = support(board, member, inside).map(|v| v.at_ms).collect();
+    let kept = kept(&moments, VOTES_MS);
+    let kept = moments.into_iter().zip(kept).filter(|(_, kept)| *kept);
+    kept.map(|(at_ms, _)| at_ms).collect()
+}
+
 impl Occasions {
-    /// Votes on posts on which others of the group voted too; together are those that came within the window
-    /// after another's.
-    fn of(board: &Board, member: MemberId, inside: &BTreeSet<MemberId>, window_ms: i64) -> Self {
-        let own = board
-            .votes_of(member)
-            .filter(|v| v.stance == Stance::Up && inside.contains(&board.post(v.post).author));
+    /// Votes on posts on which others of the group voted too, but for those that keep an appointment; together
+    /// are those that came within the window after another's.
+    fn of(
+        board: &Board,
+        member: MemberId,
+        inside: &BTreeSet<MemberId>,
+        window_ms: i64,
+        kept: &BTreeSet<i64>,
+    ) -> Self {
+        let own = support(board, member, inside).filter(|v| !kept.contains(&v.at_ms));
         let met = own.filter_map(|vote| {
             let others = board.votes_on(vote.post).filter(|other| {
                 let of_group = other.member != member && inside.contains(&other.member);

@@ -82,12 +82,13 @@ pub fn epochs(
             findings: Vec::new(),
             board: own,
         };
-        if let (Ok(_), Some(own)) = (epoch.enough, &epoch.board) {
-            epoch.circles = looked_at(own, &known, quality, &mut communities);
-            epoch.findings = findings(own, epoch.window, &epoch.circles);
-        }
         let first = (number + 1).saturating_sub(REMEMBERED as u64);
         let remembered = within(board, &(first..=number), window_ms);
+        if let (Ok(_), Some(own)) = (epoch.enough, &epoch.board) {
+            let past = remembered.as_ref();
+            epoch.circles = looked_at(own, &known, At::All { quality, past }, &mut communities);
+            epoch.findings = findings(own, epoch.window, &epoch.circles);
+        }
         if let Some(board) = remembered.filter(|board| ActiveMembers::of(board).is_ok()) {
             let proposals = Proposal::among(&board);
             if epoch.enough.is_ok() {
@@ -115,7 +116,7 @@ pub fn epochs(
 fn looked_at(
     board: &Board,
     known: &[BTreeSet<Pseudonym>],
-    quality: Option<Measured<'_>>,
+    at: At<'_>,
     communities: &mut Communities,
 ) -> Vec<(CommunityId, Circle)> {
     let (mut groups, mut proposals) = (Vec::new(), Vec::new());
@@ -149,7 +150,7 @@ fn looked_at(
     }
     let ids = communities.follow(&groups);
     ids.into_iter()
-        .zip(circles(board, &proposals, At::All(quality)))
+        .zip(circles(board, &proposals, at))
         .collect()
 }
 

@@ -10,7 +10,7 @@
 //! other on its first day has met once. And so is all that comes at the same time each week or each day
 //! ([appointments](crate::signals::appointments)): a class that reads together on Tuesdays has met once too.
 
-use crate::signals::appointments::kept;
+use crate::signals::appointments::{SITTINGS_MS, kept};
 use crate::signals::inside::Inside;
 use crate::votes::{Board, MemberId, PostId, Stance, Vote};
 
@@ -20,8 +20,6 @@ pub const WINDOWS_MS: [i64; 2] = [60_000, 600_000];
 const PRIOR: f64 = 8.0;
 /// Votes of one member with less than this between them are one sitting.
 pub const SITTING_MS: i64 = 1_800_000;
-/// Sittings at the same time of the week in so many weeks are an appointment.
-const LEAST_WEEKS: usize = 2;
 /// Votes beside another's, before or after it, count for at most so many times what those after it do.
 const AT_MOST: f64 = 2.0;
 /// The share that is never taken for impossible.
@@ -130,7 +128,7 @@ impl<const N: usize> Events<N> {
         let goes_on = |a: &Met<N>, b: &Met<N>| b.at_ms.abs_diff(a.at_ms) <= SITTING_MS as u64;
         let sittings = || votes.chunk_by(goes_on);
         let starts: Vec<i64> = sittings().filter_map(|s| Some(s.first()?.at_ms)).collect();
-        let kept = kept(&starts, LEAST_WEEKS);
+        let kept = kept(&starts, SITTINGS_MS);
         let (mut events, mut appointment) = (Vec::with_capacity(starts.len()), Vec::new());
         for (sitting, kept) in sittings().zip(kept) {
             if kept {

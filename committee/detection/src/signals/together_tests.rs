@@ -82,7 +82,7 @@ fn plain(board: &Board, group: &[MemberId], window_ms: i64, later: bool) -> Vec<
         let counted = |votes: &[(i64, f64, f64)]| {
             let sittings = || votes.chunk_by(|a, b| b.0 - a.0 <= SITTING_MS);
             let starts: Vec<i64> = sittings().map(|sitting| sitting[0].0).collect();
-            let kept = kept(&starts, LEAST_WEEKS);
+            let kept = kept(&starts, SITTINGS_MS);
             let events = |appointment: bool| {
                 let of = sittings()
                     .zip(&kept)
