@@ -107,8 +107,9 @@ impl Committee {
             roster.to_str().unwrap(),
             "--trigger",
             "count >= 2",
+            // Long enough for one signature on a machine that does other things too.
             "--deadline",
-            "4",
+            "15",
             "--dir",
             dir.to_str().unwrap(),
         ];

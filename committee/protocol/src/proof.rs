@@ -9,7 +9,7 @@ use crate::entry::{Entry, MAX_ENTRY};
 use crate::founding::{Founding, FoundingFile};
 use crate::ids::Fingerprint;
 use crate::merkle::{self, Path};
-use crate::signature::{MAX_BODY, SealedBody};
+use crate::signature::SealedBody;
 
 /// Proof that an entry is in a finalized block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,9 +132,6 @@ pub struct Submission {
     /// The body of a signature; none for other entries.
     pub body: Option<SealedBody>,
 }
-
-/// Longest encoding of a submission, in bytes.
-pub const MAX_SUBMISSION: usize = 4 + MAX_ENTRY + 1 + MAX_BODY;
 
 impl Encode for Submission {
     fn encode(&self, w: &mut Writer) {

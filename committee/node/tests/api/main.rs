@@ -3,6 +3,7 @@
 
 mod adapters;
 mod committee;
+mod documentation;
 mod errors;
 mod http;
 mod log;
