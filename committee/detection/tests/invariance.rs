@@ -113,6 +113,9 @@ fn signals(board: &Board) -> BTreeMap<&'static str, Vec<f64>> {
     let closed = closure::corrected(board, covotes.pairs.iter());
     let entropies = entropy::entropy(board).into_iter();
     let hours = bursts::first_hours(board).into_iter();
+    // Posts of one moment are in no order.
+    let mut bursts: Vec<f64> = hours.map(|hour| hour.tail().p()).collect();
+    bursts.sort_unstable_by(f64::total_cmp);
     BTreeMap::from([
         (
             "closure",
@@ -136,7 +139,7 @@ fn signals(board: &Board) -> BTreeMap<&'static str, Vec<f64>> {
                 .map(|i| or_none(i.weight()))
                 .collect(),
         ),
-        ("bursts", hours.map(|hour| hour.tail().p()).collect()),
+        ("bursts", bursts),
         (
             "communities",
             vec![modularity(&graph, &leiden(&graph, 1.0, 2, 1), 1.0)],
