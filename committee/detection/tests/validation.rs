@@ -11,7 +11,7 @@ use tacit_detection::validate::detection::Part;
 use tacit_detection::validate::plot::curves;
 use tacit_detection::validate::results::{Study, Verdict};
 use tacit_detection::validate::study::{NotMeasured, Plan, run};
-use tacit_detection::validate::tables::{preface, tables};
+use tacit_detection::validate::tables::{Table, preface, tables};
 use tacit_detection::validate::{Seen, product};
 use tacit_detection::votes::{Board, MemberId};
 
@@ -161,6 +161,48 @@ fn one_seed_has_no_interval_and_what_it_meets_is_in_doubt() {
             .iter()
             .any(|line| line.contains("no interval"))
     );
+}
+
+#[test]
+fn over_three_seeds_there_is_a_range_and_nowhere_an_interval_of_95_percent() {
+    let study = quick();
+    assert_eq!(study.bounds, "in brackets the range over 3 seeds");
+    for table in tables(study) {
+        let text = table.markdown();
+        assert!(!text.contains("95 % interval"), "{text}");
+        let has_bounds = table.rows.iter().flatten().any(|cell| cell.contains('['));
+        assert_eq!(
+            has_bounds,
+            text.contains("in brackets the range over "),
+            "{text}"
+        );
+    }
+    assert!(
+        preface(study)
+            .iter()
+            .any(|line| line.contains("the range over 3 seeds"))
+    );
+}
+
+#[test]
+fn every_table_with_a_recall_says_that_no_user_has_its_cut() {
+    let with_recall = |table: &&Table| {
+        let mut heads = table.headers.iter().chain(&table.notes);
+        heads.any(|text| text.contains("recall at 1 %"))
+    };
+    let tables = tables(quick());
+    assert_eq!(tables.iter().filter(with_recall).count(), 4);
+    for table in tables.iter().filter(with_recall) {
+        let mut notes = table.notes.iter();
+        assert!(
+            notes.any(|note| note.contains("which no user knows")),
+            "{}",
+            table.title
+        );
+    }
+    let picture = curves(quick());
+    assert!(picture.contains("share of the others above the score"));
+    assert!(!picture.contains("members flagged"));
 }
 
 #[test]

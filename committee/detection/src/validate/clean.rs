@@ -269,6 +269,8 @@ pub struct Clean {
     pub window_ms: i64,
     /// Boards that were made up.
     pub boards: usize,
+    /// Seeds that they are of: what bounds of shares are over.
+    pub seeds: usize,
     /// By behaviour.
     pub by: Vec<Befell>,
     /// All those who look like rings.
@@ -312,6 +314,9 @@ impl Clean {
         Self {
             window_ms,
             boards: happened.len(),
+            seeds: (happened.iter().map(|(seed, _)| seed))
+                .collect::<BTreeSet<_>>()
+                .len(),
             by: by.filter(|befell| befell.epochs > 0).collect(),
             all: Befell::of("everybody".into(), &tallies(&Behaviour::ALL), false),
             like_rings,

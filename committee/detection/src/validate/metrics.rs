@@ -12,7 +12,21 @@ const SAMPLES: usize = 2_000;
 /// Steps of a curve, over three powers of ten.
 const CURVE: u32 = 30;
 
-/// A mean, and where it lies in 95 of 100 repetitions.
+/// From so many seeds on, intervals over them are about as wide as they should be. Of two values the bootstrap
+/// gives nothing but these two, which hold the mean half of the time: such bounds are a range, and no more.
+pub const ENOUGH_SEEDS: usize = 10;
+
+/// What the bounds of an [`Interval`] over so many seeds are, for people: a 95 % interval only from
+/// [`ENOUGH_SEEDS`] on.
+pub fn bounds(seeds: usize) -> String {
+    match seeds {
+        0 | 1 => "no bounds, for there is one seed".to_owned(),
+        few if few < ENOUGH_SEEDS => format!("in brackets the range over {few} seeds"),
+        many => format!("in brackets the 95 % interval over {many} seeds"),
+    }
+}
+
+/// A mean, and bounds by the percentiles from 2.5 to 97.5 of a bootstrap over seeds; [`bounds`] says what they are.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
     /// The mean.
@@ -207,6 +221,17 @@ mod tests {
         );
         assert!(curve.is_sorted());
         assert_eq!(super::curve(&[], &honest), None);
+    }
+
+    #[test]
+    fn bounds_over_nine_seeds_are_a_range_and_over_ten_an_interval() {
+        assert_eq!(bounds(1), "no bounds, for there is one seed");
+        assert_eq!(bounds(2), "in brackets the range over 2 seeds");
+        assert_eq!(bounds(9), "in brackets the range over 9 seeds");
+        assert_eq!(bounds(10), "in brackets the 95 % interval over 10 seeds");
+        // Of two values there are no other bounds than these.
+        let two = interval(&[0.2, 0.6], 1).unwrap();
+        assert_eq!((two.low, two.high), (Some(0.2), Some(0.6)));
     }
 
     #[test]

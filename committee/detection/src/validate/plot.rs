@@ -5,7 +5,7 @@ use super::detection::Part;
 use super::results::{KindFound, Study};
 
 const WIDTH: f64 = 940.0;
-const HEIGHT: f64 = 560.0;
+const HEIGHT: f64 = 570.0;
 /// Left, top, right and bottom of the plane.
 const PLANE: [f64; 4] = [70.0, 50.0, 620.0, 490.0];
 /// Colours that people with any kind of sight tell apart (Okabe and Ito: "Color universal design", 2008).
@@ -15,7 +15,7 @@ const COLOURS: [&str; 7] = [
 /// Lines after the last colour begin again, dashed.
 const DASHES: [&str; 3] = ["none", "7 4", "2 3"];
 
-/// The picture.
+/// The picture. Its axis is a cut of the score, and no flags.
 pub fn curves(study: &Study) -> String {
     let part = match study.part {
         Part::Tuning => "seeds and boards kept for tuning",
@@ -23,14 +23,14 @@ pub fn curves(study: &Study) -> String {
     };
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" font-family=\"sans-serif\" font-size=\"13\" role=\"img\">\n\
-         <title>Recall of ring members by rate of false positives, {part}</title>\n\
+         <title>Ring members above a score, by the share of the others above it, {part}</title>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
     );
     text(
         &mut svg,
         (PLANE[0], 28.0),
         "start",
-        &format!("Ring members found, by honest members flagged ({part})"),
+        &format!("Ring members above a score, by the share of the others above it ({part})"),
     );
     axes(&mut svg);
     for (place, kind) in study.kinds.iter().enumerate() {
@@ -94,11 +94,17 @@ fn axes(svg: &mut String) {
         svg,
         ((PLANE[0] + PLANE[2]) / 2.0, below),
         "middle",
-        "honest members flagged",
+        "share of the others above the score",
     );
     text(
         svg,
-        (PLANE[2] + 24.0, HEIGHT - 16.0),
+        (PLANE[0], HEIGHT - 2.0),
+        "start",
+        "The score is chosen on each board by who is of the ring, which no user knows: what the audit flags is not drawn.",
+    );
+    text(
+        svg,
+        (PLANE[2] + 24.0, PLANE[3] + 20.0),
         "start",
         "circles: what is aimed at; dotted: chance",
     );

@@ -17,7 +17,7 @@ pub enum Verdict {
     NotMet,
     /// The mean meets it, and the end of its interval doesn't, or there is no interval.
     InDoubt,
-    /// The whole interval meets it.
+    /// All of its interval, or of its range over few seeds, meets it.
     Met,
 }
 
@@ -61,6 +61,8 @@ pub struct Study {
     pub part: Part,
     /// For rings.
     pub seeds: Vec<u64>,
+    /// What `low` and `high` are, over these seeds: [`bounds`](super::metrics::bounds).
+    pub bounds: String,
     /// Real boards.
     pub boards: Vec<String>,
     /// Made-up ones.

@@ -11,7 +11,7 @@ use super::cases::{AGAINST_AUC, Aim, FLAGGED, Kind, LIKE_RINGS, Scope, kinds};
 use super::clean::{Clean, Happened, happened};
 use super::detection::{Case, Ground, Measured, Part, Site};
 use super::framed::{self, framed};
-use super::metrics::{Interval, over_seeds, rates};
+use super::metrics::{Interval, bounds, over_seeds, rates};
 use super::results::{Against, Figures, KindFound, Real, Settled, Study, Verdict};
 use super::slashes::{self, Slashes, Struck, struck};
 use super::{Look, Seen, each};
@@ -239,6 +239,7 @@ pub fn run(plan: &Plan<'_>, look: Look<'_>, done: impl Fn() + Sync) -> Result<St
     Ok(Study {
         part: plan.part,
         seeds: plan.seeds.clone(),
+        bounds: bounds(plan.seeds.len()),
         boards: plan.boards.iter().map(|b| b.name().to_owned()).collect(),
         populations: plan.populations.iter().map(|p| p.name.clone()).collect(),
         scope: plan.scope,

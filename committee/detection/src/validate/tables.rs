@@ -3,14 +3,14 @@
 use super::cases::{AGAINST_AUC, DISCOUNTED, LEAST_EPOCHS, SLASH_PRECISION, SLASHED, Scope};
 use super::clean::{Befell, Clean};
 use super::detection::Part;
-use super::framed::{Fared, Framing, VICTIMS};
-use super::metrics::{Interval, at_most};
+use super::framed::{Fared, Framing, VICTIMS, seeds as framed_seeds};
+use super::metrics::{ENOUGH_SEEDS, Interval, at_most, bounds};
 use super::results::{Against, Alone, Figures, KindFound, Real, Study, Verdict};
 use super::slashes::Slashes;
 use crate::words::{counted, grouped};
 
-/// From so many seeds on, intervals over them are about as wide as they should be.
-const ENOUGH_SEEDS: usize = 10;
+/// What a recall is, and what it isn't: on top of every table with one.
+const RECALL: &str = "Recall at 1 % is of the ring's members, the share above the score that one in a hundred of the others on the same board exceeds: a cut for each board, by who is of the ring and who isn't, which no user knows. What a user gets is \"flagged\".";
 
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,9 @@ impl Table {
     }
 }
 
+/// The same for signals, which flag nobody.
+const RECALL_ALONE: &str = "Recall at 1 % is at a cut of each board's own, by who is of the ring and who isn't, which no user knows; and no signal flags anybody by itself.";
+
 /// What a study is of, in sentences.
 pub fn preface(study: &Study) -> Vec<String> {
     let (part, other, parity) = match study.part {
@@ -82,7 +85,7 @@ pub fn preface(study: &Study) -> Vec<String> {
     if study.seeds.len() < ENOUGH_SEEDS {
         lines.push(match study.seeds.len() {
             1 => "One seed gives no interval, so whatever is met is in doubt.".to_owned(),
-            few => format!("Intervals over {few} seeds are narrower than they should be: they can't be wider than what was seen."),
+            few => format!("What stands in brackets is the range over {few} seeds, and no interval that would hold the truth in 95 of 100 cases: whatever is met by it may be so by chance. From {ENOUGH_SEEDS} seeds on there are 95 % intervals."),
         });
     }
     if study.scope == Scope::Quick {
@@ -93,23 +96,25 @@ pub fn preface(study: &Study) -> Vec<String> {
 
 /// All tables, in the order in which they are read.
 pub fn tables(study: &Study) -> Vec<Table> {
-    let mut tables = vec![rings(study), against(&study.against)];
+    let seeds = study.seeds.len();
+    let mut tables = vec![rings(study), against(&study.against, seeds)];
     let title = "Nothing planted: what befalls honest members";
     tables.push(clean(title, &study.clean));
     for (name, found) in &study.clean_elsewhere {
         tables.push(clean(&format!("{title} where there are {name}"), found));
     }
     if !study.real.is_empty() || !study.not_judged.is_empty() {
-        tables.push(real(&study.real, &study.not_judged));
+        tables.push(real(&study.real, &study.not_judged, seeds));
     }
     tables.push(slashes(&study.slashes));
     if !study.framed.is_empty() {
-        tables.push(framed(&study.framed));
+        let framed_over = framed_seeds(study.scope, &study.seeds).len();
+        tables.push(framed(&study.framed, framed_over));
         tables.push(framed_by_ground(&study.framed));
     }
     tables.push(alone(&study.alone));
-    tables.push(grounds(&study.kinds));
-    tables.push(cells(&study.kinds));
+    tables.push(grounds(&study.kinds, seeds));
+    tables.push(cells(&study.kinds, seeds));
     let adapted = adapted(&study.kinds);
     if !adapted.rows.is_empty() {
         tables.push(adapted);
@@ -124,9 +129,11 @@ fn rings(study: &Study) -> Table {
             "ring", "AUC", "aim", "", "recall at 1 %", "aim", "", "flagged", "boards",
         ],
     )
-    .note(
-        "Means over all grounds, sizes and shares, with 95 % intervals over seeds. Recall is of ring members, at the score that one in a hundred of the others on the same board exceeds; flagged is what the audit says of them by itself.".to_owned(),
-    );
+    .note(format!(
+        "Means over all grounds, sizes and shares; {}. Flagged is what the audit says of the ring's members by itself.",
+        bounds(study.seeds.len())
+    ))
+    .note(RECALL.to_owned());
     for kind in &study.kinds {
         let aim = |value: Option<f64>| value.map_or(String::new(), |v| format!("{v:.3}"));
         let [auc, recall] = kind
@@ -152,7 +159,7 @@ fn rings(study: &Study) -> Table {
     table
 }
 
-fn against(list: &[Against]) -> Table {
+fn against(list: &[Against], seeds: usize) -> Table {
     let kinds: Vec<&str> = list
         .first()
         .map(|a| a.by_kind.iter().map(|(name, _)| *name).collect())
@@ -162,7 +169,8 @@ fn against(list: &[Against]) -> Table {
         kinds.as_slice(),
     ];
     let mut table = Table::new("Rings against honest behaviours", &headers.concat()).note(format!(
-        "The chance that a ring member's score is above that of an honest member of one behaviour, on made-up boards; the aim is {AGAINST_AUC} for those that look like rings. Above 1 %: the share of them above the score that one in a hundred of all honest members exceeds."
+        "The chance that a ring member's score is above that of an honest member of one behaviour, on made-up boards; the aim is {AGAINST_AUC} for those that look like rings; {}. Above 1 %: the share of them above the score that one in a hundred of all honest members exceeds, which is a cut that knows who is honest, and no flag.",
+        bounds(seeds)
     ));
     for one in list {
         let mut row = vec![
@@ -212,6 +220,7 @@ fn clean(title: &str, clean: &Clean) -> Table {
         counted(clean.boards as u64, "board"),
         percent(DISCOUNTED)
     ))
+    .note(format!("Shares: {}.", bounds(clean.seeds)))
     .note(verdict);
     for befell in clean.by.iter().chain([&clean.like_rings, &clean.all]) {
         table.rows.push(of_befell(befell));
@@ -238,14 +247,14 @@ fn of_befell(befell: &Befell) -> Vec<String> {
     ]
 }
 
-fn real(list: &[Real], not_judged: &[String]) -> Table {
+fn real(list: &[Real], not_judged: &[String], seeds: usize) -> Table {
     let mut table = Table::new(
         "Real conversations with nothing planted",
         &[
             "board", "members", "flagged", "", "slashed", "", "of half, %", "most, %", "windows", "member-epochs", "flagged, %", "discounted, %",
         ],
     )
-    .note("Nobody knows who is honest there; but at most one in a hundred should be flagged, and nobody slashed: the verdict is on both. Of half the voters: the share flagged if only a random half had voted, over one half for each seed, and the most of these.".to_owned());
+    .note(format!("Nobody knows who is honest there; but at most one in a hundred should be flagged, and nobody slashed: the verdict is on both. Of half the voters: the share flagged if only a random half had voted, over one half for each seed ({}), and the most of these.", bounds(seeds)));
     for real in list {
         let of = |part: u64| percent(part as f64 / (real.epochs as f64).max(1.0));
         table.rows.push(vec![
@@ -281,7 +290,7 @@ fn real(list: &[Real], not_judged: &[String]) -> Table {
 }
 
 /// What a ring did to those whom it framed, over all grounds.
-fn framed(list: &[Framing]) -> Table {
+fn framed(list: &[Framing], seeds: usize) -> Table {
     let headers = [
         "what the ring does",
         "ring",
@@ -295,7 +304,8 @@ fn framed(list: &[Framing]) -> Table {
         "of the ring flagged, %",
     ];
     let mut table = Table::new("Innocent members whom a ring frames", &headers).note(format!(
-        "On each board a ring picks {VICTIMS} members at random who take part, write and have nothing to do with it, and does this to make them look like its own; in every row all of it also votes for all of their posts. Means over all grounds, with 95 % intervals over seeds; before is the same people on the same board with the same ring, before it framed them. Flagged: by the audit of the whole board. Discounted: one vote of theirs or more counted for less in some window. Struck: there were grounds for a strike, in two windows. At most: the 95 % bound, where it befell none."
+        "On each board a ring picks {VICTIMS} members at random who take part, write and have nothing to do with it, and does this to make them look like its own; in every row all of it also votes for all of their posts. Means over all grounds; {}. Before is the same people on the same board with the same ring, before it framed them. Flagged: by the audit of the whole board. Discounted: one vote of theirs or more counted for less in some window. Struck: there were grounds for a strike, in two windows. At most: the 95 % bound, where it befell none.",
+        bounds(seeds)
     )).note("Those who like the ring's posts do so honestly, at times of their own, and few others read these posts. Votes can't tell that from a member who is quietly of the ring: these rows say how often such a person would have to explain herself.".to_owned());
     for framing in list {
         let (before, after) = (&framing.before, &framing.after);
@@ -428,7 +438,8 @@ fn alone(lines: &[Alone]) -> Table {
     let mut table = Table::new("Each signal alone", &headers).note(format!(
         "AUC / AUC among authors / recall at 1 % of a score that is one signal and nothing else, means over seeds, beside the product's. What a signal says where there is no ring, it says of whoever writes as much. {}.",
         rings.join("; ")
-    ));
+    ))
+    .note(RECALL_ALONE.to_owned());
     let all = (grounds.len() > 1).then_some(None);
     let rows: Vec<Option<&str>> = (all.into_iter())
         .chain(grounds.into_iter().map(Some))
@@ -473,9 +484,11 @@ fn figures(figures: &Figures) -> impl Iterator<Item = String> {
     .map(interval)
 }
 
-fn grounds(kinds: &[KindFound]) -> Table {
+fn grounds(kinds: &[KindFound], seeds: usize) -> Table {
     let headers = [&["ring", "ground"][..], &FIGURES].concat();
-    let mut table = Table::new("By ground", &headers);
+    let mut table = Table::new("By ground", &headers)
+        .note(format!("Means; {}.", bounds(seeds)))
+        .note(RECALL.to_owned());
     for kind in kinds {
         for (ground, found) in &kind.grounds {
             let names = [kind.name.to_owned(), ground.clone()];
@@ -487,11 +500,12 @@ fn grounds(kinds: &[KindFound]) -> Table {
     table
 }
 
-fn cells(kinds: &[KindFound]) -> Table {
+fn cells(kinds: &[KindFound], seeds: usize) -> Table {
     let headers = [&["ring", "cell"][..], &FIGURES].concat();
-    let mut table = Table::new("By cell", &headers).note(
-        "A cell is \"members x posts of each\", s the share of the others that votes for each post, the span of time, c the share of votes that serve to look honest, and whose accounts.".to_owned(),
-    );
+    let mut table = Table::new("By cell", &headers).note(format!(
+        "A cell is \"members x posts of each\", s the share of the others that votes for each post, the span of time, c the share of votes that serve to look honest, and whose accounts. Means; {}.",
+        bounds(seeds)
+    )).note(RECALL.to_owned());
     for kind in kinds {
         for (ring, found) in &kind.rings {
             let names = [kind.name.to_owned(), ring.clone()];
