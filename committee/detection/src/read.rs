@@ -170,7 +170,19 @@ pub enum ReadError {
 /// # Errors
 /// [`ReadError`], if it isn't such a table. A row that can't be read is no error; see [`Reading::bad`].
 pub fn file(path: &Path, now_ms: i64, on_bytes: impl FnMut(u64)) -> Result<Reading, ReadError> {
-    let mut file = BufReader::with_capacity(1 << 20, Counted(File::open(path)?, on_bytes));
+    stream(File::open(path)?, now_ms, on_bytes)
+}
+
+/// As [`file`], of what comes from elsewhere, such as a pipe.
+///
+/// # Errors
+/// As [`file`].
+pub fn stream(
+    from: impl Read,
+    now_ms: i64,
+    on_bytes: impl FnMut(u64),
+) -> Result<Reading, ReadError> {
+    let mut file = BufReader::with_capacity(1 << 20, Counted(from, on_bytes));
     if !file.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
         return table(file, now_ms);
     }
@@ -189,10 +201,10 @@ fn of_compression(error: &io::Error) -> bool {
     matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
 }
 
-/// Tells how many bytes were read of a file.
-struct Counted<F>(File, F);
+/// Tells how many bytes were read.
+struct Counted<R, F>(R, F);
 
-impl<F: FnMut(u64)> Read for Counted<F> {
+impl<R: Read, F: FnMut(u64)> Read for Counted<R, F> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.0.read(into)?;
         (self.1)(count as u64);

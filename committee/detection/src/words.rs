@@ -45,6 +45,15 @@ pub fn percent(share: f64) -> String {
     }
 }
 
+/// What a discount takes off: "-22 %", or "none".
+pub fn taken_off(discount: f64) -> String {
+    match discount {
+        d if d <= 0.0 => "none".to_owned(),
+        d if d < 0.01 => "under -1 %".to_owned(),
+        d => format!("-{}", percent(d)),
+    }
+}
+
 /// A span in the unit that fits: "40 seconds", "12 minutes", "3 hours", "9 days".
 pub fn span(ms: i64) -> String {
     let seconds = ms.unsigned_abs() / 1_000;
@@ -59,6 +68,11 @@ pub fn span(ms: i64) -> String {
 /// What stands behind every p-value of a group.
 pub const IF_CHANCE: &str =
     "if votes depended only on how much people vote and how well a post is liked";
+
+/// What must stand beside every such p-value, or it reads as the chance of innocence. The boards are the five public
+/// Polis conversations.
+pub const NO_GUILT: &str = "Honest groups of friends have such figures too, so this says nothing about guilt: on five real boards \
+                            with nothing planted, five groups were rarer than one board in a thousand million.";
 
 /// How many boards like the one at hand would have a group with this p-value, [`IF_CHANCE`].
 pub fn rarity(p_value: f64) -> String {
@@ -187,6 +201,12 @@ mod tests {
             [0.0, 0.004, 0.434].map(percent),
             ["0 %", "under 1 %", "43 %"]
         );
+    }
+
+    #[test]
+    fn a_discount_is_told_as_what_it_takes_off() {
+        let shown = [0.0, 0.004, 0.22].map(taken_off);
+        assert_eq!(shown, ["none", "under -1 %", "-22 %"]);
     }
 
     #[test]

@@ -220,9 +220,182 @@ fn a_picture_has_the_strongest_members_and_says_how_many_it_leaves_out() {
 fn a_name_that_a_spreadsheet_would_run_is_text_in_the_table_and_itself_in_the_report() {
     let (_, mut report) = found();
     report.voters[0].voter = "=cmd|' /C calc'!A0".into();
+    report.voters[1].voter = "\u{1b}[31ma\u{202e}b\u{200b}c".into();
+    report.voters[2].conv = "two\nlines".into();
     let table = String::from_utf8(voters_csv(&report).unwrap()).unwrap();
-    assert!(table.lines().nth(1).unwrap().contains(",'=cmd|"), "{table}");
+    let row = |n: usize| table.lines().nth(n).unwrap();
+    assert!(
+        row(1).contains(",'=cmd|%27%20%2FC%20calc%27!A0,"),
+        "{table}"
+    );
+    assert!(row(2).contains(",%1B[31ma%E2%80%AEb%E2%80%8Bc,"), "{table}");
+    assert!(row(3).starts_with("two%0Alines,"), "{table}");
     assert_eq!(table.lines().count(), 1 + report.voters.len());
+}
+
+#[test]
+fn a_discount_is_what_is_taken_off_and_nothing_of_whoever_is_in_no_suspected_group() {
+    let ring = Ring {
+        accounts: Accounts::New,
+        share: 0.6,
+        camouflage: 0.0,
+        ..Ring::of(12)
+    };
+    let planted = plant(&honest(3), &ring, 3).unwrap();
+    let report = report(&votes(&[&planted.board]), &Asked::default());
+    let names: Vec<&str> = planted.names().collect();
+    let (ring, others): (Vec<_>, Vec<_>) =
+        (report.voters.iter()).partition(|v| names.contains(&v.voter.as_str()));
+    assert!(ring.iter().any(|v| v.discount > 0.05 && v.discount < 1.0));
+    assert!(others.iter().all(|v| v.discount == 0.0));
+    let json = serde_json::to_value(others[0]).unwrap();
+    assert_eq!(json["discount"], 0.0);
+    let table = String::from_utf8(voters_csv(&report).unwrap()).unwrap();
+    let last = table.lines().last().unwrap();
+    assert_eq!(last.split(',').nth(4), Some("0.000"), "{last}");
+    let page = page(&report, &BESIDE);
+    assert!(
+        page.contains("<td class=\"n\" data-name=\"discount\">-"),
+        "{page}"
+    );
+}
+
+const BESIDE: Beside<'_> = Beside {
+    table: "votes.csv",
+    read: &[],
+    dispute: &[],
+};
+
+const DISAGREE: &str = "They disagree as often as others do";
+
+/// Five members who each write five posts and vote on twenty of each other's, 100 votes in all: so many of them against.
+/// Of four others on each post one is against, so a quarter would be usual.
+fn disagreeing(against: usize, of_others: usize) -> Case {
+    let mut builder = Builder::default();
+    let mut cast = 0;
+    for post in 0..25_i64 {
+        let author = post % 5;
+        let mut push = |voter: String, stance: Stance| {
+            let row = Row {
+                board: "board",
+                vote_ms: 1_000 * DAY + post * DAY + 90 * MINUTE,
+                voter: &voter,
+                post: &format!("p{post}"),
+                author: &format!("r{author}"),
+                post_ms: 1_000 * DAY,
+                stance,
+            };
+            builder.push(row, i64::MAX).unwrap();
+        };
+        for voter in (0..5).filter(|v| *v != author) {
+            cast += 1;
+            push(
+                format!("r{voter}"),
+                if cast <= against {
+                    Stance::Down
+                } else {
+                    Stance::Up
+                },
+            );
+        }
+        for other in 0..4 {
+            push(
+                format!("x{other}"),
+                if other < of_others {
+                    Stance::Down
+                } else {
+                    Stance::Up
+                },
+            );
+        }
+    }
+    case(&builder.finish().0.boards()[0])
+}
+
+#[test]
+fn a_group_that_disagrees_as_others_do_is_told_and_where_nobody_disagrees_nothing_is() {
+    let read = |against, of_others| reading(&disagreeing(against, of_others), DISAGREE);
+    // The board's share is in the expectation too, so the bounds lie a little off a quarter.
+    assert_eq!(read(25, 1), Reading::Fits);
+    assert_eq!(read(15, 1), Reading::FitsInPart);
+    assert_eq!(read(2, 1), Reading::DoesntFit);
+    assert_eq!(read(0, 0), Reading::CantTell);
+    let case = disagreeing(2, 1);
+    let told = case.innocent.iter().find(|i| i.what == DISAGREE).unwrap();
+    assert!(
+        told.is_seen
+            .starts_with("Of 100 votes on each other's posts, 2 were against or neither; others"),
+        "{}",
+        told.is_seen
+    );
+    let few = board(&[
+        (1, "r1", "p0", "r0"),
+        (2, "r0", "p1", "r1"),
+        (3, "x", "p0", "r0"),
+    ]);
+    assert_eq!(reading(&self::case(&few), DISAGREE), Reading::CantTell);
+}
+
+#[test]
+fn a_case_claims_no_more_than_it_considered_and_says_what_honest_groups_have_too() {
+    let (_, report) = found();
+    let says = report.cases[0].summary.join(
+        "
+",
+    );
+    assert!(says.contains("this says nothing about guilt"), "{says}");
+    assert!(
+        says.contains("within 60 seconds after another's")
+            || says.contains("within 10 minutes after another's"),
+        "{says}"
+    );
+    let case = disagreeing(2, 1);
+    assert_eq!(case.innocent.len(), 8);
+    let mut whole = report.clone();
+    for case in &mut whole.cases {
+        for innocent in &mut case.innocent {
+            innocent.reading = Reading::DoesntFit;
+        }
+        let says = case.what_fits();
+        assert_eq!(
+            says,
+            "None of the 8 innocent explanations that were considered fits. There are others, so ask the members."
+        );
+    }
+    let told: String = report
+        .voters
+        .iter()
+        .flat_map(|v| v.reasons.clone())
+        .collect();
+    assert!(!told.contains("of another's"), "{told}");
+    let page = page(&report, &BESIDE);
+    assert!(!page.contains("of another's") && !page.contains("taste and habit explain"));
+    assert!(page.contains("If this is about you") && page.contains("whoever runs the board"));
+}
+
+#[test]
+fn hours_that_the_members_share_and_that_do_not_explain_the_minutes_are_said_not_to() {
+    let (_, report) = found();
+    let of = |case: &Case| {
+        let mut innocent = case.innocent.iter();
+        innocent
+            .find(|i| i.what == "Same time zone, same hours")
+            .unwrap()
+            .clone()
+    };
+    let told = of(&report.cases[0]);
+    assert_ne!(told.reading, Reading::Fits);
+    assert!(
+        told.is_seen
+            .contains("keeping the same hours explains about"),
+        "{}",
+        told.is_seen
+    );
+    assert!(
+        told.is_seen.contains("need another reason"),
+        "{}",
+        told.is_seen
+    );
 }
 
 #[test]
@@ -353,9 +526,14 @@ fn a_case_names_the_minutes_and_a_busy_hour_explains_what_an_empty_one_does_not(
         alone.push((at(day) + 840, "r1", late, "x"));
     }
     let case = case(&board(&alone));
-    assert_eq!(
-        reading(&case, "Same time zone, same hours"),
-        Reading::DoesntFit
+    let hours = case.innocent.iter();
+    let hours = hours.filter(|i| i.what == "Same time zone, same hours");
+    let hours: Vec<_> = hours.map(|i| (i.reading, i.is_seen.as_str())).collect();
+    assert_eq!(hours[0].0, Reading::DoesntFit);
+    assert!(
+        hours[0].1.ends_with("and the others need another reason."),
+        "{}",
+        hours[0].1
     );
     assert_eq!(
         reading(&case, "Digest e-mail, or a busy moment"),

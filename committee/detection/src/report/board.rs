@@ -85,7 +85,7 @@ impl Told {
                     voter: board.member_name(member).to_owned(),
                     score: evidence.score(),
                     flag: flag(member),
-                    discount: discounts.get(member.at()).copied().unwrap_or(1.0),
+                    discount: discounts.get(member.at()).copied().unwrap_or(0.0),
                     community: None,
                     reasons: Vec::new(),
                     windows: Vec::new(),
@@ -301,17 +301,17 @@ fn listed(
     }
 }
 
-/// What each member's support counts for under the default discount.
+/// The share by which each member's support counts less under the default discount.
 fn discounts(board: &Board, verdict: &Verdict) -> Vec<f64> {
-    let whole = vec![1.0; board.members()];
+    let none = vec![0.0; board.members()];
     let Ok(enough) = ActiveMembers::of(board) else {
-        return whole;
+        return none;
     };
     let structure = suspected(board, verdict);
     let suspicions = Discount::default().suspicions(enough, &structure);
     let weights = suspicions.over(board, |_| PassRate::ONE);
     by_member(board, &weights)
         .into_iter()
-        .map(|w| w.get())
+        .map(|weight| 1.0 - weight.get())
         .collect()
 }

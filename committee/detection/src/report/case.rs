@@ -213,7 +213,7 @@ pub struct CaseMember {
     pub got_by_chance: f64,
     /// Votes on the group's posts on which others of the group voted too.
     pub shared: u32,
-    /// Of these, at the same moment as another's.
+    /// Of these, within [`Case::moment_ms`] after another's.
     pub together: u32,
     /// By its own habit on other posts.
     pub together_by_habit: f64,
@@ -308,6 +308,7 @@ impl Case {
     pub fn of(ground: &Ground<'_>, about: &About<'_>) -> Self {
         let board = ground.board;
         let timed = together(board, about.members);
+        let (dissent, _) = dissent(board, about.members);
         let moment_ms = timed.first().map_or(60_000, |t| t.window_ms);
         let group: HashSet<MemberId> = about.members.iter().copied().collect();
         let (posts, posts_left_out) = posts(ground, about.members, &group);
@@ -331,9 +332,9 @@ impl Case {
             moment_ms,
             moments,
             moments_left_out,
-            innocent: considered(ground, about.members, &timed),
+            innocent: considered(ground, about.members, &timed, &dissent),
         };
-        case.summary = case.sum_up(&dissent(board, about.members).0);
+        case.summary = case.sum_up(&dissent);
         case
     }
 
@@ -367,9 +368,10 @@ impl Case {
         )];
         if let Some(p_value) = self.p_value {
             says.push(format!(
-                "{} would have a group like this {}; honest boards have such groups too.",
+                "{} would have a group like this {}. {}",
                 words::capital(&words::rarity(p_value)),
-                words::IF_CHANCE
+                words::IF_CHANCE,
+                words::NO_GUILT
             ));
         }
         if dissent.votes > 0 {
@@ -386,7 +388,7 @@ impl Case {
         }
         if shared > 0 {
             says.push(format!(
-                "{} of {} on the group's posts on which others of it voted too came within {} of another's; by the members' \
+                "{} of {} on the group's posts on which others of it voted too came within {} after another's; by the members' \
                  own habits and everybody else's pace it would be {}.",
                 words::grouped(close),
                 counted(shared, "vote"),
@@ -403,7 +405,8 @@ impl Case {
     }
 
     /// Which innocent explanations fit.
-    fn what_fits(&self) -> String {
+    /// Which innocent explanations fit, in a sentence or two.
+    pub fn what_fits(&self) -> String {
         let named = |reading| {
             let fits = self.innocent.iter().filter(move |i| i.reading == reading);
             let names: Vec<&str> = fits.map(|i| i.what).collect();
@@ -411,7 +414,10 @@ impl Case {
         };
         let (whole, part) = (named(Reading::Fits), named(Reading::FitsInPart));
         let mut says = match (whole.is_empty(), part.is_empty()) {
-            (true, true) => "No innocent explanation that was considered fits.".to_owned(),
+            (true, true) => format!(
+                "None of the {} innocent explanations that were considered fits. There are others, so ask the members.",
+                self.innocent.len()
+            ),
             (false, true) => format!("Innocent explanations that fit: {whole}."),
             (true, false) => format!("Innocent explanations that fit in part: {part}."),
             (false, false) => {

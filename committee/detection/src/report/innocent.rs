@@ -6,12 +6,14 @@
 //! always stands beside them.
 
 mod meeting;
+mod minds;
 mod support;
 mod time;
 
 use serde::Serialize;
 
 use super::case::Ground;
+use crate::signals::dissent::Dissent;
 use crate::signals::inside::Inside;
 use crate::signals::together::Together;
 use crate::votes::{Board, MemberId, PostId, Stance, Vote};
@@ -87,6 +89,7 @@ struct Asked<'a> {
     members: &'a [MemberId],
     group: Inside,
     timed: &'a [Together],
+    dissent: &'a Dissent,
     /// Votes of members for posts of others of the group.
     inside: Vec<Vote>,
 }
@@ -132,6 +135,7 @@ pub(super) fn considered(
     ground: &Ground<'_>,
     members: &[MemberId],
     timed: &[Together],
+    dissent: &Dissent,
 ) -> Vec<Innocent> {
     let board = ground.board;
     let group = Inside::of(board, members);
@@ -145,6 +149,7 @@ pub(super) fn considered(
         board,
         members,
         timed,
+        dissent,
         inside: inside
             .filter(|v| group.wrote(board, v.post))
             .copied()
@@ -155,6 +160,7 @@ pub(super) fn considered(
         asked.fan_club(),
         asked.niche(),
         asked.good_posts(),
+        asked.disagree(),
         asked.same_hours(),
         asked.digest(),
         asked.they_met(),

@@ -113,7 +113,8 @@ pub struct Voter {
     pub score: f64,
     /// Does it stand out?
     pub flag: bool,
-    /// What this voter's support would count for under the default discount: one is whole.
+    /// The share by which this voter's support would count less on the average under the default discount: zero
+    /// for whoever is in no suspected group.
     #[serde(serialize_with = "rounded")]
     pub discount: f64,
     /// The number of the community that it was judged with, if that is listed.
@@ -147,7 +148,7 @@ pub struct Community {
     pub members: Vec<String>,
     /// How many of them are flagged.
     pub flagged: usize,
-    /// Evidence in nats, less what the choice among all groups of this size gives.
+    /// Evidence in nats, less what the choice among all groups of this size gives; no member's score.
     #[serde(serialize_with = "rounded")]
     pub score: f64,
     /// How many such groups chance alone would give on a board like this, at most one.

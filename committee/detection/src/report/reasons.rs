@@ -112,7 +112,7 @@ fn of_group(
         && found.in_time() > 0.0
     {
         let says = format!(
-            "{} of its {} on the group's posts on which others of it voted too came within {} of another's; by its own \
+            "{} of its {} on the group's posts on which others of it voted too came within {} after another's; by its own \
              habit and everybody else's pace it would be {}",
             timed.together,
             counted(u64::from(timed.votes), "vote"),

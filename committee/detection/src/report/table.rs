@@ -1,12 +1,13 @@
 //! The voters as a table for spreadsheets.
 
 use super::Report;
+use crate::votes::escaped;
 
 /// What a spreadsheet takes for a formula if a cell begins with it.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
-/// The voters, one in a row. A name that a spreadsheet would run as a formula has a `'` before it; the report
-/// in JSON has names as they are.
+/// The voters, one in a row. Names are written as in their ids ([`escaped`]), and one that a spreadsheet would run
+/// as a formula has a `'` before it; the report in JSON has names as they are.
 ///
 /// # Errors
 /// None that a buffer in memory gives; they are passed on all the same.
@@ -18,8 +19,8 @@ pub fn voters_csv(report: &Report) -> Result<Vec<u8>, csv::Error> {
     for voter in &report.voters {
         let windows: Vec<String> = voter.windows.iter().map(|w| w.window.to_string()).collect();
         table.write_record([
-            cell(&voter.conv),
-            cell(&voter.voter),
+            cell(&escaped(&voter.conv)),
+            cell(&escaped(&voter.voter)),
             format!("{:.3}", voter.score),
             u8::from(voter.flag).to_string(),
             format!("{:.3}", voter.discount),

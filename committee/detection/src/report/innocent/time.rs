@@ -48,17 +48,25 @@ impl Asked<'_> {
             (start + 6) % 24,
             percent(usual)
         );
-        let is_seen = if shared == 0.0 {
+        let mut is_seen = if shared == 0.0 {
             format!("No two of them voted for the same post of the group. {when}")
         } else {
             format!(
-                "{} of {} came within {window} of another's; by how close the same members come to each other on posts of \
+                "{} of {} came within {window} after another's; by how close the same members come to each other on posts of \
                  others, and everybody else on these, it would be {}. {when}",
                 grouped(close as u64),
                 counted(shared as u64, "vote"),
                 expected(habit)
             )
         };
+        if matches!(reading, Reading::FitsInPart | Reading::DoesntFit) {
+            is_seen += &format!(
+                " People who are up together come within hours of each other, and seldom within {window}: keeping the same hours \
+                 explains about {} of these {}, and the others need another reason.",
+                expected(habit),
+                grouped(close as u64)
+            );
+        }
         Innocent {
             what: "Same time zone, same hours",
             would_show: "People who are up at the same hours vote close to each other on posts of others as well.",

@@ -126,10 +126,15 @@ fn innocent(m: &mut Markup, case: &Case) {
 fn members(m: &mut Markup, case: &Case) {
     m.open("details", &[]);
     m.leaf("summary", &[], "Each member, with figures");
+    let says = format!(
+        "“Soon after another’s” is within {} after the vote of another of the group on the same post.",
+        span(case.moment_ms)
+    );
+    m.leaf("p", &[("class", "note")], &says);
     m.open("table", &[("class", "cards")]);
     m.fixed(
         "<thead><tr><th>member</th><th class=\"n\">score</th><th class=\"n\">posts</th><th class=\"n\">votes for the others</th>\
-         <th class=\"n\">votes by the others</th><th class=\"n\">at the same moment</th></tr></thead>\n<tbody>\n",
+         <th class=\"n\">votes by the others</th><th class=\"n\">soon after another’s</th></tr></thead>\n<tbody>\n",
     );
     for member in &case.members {
         m.open("tr", &[]);
@@ -159,7 +164,7 @@ fn members(m: &mut Markup, case: &Case) {
             member.shared,
             expected(member.together_by_habit)
         );
-        cell(m, "at the same moment", &close);
+        cell(m, "soon after another’s", &close);
         m.close();
     }
     m.fixed("</tbody>");

@@ -12,6 +12,7 @@ mod raster;
 
 use super::markup::Markup;
 use super::{Found, Report, Voter};
+use crate::calibrate::USUAL_RATE;
 use crate::words::{self, counted, grouped, percent};
 
 /// By this a page is known as one of ours.
@@ -54,11 +55,12 @@ pub fn page(report: &Report, beside: &Beside<'_>) -> String {
     m.fixed("</style>\n</head>\n<body>\n");
     m.leaf("h1", &[], "Vote audit");
     m.open("p", &[("class", "soft")]);
-    m.text("Members who support each other more than chance, taste and habit explain, in ");
+    m.text("Members who support each other more than chance explains, in ");
     m.file(beside.table);
     m.text(".");
     m.close();
     summary(&mut m, report, beside);
+    about_you(&mut m, report);
     contents(&mut m, report);
     standing_out(&mut m, report);
     scores(&mut m, report);
@@ -150,13 +152,47 @@ fn summary(m: &mut Markup, report: &Report, beside: &Beside<'_>) {
         paragraph(
             m,
             &format!(
-                "The line was asked to be drawn so that at most about {} in {} honest members would stand out as well. Where many \
-                 members keep to a closed circle of their own, it can be more.",
+                "The line was asked to be drawn for a rate of false alarms of {} in {}: so many honest members may stand out as \
+                 well. That is no bound: on an unusual board, such as one where many keep to a closed circle of their own, it can \
+                 be more.{}",
                 one_in(rate).0,
-                one_in(rate).1
+                one_in(rate).1,
+                if rate == USUAL_RATE {
+                    String::new()
+                } else {
+                    format!(" Only {USUAL_RATE} was measured.")
+                }
             ),
         );
     }
+    m.close();
+}
+
+/// For whoever is shown this because they stand in it.
+fn about_you(m: &mut Markup, report: &Report) {
+    if report.flagged() == 0 {
+        return;
+    }
+    m.open("section", &[("class", "you"), ("id", "you")]);
+    m.leaf("h2", &[], "If this is about you");
+    paragraph(
+        m,
+        "Nothing has been decided by this page, and nothing is taken by it. You may answer, and should be asked first.",
+    );
+    m.open("ul", &[]);
+    for says in [
+        "Check the case of your group: each post, each minute and each number of votes in it can be checked against the votes \
+         themselves. Say which are wrong.",
+        "Tell whoever runs the board; whoever gave you this page knows who that is. Ask which of these figures weigh with them, \
+         and until when you can answer.",
+        "What helps: the mail, the link or the meeting that brought people there at that minute; who else voted alike and isn't of \
+         the group; posts of the others that you did not support.",
+        "Why you were there clears you alone. A mail or a meeting that brought everybody there clears everybody of those votes.",
+        "What may follow, and how it can be appealed, stands in docs/detection.md of this program, under “What may follow”.",
+    ] {
+        m.leaf("li", &[], says);
+    }
+    m.close();
     m.close();
 }
 
@@ -171,7 +207,8 @@ fn one_in(rate: f64) -> (u64, String) {
 }
 
 fn contents(m: &mut Markup, report: &Report) {
-    let entries: [(&'static str, &str, bool); 8] = [
+    let entries: [(&'static str, &str, bool); 9] = [
+        ("#you", "If this is about you", report.flagged() > 0),
         ("#out", "Who stands out", report.flagged() > 0),
         (
             "#scores",
@@ -208,11 +245,11 @@ fn standing_out(m: &mut Markup, report: &Report) {
     section(m, "out", "Who stands out");
     paragraph(
         m,
-        "The strongest first. “Counts” is what a vote of theirs would count for if support within a suspected group were \
-         discounted; nothing has been discounted.",
+        "The strongest first. “Discount” says how much less the votes of this member would count, on the average of all their \
+         votes for others, if support within a suspected group were discounted; nothing has been discounted.",
     );
     m.open("table", &[("class", "cards")]);
-    m.fixed("<thead><tr><th>member</th><th class=\"n\">score</th><th class=\"n\">counts</th><th>group</th>");
+    m.fixed("<thead><tr><th>member</th><th class=\"n\">score</th><th class=\"n\">discount</th><th>group</th>");
     if !report.windows.is_empty() {
         m.fixed("<th>windows</th>");
     }
@@ -230,8 +267,8 @@ fn standing_out(m: &mut Markup, report: &Report) {
         m.close();
         let cell = [("class", "n"), ("data-name", "score")];
         m.leaf("td", &cell, &format!("{:.1}", voter.score));
-        let cell = [("class", "n"), ("data-name", "counts")];
-        m.leaf("td", &cell, &percent(voter.discount));
+        let cell = [("class", "n"), ("data-name", "discount")];
+        m.leaf("td", &cell, &words::taken_off(voter.discount));
         m.open("td", &[("data-name", "group")]);
         if let Some(number) = voter.community {
             case_link(m, number);
@@ -364,9 +401,9 @@ fn groups(m: &mut Markup, report: &Report) {
     paragraph(
         m,
         &format!(
-            "“How rare” says how many boards would have a group like this {}. Honest boards have such groups too: it \
-             accuses nobody.",
-            words::IF_CHANCE
+            "“How rare” says how many boards would have a group like this {}. {}",
+            words::IF_CHANCE,
+            words::NO_GUILT
         ),
     );
     m.open("table", &[("class", "cards")]);
@@ -478,6 +515,8 @@ fn how_to_read(m: &mut Markup, report: &Report) {
          the posts can tell them apart.",
         "A ring that votes rarely, that also votes for many others, and that takes its time isn't seen, or not among \
          the first.",
+        "Evidence, in report.json, is in nats: the natural logarithm of how many times likelier the votes are if a group votes \
+         for its own than if chance alone decides. One nat more is 2.7 times as much, and seven are a thousand times.",
         "Names are pseudonyms from the table. Who they are isn't known here, and isn't needed.",
         "A member who is asked about this should be shown their case: the posts, the times and the figures are all \
          in it, so that they can answer.",
@@ -486,7 +525,7 @@ fn how_to_read(m: &mut Markup, report: &Report) {
     }
     m.close();
     let text = format!(
-        "Rate of false alarms that was asked for: {}. Boards with fewer than {} active members aren't judged.",
+        "Rate of false alarms that the line was asked to be drawn for: {}. Boards with fewer than {} active members aren't judged.",
         report.parameters.fpr.get(),
         report.parameters.least_active
     );
