@@ -7,7 +7,10 @@ fn what_cannot_be_validated_is_refused_before_anything_is_measured() {
     let mut scene = Scene::new();
     scene.write("empty.csv", "");
     // A board's part is that of its name's hash.
-    scene.write("votes.csv", format!("{HEADER}0,5,ann,p,bob,1,1\n"));
+    scene.write(
+        "votes.csv",
+        format!("{HEADER}0,1700000000005,ann,p,bob,1700000000001,1\n"),
+    );
     scene.write("here/validation.json", "of last week");
     scene.fails(&["audit", "validate", "--votes", "nowhere.csv"]);
     scene.fails(&["audit", "validate", "--votes", "empty.csv"]);

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use tacit_detection::report::case::Case;
 use tacit_detection::report::{Community, Found, Report, Voter, Window};
-use tacit_detection::words::{IF_CHANCE, counted, grouped, id, name, percent};
+use tacit_detection::words::{IF_CHANCE, counted, grouped, id, name, percent, taken_off};
 
 use crate::context::Context;
 
@@ -69,6 +69,9 @@ pub fn show(report: &Report, read: &[String], dispute: &[String], cx: &Context) 
     }
     out.line("");
     out.line("A score is a reason to look, and no proof: a fan club, a party or a class of newcomers can look like a ring.");
+    out.line(
+        "Whoever is named may answer: docs/detection.md, \"What may follow\", says what helps, and whoever runs the board decides.",
+    );
 }
 
 /// Says how much of a list isn't shown.
@@ -98,7 +101,7 @@ fn voters(report: &Report, cx: &Context) {
             id(&voter.id),
             format!("{:.1}", voter.score),
             line(voter),
-            percent(voter.discount),
+            taken_off(voter.discount),
             number(voter.community),
         ];
         if windowed {
@@ -114,13 +117,14 @@ fn voters(report: &Report, cx: &Context) {
         .take(SHOWN)
         .map(row)
         .collect();
-    let mut headers = vec!["voter", "score", "line", "counts", "group"];
+    let mut headers = vec!["voter", "score", "line", "discount", "group"];
     if windowed {
         headers.push("windows");
     }
     headers.push("what speaks for a ring, first of all");
     cx.out.line("");
     cx.out.table(&headers, &rows);
+    legend(cx);
     more(cx, flagged.saturating_sub(SHOWN), "member");
     let elsewhere = report
         .voters
@@ -134,6 +138,15 @@ fn voters(report: &Report, cx: &Context) {
             counted(elsewhere, "member")
         ));
     }
+}
+
+/// What the columns of the voters say.
+fn legend(cx: &Context) {
+    cx.out.line(
+        "score: what speaks for a ring, added up; line: the score from which on a member of this board may stand out; discount: \
+         how much less the member's votes would count on the average if support within a suspected group were discounted \
+         (nothing has been).",
+    );
 }
 
 fn communities(report: &Report, cx: &Context) {
@@ -170,7 +183,7 @@ fn communities(report: &Report, cx: &Context) {
         "group",
         "size",
         "flags",
-        "score",
+        "support",
         "p",
         "taste",
         "time",
@@ -179,9 +192,9 @@ fn communities(report: &Report, cx: &Context) {
     cx.out.line("");
     cx.out.table(&headers, &rows);
     cx.out.line(format!(
-        "score: evidence for the group in nats; p: how many boards would have one like it {IF_CHANCE} (honest boards have \
-         such groups too); taste: evidence beyond people of the same taste, which isn't counted; time: of votes together, \
-         beyond the members' habits."
+        "support: how strongly its members support each other beyond chance (each 2.3 more are ten times as unlikely by chance); \
+         p: how many boards would have one like it {IF_CHANCE}, which says nothing about guilt; \
+         taste: the same beyond people of the same taste, which isn't counted; time: the same for votes together beyond the members' habits."
     ));
     more(cx, report.communities.len().saturating_sub(SHOWN), "group");
     if report.communities_left_out > 0 {

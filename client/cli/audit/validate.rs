@@ -17,7 +17,7 @@ use tacit_detection::validate::tables::{Table, preface, tables};
 use tacit_detection::votes::{Board, Votes};
 use tacit_files as files;
 
-use super::look::{span, unread};
+use super::look::{in_milliseconds, span, unread};
 use crate::clock::now_ms;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -162,7 +162,9 @@ fn votes(args: &ValidateArgs, cx: &Context) -> Result<Votes, Failure> {
     let bar = cx.out.progress(length, "reading");
     let reading = read::file(file, now, |bytes| bar.inc(bytes));
     bar.finish_and_clear();
-    Ok(reading.map_err(|e| unread(file, &e))?.votes)
+    let reading = reading.map_err(|e| unread(file, &e))?;
+    in_milliseconds(&reading, file)?;
+    Ok(reading.votes)
 }
 
 /// Looks at a folder before any work is done.
