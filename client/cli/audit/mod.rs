@@ -13,7 +13,12 @@ use crate::context::Context;
 use crate::failure::Failure;
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Who stands out is a reason to look, and no proof. What may follow, and how it is appealed, stands in \
+                  docs/detection.md."
+)]
 pub struct AuditArgs {
     #[command(subcommand)]
     command: Option<Command>,

@@ -187,7 +187,8 @@ fn about_you(m: &mut Markup, report: &Report) {
          and until when you can answer.",
         "What helps: the mail, the link or the meeting that brought people there at that minute; who else voted alike and isn't of \
          the group; posts of the others that you did not support.",
-        "Why you were there clears you alone. A mail or a meeting that brought everybody there clears everybody of those votes.",
+        "Why you were there can clear you alone. A mail or a meeting that brought everybody there can clear everybody of \
+         those votes.",
         "What may follow, and how it can be appealed, stands in docs/detection.md of this program, under “What may follow”.",
     ] {
         m.leaf("li", &[], says);
