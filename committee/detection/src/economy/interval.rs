@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 /// Samples that are drawn again.
 const RESAMPLES: usize = 4_000;
 
-/// A mean and the interval that holds it with 95 % confidence.
+/// A mean and the interval that holds it with 95 % confidence, if the values are ten or more; of fewer it is a range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
     /// The mean of what was seen.

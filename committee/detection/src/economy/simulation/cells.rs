@@ -106,6 +106,21 @@ pub fn all(posts_each: usize) -> Vec<Cell> {
     cells
 }
 
+/// A smaller mix for real boards, on which there is no time for all: every size and share, within a minute and
+/// organically, half of all votes camouflage.
+pub fn fewer(posts_each: usize) -> Vec<Cell> {
+    let mut cells = all(posts_each);
+    cells.retain(|cell| {
+        let Ring {
+            camouflage,
+            synchrony,
+            ..
+        } = cell.ring;
+        cell.ruse.is_empty() && camouflage == 0.5 && synchrony != Synchrony::TenMinutes
+    });
+    cells
+}
+
 /// A few cells of different kinds, for a look that takes seconds.
 pub fn few(posts_each: usize) -> Vec<Cell> {
     let of = |size, share, synchrony| Cell {
@@ -190,5 +205,6 @@ mod tests {
         assert!(cells.iter().all(|c| c.ring.check().is_ok()));
         assert!(few(12).iter().all(|c| c.ring.check().is_ok()));
         assert!(cells.iter().any(|c| !c.is_of_mix()));
+        assert_eq!(fewer(12).len(), 5 * 3 * 2);
     }
 }

@@ -1,5 +1,5 @@
-//! Rings and honest members played against each other on made-up boards, with each defence and without it:
-//! what a ring earns, and what the defences cost an honest member.
+//! Rings and honest members played against each other on made-up boards, or among the members of a real one,
+//! with each defence and without it: what a ring earns, and what the defences cost an honest member.
 //!
 //! The terms are stated and were chosen before any result was seen: [`Plan::stated`]. What the answer depends
 //! on most is how much a vote brings beside the stake, so it is also given for other [`Terms`]
@@ -7,20 +7,26 @@
 
 pub mod cells;
 pub mod page;
+pub mod real;
+pub mod said;
 pub mod world;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use self::cells::Cell;
+use self::real::Ground;
 use self::world::{Honest, Played, play};
 use super::interval::{Interval, mean};
 use super::{Books, Layers, Priced, Returns, Terms, YEAR_MS, returns};
 use crate::policy::appeals::Period;
 use crate::policy::strikes::Units;
 use crate::simulate::behaviour::Behaviour;
-use crate::simulate::population::Population;
+use crate::simulate::population::{Population, Synthetic};
+use crate::validate::detection::Part;
+use crate::validate::metrics::bounds;
 
 /// What happened never, in so many tries, happens with 95 % confidence at most this often over their number.
 const UNSEEN: f64 = 3.0;
@@ -31,8 +37,10 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// What is played.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// Among whom.
+    /// Among whom, if they are made up.
     pub population: Population,
+    /// The real board on which it is played instead.
+    pub ground: Option<Ground>,
     /// Rings.
     pub cells: Vec<Cell>,
     /// Boards: one for each seed.
@@ -41,6 +49,8 @@ pub struct Plan {
     pub terms: Terms,
     /// What an outsider is paid for a vote.
     pub bribe: Units,
+    /// Whether the cells are the stated mix, and not a few for a quick look.
+    pub is_stated_mix: bool,
 }
 
 impl Plan {
@@ -55,8 +65,10 @@ impl Plan {
                 days: 84,
                 ..Population::mixed()
             },
+            ground: None,
             cells: cells::all(12),
             seeds,
+            is_stated_mix: true,
             terms: Terms {
                 stake: Units(1_000),
                 reward: Units(100),
@@ -79,7 +91,43 @@ impl Plan {
         Self {
             population,
             cells: cells::few(8),
+            is_stated_mix: false,
             ..stated
+        }
+    }
+
+    /// Rings among the members of a real board, with the stated terms, in its windows: those of
+    /// [`cells::fewer`], or, for a quick look, the few.
+    pub fn on(ground: Ground, seeds: Vec<u64>, quick: bool) -> Self {
+        let (stated, posts_each) = (Self::stated(seeds), ground.posts_each());
+        Self {
+            cells: match quick {
+                true => cells::few(posts_each),
+                false => cells::fewer(posts_each),
+            },
+            terms: Terms {
+                window_ms: ground.window_ms,
+                ..stated.terms
+            },
+            ground: Some(ground),
+            is_stated_mix: false,
+            ..stated
+        }
+    }
+
+    /// The board of one seed.
+    fn board(&self, seed: u64) -> Cow<'_, Synthetic> {
+        match &self.ground {
+            Some(ground) => Cow::Borrowed(&ground.stage),
+            None => Cow::Owned(self.population.board(seed)),
+        }
+    }
+
+    /// How long somebody was there to be judged.
+    fn days(&self) -> f64 {
+        match &self.ground {
+            Some(ground) => (ground.judged as i64 * ground.window_ms) as f64 / DAY_MS as f64,
+            None => f64::from(self.population.days),
         }
     }
 
@@ -117,7 +165,7 @@ pub struct Return {
     pub over_honesty: Between,
 }
 
-/// A mean and its 95 % interval over boards.
+/// A mean and its bounds over boards; [`Results::bounds`] says what they are.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Between {
     /// The mean.
@@ -209,10 +257,20 @@ pub struct OtherTerms {
 pub struct Results {
     /// Boards, one for each.
     pub seeds: usize,
+    /// Which.
+    pub seeds_played: Vec<u64>,
+    /// Of which part they are: by those kept for tuning thresholds were chosen.
+    pub part: Part,
+    /// What `low` and `high` are, over these boards.
+    pub bounds: String,
     /// Every kind of ring.
     pub cells: Vec<Fared>,
     /// All rings of ten or more that write junk, each alike.
     pub mix: Vec<Return>,
+    /// Which rings these are, in words.
+    pub mix_of: String,
+    /// Whether they are the stated mix.
+    pub is_stated_mix: bool,
     /// Honest members.
     pub honest: Vec<Cost>,
     /// Who was struck, over all boards.
@@ -254,50 +312,6 @@ impl Results {
         }
         best.into_values().collect()
     }
-
-    /// Whether the mix loses, in sentences, and what stands beside that: how many kinds don't, and what it depends on.
-    pub fn verdict(&self) -> Vec<String> {
-        let of = |defences: &str| self.mix.iter().find(|r| r.defences == defences);
-        let mut said = Vec::new();
-        if let Some(all) = of("all") {
-            let [lose, doubt, gain] = self.kinds("all");
-            said.push(format!(
-                "With all defences the mix {} ({}). Of its {} kinds of rings {lose} lose, {doubt} are in doubt, and {gain} still gain.",
-                all.on_investment.says(),
-                page::between(&all.on_investment),
-                lose + doubt + gain
-            ));
-        }
-        for (defences, without) in [
-            ("all but quality", "a measure of quality"),
-            ("all but attention", "proofs of attention"),
-            ("all but the strikes", "strikes"),
-        ] {
-            if let Some(found) = of(defences) {
-                said.push(format!(
-                    "Without {without} it {} ({}).",
-                    found.on_investment.says(),
-                    page::between(&found.on_investment)
-                ));
-            }
-        }
-        said
-    }
-}
-
-impl Between {
-    /// Below zero as a whole, about zero, or above.
-    fn side(&self) -> usize {
-        match (self.high < 0.0, self.low > 0.0) {
-            (true, _) => 0,
-            (false, false) => 1,
-            (false, true) => 2,
-        }
-    }
-
-    fn says(&self) -> &'static str {
-        ["loses", "may lose or gain", "gains"][self.side()]
-    }
 }
 
 /// Plays all of a plan; `done` is told after every board. `None` for fewer than two seeds: without them
@@ -310,7 +324,7 @@ pub fn simulate(plan: &Plan, mut done: impl FnMut()) -> Option<Results> {
     let mut tally = Tally::default();
     let mut refused = Vec::new();
     for seed in &plan.seeds {
-        let made = plan.population.board(*seed);
+        let made = plan.board(*seed);
         if let Ok(played) = play(plan, &made, None, *seed) {
             tally.add(*seed, &played);
         }
@@ -384,6 +398,11 @@ pub fn simulate(plan: &Plan, mut done: impl FnMut()) -> Option<Results> {
     });
     Some(Results {
         seeds: plan.seeds.len(),
+        seeds_played: plan.seeds.clone(),
+        part: plan.part(),
+        bounds: bounds(plan.seeds.len()),
+        mix_of: plan.mix_of(),
+        is_stated_mix: plan.is_stated_mix,
         mix: mix.collect::<Option<_>>()?,
         terms: terms.collect::<Option<_>>()?,
         cells: fared,
@@ -478,7 +497,7 @@ impl Tally {
     }
 
     fn costs(&self, plan: &Plan) -> Vec<Cost> {
-        let years = f64::from(plan.population.days) * DAY_MS as f64 / YEAR_MS;
+        let years = plan.days() * DAY_MS as f64 / YEAR_MS;
         let over = |part: u128, whole: u128| {
             if whole > 0 {
                 part as f64 / whole as f64
@@ -487,7 +506,12 @@ impl Tally {
             }
         };
         let windows_a_year = YEAR_MS / plan.terms.window_ms as f64;
-        let boards_of_seed = (plan.cells.len() + 1) as f64;
+        // A real board is the same with each seed.
+        let same = match plan.ground {
+            Some(_) => plan.seeds.len(),
+            None => 1,
+        };
+        let with_same_members = ((plan.cells.len() + 1) * same) as f64;
         let cost = |(behaviour, sum): (&Behaviour, &Honest)| {
             let of_seeds = self.lost.get(behaviour).into_iter();
             let of_seeds = of_seeds.flat_map(BTreeMap::values);
@@ -496,10 +520,13 @@ impl Tally {
                 .collect();
             let lost = over(sum.stakes_lost, sum.stakes) / years;
             // Boards of one seed count as one: they have the same honest members.
-            let alone = sum.member_epochs as f64 / boards_of_seed;
+            let alone = sum.member_epochs as f64 / with_same_members;
             let unseen = UNSEEN / alone.max(1.0) * FIRST_STRIKE * windows_a_year;
             Cost {
-                behaviour: behaviour.to_string(),
+                behaviour: match plan.ground {
+                    Some(_) => "members of the board".to_owned(),
+                    None => behaviour.to_string(),
+                },
                 member_epochs: sum.member_epochs,
                 discounted: over(sum.discounted.into(), sum.member_epochs.into()),
                 rewards_lost: over(

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{Between, Fared, Plan, Results, Return};
+use crate::words::name;
 
 const ROW: f64 = 17.0;
 const LABEL: f64 = 330.0;
@@ -31,33 +32,34 @@ pub fn between(figure: &Between) -> String {
 
 /// The page.
 pub fn page(plan: &Plan, results: &Results) -> String {
+    pages([(plan, results)])
+}
+
+/// One page of several boards, one after the other.
+pub fn pages<'a>(played: impl IntoIterator<Item = (&'a Plan, &'a Results)>) -> String {
     let mut page = String::from(HEAD);
-    // Writing into a text never fails.
-    let _ = fill(&mut page, plan, results);
+    for (plan, results) in played {
+        // Writing into a text never fails.
+        let _ = fill(&mut page, plan, results);
+    }
     page.push_str("</main></body></html>\n");
     page
 }
 
 fn fill(page: &mut String, plan: &Plan, results: &Results) -> fmt::Result {
-    let terms = &plan.terms;
-    write!(
-        page,
-        "<h1>What a ring earns</h1><p>{} boards of {} days for each kind of ring, judged in windows of {} days. A \
-         post earns {} for each whole vote; a stake is {}, a post costs {}, a vote {}, an account {} beside its \
-         stake, a bribe {}. Rewards are paid out {} windows after they were earned. A return of +100 % means that \
-         what was put in, stakes included, came back twice. Lines are 95 % intervals over boards.</p>",
-        results.seeds,
-        plan.population.days,
-        terms.window_ms / super::DAY_MS,
-        terms.reward.0,
-        terms.stake.0,
-        terms.post_cost.0,
-        terms.vote_cost.0,
-        terms.account_cost.0,
-        plan.bribe.0,
-        terms.paid_out_after
-    )?;
-    page.push_str("<h2>All rings of ten or more that write junk, each alike</h2>");
+    match &plan.ground {
+        None => page.push_str("<h1>What a ring earns</h1>"),
+        Some(ground) => write!(
+            page,
+            "<h1>What a ring earns on board {}</h1>",
+            escaped(&name(&ground.board))
+        )?,
+    }
+    for sentence in results.preface(plan) {
+        write!(page, "<p>{}</p>", escaped(&sentence))?;
+    }
+    page.push_str("<p>Lines at the ends of bars are what stands in brackets in the tables.</p>");
+    write!(page, "<h2>{}</h2>", results.heading())?;
     let rows: Vec<Row<'_>> = results
         .mix
         .iter()
@@ -71,7 +73,8 @@ fn fill(page: &mut String, plan: &Plan, results: &Results) -> fmt::Result {
     page.push_str("<h2>A ring that knows these figures, by size</h2>");
     let heads = ["does", "no defence", "all", "all, beyond honesty"];
     table(page, &heads, results.adaptive().into_iter().map(fared))?;
-    page.push_str("<h2>Every ring</h2><p class=key><span class=none></span> without defences <span class=all></span> with all</p>");
+    page.push_str("<h2>Every ring</h2>");
+    page.push_str("<p class=key><span class=none></span> without defences <span class=all></span> with all</p>");
     let rows: Vec<Row<'_>> = results
         .cells
         .iter()
@@ -97,6 +100,12 @@ fn fill(page: &mut String, plan: &Plan, results: &Results) -> fmt::Result {
         "<p>Return beyond what the same posts would have earned without the ring's votes.</p>",
     );
     every(page, results, |r| between(&r.over_honesty))
+}
+
+/// A board's name is a stranger's.
+fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    text.replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn class(defences: &str) -> &'static str {
@@ -130,7 +139,9 @@ fn honest(page: &mut String, results: &Results) -> fmt::Result {
     write!(
         page,
         "<h2>What the defences cost honest members</h2><p>{} strikes met members of rings, {} outsiders whom they \
-         paid, and {} honest members, in {} windows of honest members: {:.2} of 10,000. Losses are before appeals.</p>",
+         paid, and {} honest members, in {} windows of honest members: {:.2} of 10,000. Losses are before appeals. \
+         At most: where nobody was struck, the 95 % bound of a strike a year that was never seen; else the upper end \
+         of what stands in brackets elsewhere.</p>",
         strikes.ring,
         strikes.bribed,
         strikes.clean,
@@ -155,7 +166,7 @@ fn honest(page: &mut String, results: &Results) -> fmt::Result {
         "rewards lost by it",
         "strikes",
         "stake lost a year",
-        "at most (95 %)",
+        "at most",
     ];
     table(page, &heads, rows)
 }
@@ -165,17 +176,14 @@ fn every(page: &mut String, results: &Results, figure: fn(&Return) -> String) ->
     if let Some(first) = results.cells.first() {
         heads.extend(first.returns.iter().map(|r| r.defences));
     }
-    heads.push("members with a strike");
+    heads.push("struck");
     let rows = results.cells.iter().map(|cell| {
         let mut row = vec![cell.ring.clone()];
         row.extend(cell.returns.iter().map(figure));
         row.push(format!("{:.0} %", 100.0 * cell.struck));
         row
     });
-    page.push_str("<div class=wide>");
-    table(page, &heads, rows)?;
-    page.push_str("</div>");
-    Ok(())
+    table(page, &heads, rows)
 }
 
 fn table(
@@ -183,7 +191,7 @@ fn table(
     heads: &[&str],
     rows: impl Iterator<Item = Vec<String>>,
 ) -> fmt::Result {
-    page.push_str("<table><thead><tr>");
+    page.push_str("<div class=wide><table><thead><tr>");
     for head in heads {
         write!(page, "<th>{head}</th>")?;
     }
@@ -195,7 +203,7 @@ fn table(
         }
         page.push_str("</tr>");
     }
-    page.push_str("</tbody></table>");
+    page.push_str("</tbody></table></div>");
     Ok(())
 }
 
@@ -216,7 +224,7 @@ fn plot(page: &mut String, title: &str, rows: &[Row<'_>]) -> fmt::Result {
     let height = ROW * rows.len() as f64 + 30.0;
     write!(
         page,
-        "<svg viewBox=\"0 0 {} {height}\" role=img aria-label=\"{title}\">",
+        "<div class=wide><svg viewBox=\"0 0 {} {height}\" role=img aria-label=\"{title}\">",
         LABEL + PLOT + 60.0
     )?;
     for tick in TICKS.iter().filter(|t| **t <= most) {
@@ -258,7 +266,7 @@ fn plot(page: &mut String, title: &str, rows: &[Row<'_>]) -> fmt::Result {
             )?;
         }
     }
-    page.push_str("</svg>");
+    page.push_str("</svg></div><p class=note>The axis is even about zero and ever closer far from it: a bar twice as long is more than twice as much.</p>");
     Ok(())
 }
 
@@ -267,12 +275,12 @@ const HEAD: &str = "<!doctype html><html lang=en><head><meta charset=utf-8>\
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#667;--paper:#fff;--rule:#dde;--none:#c2410c;--all:#1d6f5c;--some:#7a8699}\
 @media(prefers-color-scheme:dark){:root{--ink:#e6e8eb;--soft:#99a;--paper:#14171a;--rule:#333a42;--none:#f0843c;--all:#3fb59a;--some:#8290a3}}\
 body{background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif;margin:0}main{max-width:60rem;margin:2rem auto;padding:0 1rem}\
-h1,h2{line-height:1.2;margin-top:2rem}svg{width:100%;height:auto}svg text{font-size:11px;fill:var(--ink)}.label{text-anchor:end}\
+h1,h2{line-height:1.2;margin-top:2rem}svg{width:100%;min-width:44rem;height:auto;display:block}.note{color:var(--soft);font-size:13px;margin-top:.2rem}svg text{font-size:11px;fill:var(--ink)}.label{text-anchor:end}\
 .tick{text-anchor:middle;fill:var(--soft)!important}.grid{stroke:var(--rule)}.zero{stroke:var(--ink)}.interval{stroke:var(--ink);stroke-width:1.2}\
 rect.none,.key .none{fill:var(--none);background:var(--none)}rect.all,.key .all{fill:var(--all);background:var(--all)}rect.some{fill:var(--some)}\
-.key span{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 1em}table{border-collapse:collapse;font-size:13px;margin:1rem 0}\
+.key span{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 1em}table{border-collapse:collapse;font-size:13px;margin:0}\
 th,td{padding:.2rem .6rem;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}th:first-child,td:first-child{text-align:left}\
-th{white-space:normal;vertical-align:bottom}.wide{overflow-x:auto}</style></head><body><main>";
+th{white-space:nowrap}.wide{overflow-x:auto;margin:.6rem 0}</style></head><body><main>";
 
 #[cfg(test)]
 mod tests {
