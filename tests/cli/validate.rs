@@ -22,7 +22,52 @@ fn what_cannot_be_validated_is_refused_before_anything_is_measured() {
     scene.fails(&["audit", "validate", "--quick", "--window", "7"]);
     scene.fails(&["audit", "validate", "--quick", "--out", "votes.csv"]);
     scene.fails(&["audit", "validate", "--quick", "--out", "here"]);
+    scene.fails(&["audit", "validate", "--quick", "--out", "votes.csv/below"]);
     scene.hold_golden("validate");
+}
+
+#[test]
+fn what_was_measured_is_told_though_it_cannot_be_written() {
+    let scene = Scene::new();
+    scene.write("out/validation.json/in-the-way", "");
+    let args = [
+        "--yes", "audit", "validate", "--quick", "--seeds", "1", "--out", "out",
+    ];
+    let output = tacit(&scene.path("."), &args);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("can't write out/validation.json"));
+    assert!(text(&output.stdout).contains("Each signal alone"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_told_before_anything_is_measured_and_none_is_left() {
+    let scene = Scene::new();
+    for command in [&["audit", "validate"][..], &["audit", "simulate"]] {
+        // All of it takes the better part of an hour: what is refused at once was not measured.
+        let output = tacit(&scene.path("."), &[command, &["--out", "/proc"]].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("can't write to /proc"));
+        assert!(output.stdout.is_empty());
+        let mut running = start(
+            &scene.path("."),
+            &[command, &["--out", "new/below"]].concat(),
+        );
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        assert!(running.try_wait().unwrap().is_none(), "it is at work");
+        running.kill().unwrap();
+        running.wait().unwrap();
+        assert!(!scene.path("new").exists());
+    }
+}
+
+fn start(folder: &std::path::Path, args: &[&str]) -> std::process::Child {
+    std::process::Command::new(env!("CARGO_BIN_EXE_tacit"))
+        .args(args)
+        .current_dir(folder)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The folder that a report is written to. Its files get their names when all of them are on the disk; what others
 //! put there is never overwritten, and what is replaced is told.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -47,9 +47,13 @@ impl Folder {
         }
         let entries = match fs::read_dir(path) {
             Ok(entries) => entries,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(folder(false)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                can_be_written(path)?;
+                return Ok(folder(false));
+            }
             Err(e) => return Err(Failure::file("read", path, &e)),
         };
+        can_be_written(path)?;
         let page = path.join(PAGE);
         let ours = is_ours(&page);
         // What a run left that was killed before any file had its name. An empty page is nobody's.
@@ -111,6 +115,29 @@ impl Folder {
             self.path.display()
         ));
     }
+}
+
+/// Tries a folder before minutes of work are done for it: makes it, and a file in it. What wasn't there is
+/// taken away again, so that a run that is stopped leaves nothing behind.
+///
+/// # Errors
+/// If the folder can't be made or written.
+pub(super) fn can_be_written(path: &Path) -> Result<(), Failure> {
+    let missing: Vec<&Path> = (path.ancestors())
+        .take_while(|above| !above.as_os_str().is_empty() && !above.exists())
+        .collect();
+    let tried = (|| {
+        files::create_folder(path).map_err(|e| Failure::folder(path, &e))?;
+        let probe = path.join(format!(".tacit-{}", std::process::id()));
+        let made = OpenOptions::new().write(true).create_new(true).open(&probe);
+        made.and_then(|_| fs::remove_file(&probe))
+            .map_err(|e| Failure::file("write to", path, &e))
+    })();
+    for made in missing {
+        // Another's file may be in it by now; then it stays.
+        let _ = fs::remove_dir(made);
+    }
+    tried
 }
 
 /// Is this a page that tacit wrote?

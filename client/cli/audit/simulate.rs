@@ -1,16 +1,23 @@
-//! `tacit audit simulate`: rings and honest members played against each other on made-up boards, and who
-//! earns what.
+//! `tacit audit simulate`: rings and honest members played against each other on made-up boards, or among the
+//! members of real ones, and who earns what. It judges nobody.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tacit_detection::economy::simulation::page::{between, fared, page};
+use serde::Serialize;
+use tacit_detection::economy::simulation::page::{between, fared, page, pages};
+use tacit_detection::economy::simulation::real::{Ground, OnBoard};
 use tacit_detection::economy::simulation::{Cost, Fared, Plan, Results, simulate};
-use tacit_detection::words::grouped;
+use tacit_detection::validate::detection::Part;
+use tacit_detection::words::{grouped, name};
 use tacit_files as files;
+
+use super::folder::can_be_written;
+use super::validate::table;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::output::counted;
 use crate::parse;
 
 const PAGE: &str = "simulation.html";
@@ -29,6 +36,9 @@ pub struct SimulateArgs {
     /// those that thresholds were chosen on
     #[arg(long, value_name = "N", default_value = "1", value_parser = parse::number::<u64>)]
     seed: u64,
+    /// Play among the members of this table's boards, those of the seeds' half, with a smaller mix of rings
+    #[arg(long, value_name = "FILE")]
+    votes: Option<PathBuf>,
     /// Three kinds of rings on small boards: seconds instead of the better part of an hour
     #[arg(long)]
     quick: bool,
@@ -59,13 +69,7 @@ pub fn run(args: &SimulateArgs, cx: &Context) -> Result<(), Failure> {
         ));
     };
     let seeds: Vec<u64> = (args.seed..=last).step_by(2).collect();
-    let plan = if args.quick {
-        Plan::quick(seeds)
-    } else {
-        Plan::stated(seeds)
-    };
     if let Some(folder) = &args.out {
-        files::create_folder(folder).map_err(|e| Failure::folder(folder, &e))?;
         if [PAGE, FIGURES]
             .iter()
             .any(|name| folder.join(name).exists())
@@ -76,25 +80,132 @@ pub fn run(args: &SimulateArgs, cx: &Context) -> Result<(), Failure> {
             );
             cx.confirm(&question, "another folder, or --yes")?;
         }
+        can_be_written(folder)?;
     }
+    match &args.votes {
+        Some(file) => real(file, seeds, args, cx),
+        None => made_up(seeds, args, cx),
+    }
+}
+
+fn made_up(seeds: Vec<u64>, args: &SimulateArgs, cx: &Context) -> Result<(), Failure> {
+    let plan = if args.quick {
+        Plan::quick(seeds)
+    } else {
+        Plan::stated(seeds)
+    };
     let bar = cx.out.progress(plan.boards() as u64, "playing");
     let results = simulate(&plan, || bar.inc(1));
     bar.finish_and_clear();
-    let Some(results) = results else {
-        return Err(Failure::usage(
-            "nothing-played",
-            "no ring could be planted on these boards",
-            "Give another --seed.",
-        ));
-    };
+    let results = results.ok_or_else(nothing_played)?;
     cx.out.result(&results, |_| show(&plan, &results, cx));
-    if let Some(folder) = &args.out {
-        write(folder, &plan, &results, cx)?;
+    match &args.out {
+        Some(folder) => write(folder, &results, &page(&plan, &results), cx),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-fn write(folder: &Path, plan: &Plan, results: &Results, cx: &Context) -> Result<(), Failure> {
+fn nothing_played() -> Failure {
+    Failure::usage(
+        "nothing-played",
+        "no ring could be planted on these boards",
+        "Give another --seed.",
+    )
+}
+
+/// What was played on real boards, and which were left out.
+#[derive(Serialize)]
+struct Real {
+    boards: Vec<OnBoard>,
+    not_played: Vec<NotPlayed>,
+    /// Boards of the other half of all boards and seeds, which were left alone.
+    of_other_part: usize,
+}
+
+#[derive(Serialize)]
+struct NotPlayed {
+    board: String,
+    why: String,
+}
+
+fn real(file: &Path, seeds: Vec<u64>, args: &SimulateArgs, cx: &Context) -> Result<(), Failure> {
+    let votes = table(file, cx)?;
+    let part = seeds
+        .first()
+        .map_or(Part::HeldBack, |seed| Part::of_seed(*seed));
+    let mut real = Real {
+        boards: Vec::new(),
+        not_played: Vec::new(),
+        of_other_part: 0,
+    };
+    let mut plans = Vec::new();
+    for board in votes.boards() {
+        if Part::of_board(board.name()) != part {
+            real.of_other_part += 1;
+            continue;
+        }
+        match Ground::of(board) {
+            Ok(ground) => plans.push((ground.clone(), Plan::on(ground, seeds.clone(), args.quick))),
+            Err(why) => real.not_played.push(NotPlayed {
+                board: board.name().to_owned(),
+                why: why.to_string(),
+            }),
+        }
+    }
+    if plans.is_empty() {
+        let problem = match real.not_played.first() {
+            Some(left) => format!("no board is played: {}: {}", name(&left.board), left.why),
+            None => {
+                "no board of the table is of the seeds' part, by the hash of its name".to_owned()
+            }
+        };
+        let advice = "Take a table of longer boards, or seeds of the other part: --seed 0 or 1.";
+        return Err(Failure::usage("no-board", problem, advice));
+    }
+    let boards: usize = plans.iter().map(|(_, plan)| plan.boards()).sum();
+    let bar = cx.out.progress(boards as u64, "playing");
+    for (ground, plan) in &plans {
+        let results = simulate(plan, || bar.inc(1)).ok_or_else(nothing_played)?;
+        real.boards.push(OnBoard {
+            board: ground.board.to_string(),
+            members: ground.members,
+            window_ms: ground.window_ms,
+            windows: ground.windows,
+            judged: ground.judged,
+            votes_judged: ground.votes_judged,
+            notes: ground.says(),
+            results,
+        });
+    }
+    bar.finish_and_clear();
+    cx.out.result(&real, |_| {
+        for ((_, plan), on) in plans.iter().zip(&real.boards) {
+            show(plan, &on.results, cx);
+            cx.out.line("");
+        }
+        for left in &real.not_played {
+            cx.out
+                .line(format!("Not played: {}: {}.", name(&left.board), left.why));
+        }
+        if real.of_other_part > 0 {
+            let boards = counted(real.of_other_part as u64, "board");
+            cx.out.line(format!(
+                "Of the other part, and left alone: {boards} of the table."
+            ));
+        }
+    });
+    match &args.out {
+        Some(folder) => {
+            let played = plans.iter().zip(&real.boards);
+            let page = pages(played.map(|((_, plan), on)| (plan, &on.results)));
+            write(folder, &real, &page, cx)
+        }
+        None => Ok(()),
+    }
+}
+
+fn write(folder: &Path, results: &impl Serialize, page: &str, cx: &Context) -> Result<(), Failure> {
+    files::create_folder(folder).map_err(|e| Failure::folder(folder, &e))?;
     let put = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
         files::replace(&path, bytes).map_err(|e| Failure::file("write", &path, &e))
@@ -102,7 +213,7 @@ fn write(folder: &Path, plan: &Plan, results: &Results, cx: &Context) -> Result<
     let json = serde_json::to_vec_pretty(results)
         .map_err(|e| Failure::file("write", &folder.join(FIGURES), &e.into()))?;
     put(FIGURES, &json)?;
-    put(PAGE, page(plan, results).as_bytes())?;
+    put(PAGE, page.as_bytes())?;
     cx.out.note(format!(
         "Written to {}: {PAGE} and {FIGURES}.",
         folder.display()
@@ -112,18 +223,9 @@ fn write(folder: &Path, plan: &Plan, results: &Results, cx: &Context) -> Result<
 
 fn show(plan: &Plan, results: &Results, cx: &Context) {
     let out = &cx.out;
-    let terms = &plan.terms;
-    out.line(format!(
-        "{} boards of {} days for each of {} kinds of rings.",
-        results.seeds,
-        plan.population.days,
-        results.cells.len()
-    ));
-    out.line(format!(
-        "A post earns {} for each whole vote. A stake is {}, a post costs {}, a vote {}, an account {}, a bribe {}.",
-        terms.reward.0, terms.stake.0, terms.post_cost.0, terms.vote_cost.0, terms.account_cost.0, plan.bribe.0
-    ));
-    out.line("Returns on investment in percent, with their 95 % intervals over boards.");
+    for sentence in results.preface(plan) {
+        out.line(sentence);
+    }
     out.line("");
     let rows: Vec<Vec<String>> = results
         .mix
@@ -136,8 +238,9 @@ fn show(plan: &Plan, results: &Results, cx: &Context) {
             ]
         })
         .collect();
+    let mix = format!("{}: defences", results.mix_of);
     let heads = [
-        "rings of ten or more, each alike: defences",
+        mix.as_str(),
         "return",
         "beyond the same posts without a ring",
     ];

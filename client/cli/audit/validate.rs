@@ -17,6 +17,7 @@ use tacit_detection::validate::tables::{Table, preface, tables};
 use tacit_detection::votes::{Board, Votes};
 use tacit_files as files;
 
+use super::folder::can_be_written;
 use super::look::{in_milliseconds, span, unread};
 use crate::clock::now_ms;
 use crate::context::Context;
@@ -135,12 +136,11 @@ pub fn run(args: &ValidateArgs, cx: &Context) -> Result<(), Failure> {
     bar.finish_and_clear();
     let study = study.map_err(unmeasured)?;
     let tables = tables(&study);
-    if let Some(folder) = &args.out {
-        write(folder, &study, &tables)?;
-    }
+    // Printed first: what took an hour isn't lost with a full disk.
     cx.out
         .result(&study, |_| show(&study, &tables, others.len(), cx));
     if let Some(folder) = &args.out {
+        write(folder, &study, &tables)?;
         let names = format!("{FIGURES}, {TABLES} and {CURVES}");
         cx.out
             .note(format!("Written to {}: {names}.", folder.display()));
@@ -154,9 +154,11 @@ fn threads(args: &ValidateArgs) -> usize {
 }
 
 fn votes(args: &ValidateArgs, cx: &Context) -> Result<Votes, Failure> {
-    let Some(file) = &args.votes else {
-        return Ok(Votes::default());
-    };
+    (args.votes.as_deref()).map_or_else(|| Ok(Votes::default()), |file| table(file, cx))
+}
+
+/// Reads a table of votes as ground for rings: nobody in it is judged.
+pub(super) fn table(file: &Path, cx: &Context) -> Result<Votes, Failure> {
     let now = i64::try_from(now_ms()).unwrap_or(i64::MAX);
     let length = std::fs::metadata(file).map_or(0, |m| m.len());
     let bar = cx.out.progress(length, "reading");
@@ -174,13 +176,11 @@ fn check_folder(folder: &Path, cx: &Context) -> Result<(), Failure> {
         return Err(Failure::usage("file", problem, "Give another folder."));
     }
     let there = |name: &&str| folder.join(name).exists();
-    match [FIGURES, TABLES, CURVES].into_iter().find(there) {
-        None => Ok(()),
-        Some(name) => {
-            let question = format!("{} holds {name}. Write over it?", folder.display());
-            cx.confirm(&question, "another folder, or --yes")
-        }
+    if let Some(name) = [FIGURES, TABLES, CURVES].into_iter().find(there) {
+        let question = format!("{} holds {name}. Write over it?", folder.display());
+        cx.confirm(&question, "another folder, or --yes")?;
     }
+    can_be_written(folder)
 }
 
 fn write(folder: &Path, study: &Study, tables: &[Table]) -> Result<(), Failure> {
