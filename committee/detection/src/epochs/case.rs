@@ -251,10 +251,11 @@ fn innocent(
     line(
         text,
         format_args!(
-            "- A small niche reads and likes its own, and disagrees now and then: {} of the group's {} on each other's posts were no support (by others' votes on the same posts it would be {}, and of friends at least {}); {inside} of this member's {} were on the group's posts.",
+            "- A small niche reads and likes its own, and disagrees now and then: {} of the group's {} on each other's posts were no support (by others' votes on the same posts it would be {}, by the members' own votes elsewhere {}, and of friends at least {}); {inside} of this member's {} were on the group's posts.",
             agreement.dissent.against,
             counted(agreement.dissent.votes.into(), "vote"),
             percent(agreement.dissent.usual()),
+            percent(agreement.habit),
             percent(agreement.friends),
             counted(all as u64, "vote")
         ),

@@ -102,19 +102,31 @@ pub struct Agreement {
     /// The share of their votes in which friends at least dissent here: [`FRIENDS_DISSENT`], or less where everybody else
     /// on these posts hardly dissents either.
     pub friends: f64,
+    /// The share of its members' votes on everybody else's posts that were no support. Some people never vote against
+    /// anything, and that they don't here says nothing.
+    pub habit: f64,
     /// How often such friends dissent as seldom as the group.
     pub p_value: PValue,
 }
 
 impl Agreement {
-    fn of(dissent: Dissent) -> Self {
+    fn of(dissent: Dissent, habit: f64) -> Self {
         let friends = FRIENDS_DISSENT.min(dissent.usual() / RARELY);
         let p_value = at_most(dissent.against, dissent.votes, friends);
         Self {
             dissent,
             friends,
+            habit,
             p_value: PValue::new(p_value.min(1.0)).unwrap_or(PValue::ONE),
         }
+    }
+
+    /// Of one mind, for a strike: how much of others' dissent is missing, and how often friends with the members' own
+    /// habit dissent as seldom.
+    pub fn one_mind(&self) -> Strength {
+        let friends = self.friends.min(self.habit / RARELY);
+        let p_value = at_most(self.dissent.against, self.dissent.votes, friends);
+        Strength::of(self.dissent.missing(), p_value)
     }
 
     /// Whether a group of as many votes could differ from friends at all: where hardly anybody dissents, or among
@@ -261,7 +273,7 @@ pub fn circles(board: &Board, proposals: &[Proposal], at: At<'_>) -> Vec<Circle>
         });
         Circle {
             suspects: suspects.collect(),
-            agreement: Agreement::of(dissent(board, &proposal.members).0),
+            agreement: Agreement::of(dissent(board, &proposal.members).0, habit(board, &inside)),
         }
     };
     proposals.iter().map(look).collect()
@@ -276,6 +288,16 @@ struct Occasions {
     trials: u32,
     /// The sum of the shares of each hour's votes that were together.
     hits: f64,
+}
+
+/// Of the members' votes on posts that aren't the group's, the share that were no support; zero without any.
+fn habit(board: &Board, inside: &BTreeSet<MemberId>) -> f64 {
+    let votes = inside.iter().flat_map(|member| board.votes_of(*member));
+    let elsewhere = votes.filter(|v| !inside.contains(&board.post(v.post).author));
+    let (all, against) = elsewhere.fold((0_u32, 0_u32), |(all, against), vote| {
+        (all + 1, against + u32::from(vote.stance != Stance::Up))
+    });
+    f64::from(against) / f64::from(all.max(1))
 }
 
 /// A member's support of a group's posts.
@@ -480,6 +502,22 @@ mod tests {
         assert!((at_most(10, 10, 0.3) - 1.0).abs() < 1e-9);
         assert!((at_most(0, 0, 0.3) - 1.0).abs() < 1e-12);
         assert!(at_most(0, 100_000, 0.05) < 1e-300);
+    }
+
+    #[test]
+    fn who_never_votes_against_anything_is_of_no_mind_and_who_spares_the_group_is_of_one() {
+        let dissent = Dissent {
+            votes: 100,
+            against: 0,
+            expected: 36.0,
+        };
+        let of = |habit| Agreement::of(dissent, habit);
+        assert_eq!(of(0.0).one_mind().p_value, PValue::ONE);
+        assert!(of(0.0).p_value < PValue::known(0.01));
+        // One in a hundred friends' votes, where they dissent elsewhere in six of a hundred.
+        let seldom = of(0.06).one_mind().p_value.get();
+        assert!((seldom - 0.99_f64.powi(100)).abs() < 1e-9, "{seldom}");
+        assert_eq!(of(0.3).one_mind().p_value, of(0.3).p_value);
     }
 
     #[test]

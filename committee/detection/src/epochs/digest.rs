@@ -19,7 +19,7 @@ const DOMAIN: &[u8] = b"tacit evidence 2";
 const VOTE_DOMAIN: &[u8] = b"tacit vote 1";
 
 /// The votes that a finding about a member of a circle stands on: for structure those between the member and
-/// the circle, for quality those that it gave, and for time these and the circle's other votes on the same
+/// the circle, for quality and one mind those that it gave, and for time these and the circle's other votes on the same
 /// posts. None, if there is nothing that evidence could stand on.
 pub fn votes(board: &Board, member: MemberId, kind: Kind, circle: &Circle) -> BTreeSet<VoteHash> {
     let inside: BTreeSet<MemberId> = circle.suspects.iter().map(|s| s.member).collect();
@@ -40,7 +40,7 @@ pub fn votes(board: &Board, member: MemberId, kind: Kind, circle: &Circle) -> BT
             let others: Vec<&Vote> = others.filter(|v| v.member != member).collect();
             votes.extend(others);
         }
-        Kind::Quality => {}
+        Kind::Quality | Kind::OneMind => {}
     }
     votes.into_iter().map(|vote| hash(board, vote)).collect()
 }
@@ -54,6 +54,7 @@ pub fn of(member: &Pseudonym, kind: Kind, votes: &BTreeSet<VoteHash>) -> Evidenc
         Kind::Structure => 0,
         Kind::Time => 1,
         Kind::Quality => 2,
+        Kind::OneMind => 3,
     }]);
     for vote in votes {
         hash.update(vote.0);

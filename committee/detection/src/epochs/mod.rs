@@ -188,6 +188,7 @@ fn findings(board: &Board, window: WindowId, circles: &[(CommunityId, Circle)]) 
     let mut findings = Vec::new();
     let mut known: BTreeSet<EvidenceDigest> = BTreeSet::new();
     for (community, circle) in by_age {
+        let one_mind = circle.agreement.one_mind();
         for suspect in &circle.suspects {
             let time = suspect.time.as_ref().map(|(_, strength)| strength);
             let quality = suspect.quality.as_ref().map(|(_, strength)| strength);
@@ -195,6 +196,7 @@ fn findings(board: &Board, window: WindowId, circles: &[(CommunityId, Circle)]) 
                 (Kind::Structure, Some(&suspect.structure)),
                 (Kind::Time, time),
                 (Kind::Quality, quality),
+                (Kind::OneMind, Some(&one_mind)),
             ];
             for (kind, strength) in kinds {
                 let Some(strength) = strength else {

@@ -29,6 +29,14 @@ pub const INDEPENDENT: Bar = Bar {
     most_p_value: PValue::known(0.05),
 };
 
+/// Missing disagreement within the group, before quality may stand without time: more than a third of what
+/// others would show is missing, and friends who disagree as seldom as [`FRIENDS_DISSENT`] give as little at most
+/// once in a hundred.
+pub const ONE_MIND: Bar = Bar {
+    least_score: Score::known(0.35),
+    most_p_value: PValue::known(0.01),
+};
+
 /// Of their votes on each other's posts, the share that honest friends at least don't support. In made-up
 /// niches it is one in eight; a ring's members support each other always.
 pub const FRIENDS_DISSENT: f64 = 0.05;

@@ -195,13 +195,16 @@ pub enum Kind {
     Time,
     /// Support of the community's own posts beyond what their quality earns elsewhere.
     Quality,
+    /// Members who never disagree with each other, where friends do now and then and others often. It needs
+    /// structure and quality beside it to mean anything.
+    OneMind,
 }
 
 impl Kind {
     /// Whether it is evidence of another kind than structure.
     pub fn is_independent(self) -> bool {
         match self {
-            Self::Structure => false,
+            Self::Structure | Self::OneMind => false,
             Self::Time | Self::Quality => true,
         }
     }

@@ -3,8 +3,9 @@
 //! Anything less is refused with the reason, which is part of what a moderator sees.
 //!
 //! Structure alone never takes a stake: fan clubs, parties and small niches have it too. Nor does quality
-//! beside it without time in any window, for a few authors' posts are alike. Nor does one
-//! window: a viral day or a digest looks like a ring once. The two kinds have to meet in the same window and
+//! beside it, for a few authors' posts are alike: there must be time in one window too, or, in each of two, a
+//! community whose members never disagree, where friends do. Nor does one
+//! window: a viral day or a digest looks like a ring once. The kinds have to meet in the same window and
 //! the same community, for a structure here and a coincidence there are two accidents.
 
 use std::cmp::Reverse;
@@ -28,6 +29,8 @@ pub struct Slash {
     pub structure: Bar,
     /// What time or quality must reach in a window.
     pub independent: Bar,
+    /// How much disagreement must be missing in a window, for quality to stand without time.
+    pub one_mind: Bar,
 }
 
 impl Default for Slash {
@@ -35,6 +38,7 @@ impl Default for Slash {
         Self {
             structure: bars::STRUCTURE,
             independent: bars::INDEPENDENT,
+            one_mind: bars::ONE_MIND,
         }
     }
 }
@@ -175,9 +179,10 @@ pub enum NoSlash {
         /// Which.
         window: WindowId,
     },
-    /// Quality is measured, and a few authors' posts are alike: it is no evidence of votes cast by agreement.
+    /// Quality is measured, and a few authors' posts are alike: by itself it is no evidence of votes cast by
+    /// agreement.
     #[error(
-        "quality is the only evidence beside structure: evidence of time is needed in one window at least"
+        "quality is the only evidence beside structure: evidence of time is needed in one window at least, or, in two, a community whose members never disagree with each other"
     )]
     QualityAlone,
     /// It would be enough if it were fresh.
@@ -242,10 +247,10 @@ impl Slash {
     }
 
     fn is_met(&self, finding: &Finding) -> bool {
-        let bar = if finding.kind.is_independent() {
-            self.independent
-        } else {
-            self.structure
+        let bar = match finding.kind {
+            Kind::Structure => self.structure,
+            Kind::Time | Kind::Quality => self.independent,
+            Kind::OneMind => self.one_mind,
         };
         bar.is_met(finding.score, finding.p_value)
     }
@@ -257,17 +262,18 @@ impl Slash {
     ) -> Result<(CommunityId, BTreeSet<WindowId>), NoSlash> {
         let mut structure: BTreeSet<(CommunityId, WindowId)> = BTreeSet::new();
         let mut independent = structure.clone();
-        let mut in_time: BTreeSet<(CommunityId, WindowId)> = BTreeSet::new();
+        let (mut in_time, mut of_one_mind) = (structure.clone(), structure.clone());
         for finding in findings.filter(|f| self.is_met(f)) {
             let place = (finding.community, finding.window);
-            if finding.kind == Kind::Time {
-                in_time.insert(place);
-            }
             if finding.kind.is_independent() {
                 independent.insert(place);
-            } else {
-                structure.insert(place);
             }
+            match finding.kind {
+                Kind::Structure => structure.insert(place),
+                Kind::Time => in_time.insert(place),
+                Kind::OneMind => of_one_mind.insert(place),
+                Kind::Quality => false,
+            };
         }
         if structure.is_empty() {
             return Err(NoSlash::NoStructure);
@@ -279,24 +285,29 @@ impl Slash {
         for (community, window) in structure.intersection(&independent) {
             windows.entry(*community).or_default().insert(*window);
         }
-        let timed = |community: CommunityId, windows: &BTreeSet<WindowId>| {
-            windows.iter().any(|w| in_time.contains(&(community, *w)))
+        // Quality needs time beside it once, or one mind each time.
+        let borne_out = |community: CommunityId, windows: &BTreeSet<WindowId>| {
+            let timed = windows.iter().any(|w| in_time.contains(&(community, *w)));
+            let minded = windows
+                .iter()
+                .filter(|w| of_one_mind.contains(&(community, **w)));
+            timed || minded.count() >= LEAST_WINDOWS
         };
-        // Those with time; of these the most windows; of as many, the lower number.
+        // Those that are borne out; of these the most windows; of as many, the lower number.
         let rank = |(community, windows): &(CommunityId, BTreeSet<WindowId>)| {
             let enough = windows.len() >= LEAST_WINDOWS;
-            let timed = enough && timed(*community, windows);
-            (timed, windows.len(), Reverse(*community))
+            let borne_out = enough && borne_out(*community, windows);
+            (borne_out, windows.len(), Reverse(*community))
         };
         let Some((community, windows)) = windows.into_iter().max_by_key(rank) else {
             return Err(NoSlash::Apart);
         };
-        let timed = timed(community, &windows);
+        let borne_out = borne_out(community, &windows);
         match windows.first() {
             Some(window) if windows.len() < LEAST_WINDOWS => {
                 Err(NoSlash::OneWindow { window: *window })
             }
-            _ if !timed => Err(NoSlash::QualityAlone),
+            _ if !borne_out => Err(NoSlash::QualityAlone),
             _ => Ok((community, windows)),
         }
     }

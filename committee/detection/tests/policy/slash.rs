@@ -46,6 +46,30 @@ fn quality_serves_as_well_as_time_in_one_window_and_not_in_all() {
 }
 
 #[test]
+fn quality_stands_without_time_only_where_a_community_is_of_one_mind_in_two_windows() {
+    let mut findings = strong(1, 2);
+    findings[1] = finding(1, Kind::Quality);
+    findings[3] = finding(2, Kind::Quality);
+    findings.push(finding(1, Kind::OneMind));
+    assert_eq!(judged(&findings), Err(NoSlash::QualityAlone));
+    findings.push(finding(2, Kind::OneMind));
+    assert_eq!(judged(&findings).unwrap().digests().len(), 6);
+    // At the bar, and just below it.
+    let with = |score, p_value| {
+        let mut findings = findings.clone();
+        findings[5].score = Score::new(score).unwrap();
+        findings[5].p_value = PValue::new(p_value).unwrap();
+        judged(&findings).map(|_| ())
+    };
+    assert_eq!(with(0.35, 0.01), Ok(()));
+    assert_eq!(with(0.34, 0.01), Err(NoSlash::QualityAlone));
+    assert_eq!(with(0.35, 0.011), Err(NoSlash::QualityAlone));
+    // Of one mind alone is nothing: friends are it too, among few votes.
+    findings.retain(|f| f.kind != Kind::Quality);
+    assert_eq!(judged(&findings), Err(NoSlash::StructureAlone));
+}
+
+#[test]
 fn structure_alone_puts_no_stake_at_risk() {
     let findings: Vec<Finding> = (1..=20).map(|w| finding(w, Kind::Structure)).collect();
     assert_eq!(judged(&findings), Err(NoSlash::StructureAlone));
