@@ -98,13 +98,13 @@ fn axes(svg: &mut String) {
     );
     text(
         svg,
-        (PLANE[0], HEIGHT - 2.0),
+        (PLANE[0], HEIGHT - 10.0),
         "start",
         "The score is chosen on each board by who is of the ring, which no user knows: what the audit flags is not drawn.",
     );
     text(
         svg,
-        (PLANE[2] + 24.0, PLANE[3] + 20.0),
+        (PLANE[2] + 24.0, PLANE[3] + 44.0),
         "start",
         "circles: what is aimed at; dotted: chance",
     );

@@ -129,7 +129,7 @@ impl Ground {
                 counted(self.windows as u64, "window"),
                 percent(self.votes_judged)
             ),
-            "With each seed the ring is drawn anew and the board is the same: bounds are over rings, and not over boards. A post's quality is its place by the share of its voters who are for it, which is agreement and no measure of anything better; ring posts are junk, as on made-up boards.".to_owned(),
+            "With each seed the ring is drawn anew and the board is the same: bounds are over rings, and not over boards. A post's quality is its place by the share of its voters who are for it, which is agreement and no measure of anything better; ring posts are junk, as on made-up boards. The terms were stated for those, and a post may bring far more or less here, whoever writes it: what a ring adds stands under what is beyond honesty.".to_owned(),
             format!(
                 "A strike needs evidence in two windows, and groups are proposed by earlier ones, so that on a board of {} strikes come late or never; cases that are open at the end still run to theirs.",
                 counted(self.judged as u64, "judged window")
