@@ -186,7 +186,7 @@ mod tests {
             (14 * DAY, 7, 12)
         );
         assert_eq!(long.votes_judged, 1.0);
-        let short = of(120, 10).unwrap();
+        let short = of(400, 12).unwrap();
         assert!(
             short.window_ms < 7 * DAY && short.judged >= LEAST_JUDGED,
             "{short:?}"
