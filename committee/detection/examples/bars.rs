@@ -93,6 +93,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                         let rules = Slash {
                             structure: bar(*structure, 0.01)?,
                             independent: bar(SCORES[s], P_VALUES[p])?,
+                            ..Slash::default()
                         };
                         let count = slashed.entry((label.clone(), k, s, p)).or_default();
                         count.members += 1;

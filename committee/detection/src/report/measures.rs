@@ -240,10 +240,11 @@ impl OfBoard {
         let mut bursts = vec![0; board.members()];
         for hour in first_hours(board) {
             let many = hour.votes >= LEAST && f64::from(hour.votes) > hour.expected();
-            if many && hour.tail().p() <= BEYOND {
-                if let Some(count) = bursts.get_mut(board.post(hour.post).author.at()) {
-                    *count += 1;
-                }
+            if many
+                && hour.tail().p() <= BEYOND
+                && let Some(count) = bursts.get_mut(board.post(hour.post).author.at())
+            {
+                *count += 1;
             }
         }
         let one = Partition::from_labels(&vec![0; board.members()]);

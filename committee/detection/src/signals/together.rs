@@ -313,7 +313,7 @@ pub fn early(board: &Board, group: &[MemberId]) -> Vec<Together> {
         let mut votes = board.votes_on(vote.post);
         let all = votes.len();
         let last = votes.nth(all.saturating_sub(1) / 4)?;
-        (all >= 4).then(|| vote.at_ms <= last.at_ms)
+        (all >= 4).then_some(vote.at_ms <= last.at_ms)
     };
     let measure = |member: &MemberId| {
         let (mut own, mut elsewhere) = (Count::default(), Count::default());
