@@ -7,6 +7,8 @@ mod simulate;
 mod terminal;
 mod validate;
 
+use std::num::NonZeroUsize;
+
 use clap::{Args, Subcommand};
 
 use crate::context::Context;
@@ -32,6 +34,12 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Measure what the look finds, and whom it wrongs
     Validate(validate::ValidateArgs),
+}
+
+/// So many threads, or as many as there are processors.
+fn threads(wanted: Option<NonZeroUsize>) -> usize {
+    let cores = || std::thread::available_parallelism().ok();
+    wanted.or_else(cores).map_or(1, NonZeroUsize::get)
 }
 
 pub fn run(args: &AuditArgs, cx: &Context) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! `tacit audit simulate`: rings and honest members played against each other on made-up boards, or among the
 //! members of real ones, and who earns what. It judges nobody.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -13,6 +14,7 @@ use tacit_detection::words::{grouped, name};
 use tacit_files as files;
 
 use super::folder::can_be_written;
+use super::threads;
 use super::validate::table;
 
 use crate::context::Context;
@@ -42,6 +44,9 @@ pub struct SimulateArgs {
     /// Three kinds of rings on small boards: seconds instead of the better part of an hour
     #[arg(long)]
     quick: bool,
+    /// How many boards are played at once; as many as there are processors
+    #[arg(long, value_name = "N", value_parser = parse::number::<NonZeroUsize>)]
+    threads: Option<NonZeroUsize>,
     /// Write simulation.html and simulation.json into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -95,7 +100,7 @@ fn made_up(seeds: Vec<u64>, args: &SimulateArgs, cx: &Context) -> Result<(), Fai
         Plan::stated(seeds)
     };
     let bar = cx.out.progress(plan.boards() as u64, "playing");
-    let results = simulate(&plan, || bar.inc(1));
+    let results = simulate(&plan, threads(args.threads), || bar.inc(1));
     bar.finish_and_clear();
     let results = results.ok_or_else(nothing_played)?;
     cx.out.result(&results, |_| show(&plan, &results, cx));
@@ -165,7 +170,8 @@ fn real(file: &Path, seeds: Vec<u64>, args: &SimulateArgs, cx: &Context) -> Resu
     let boards: usize = plans.iter().map(|(_, plan)| plan.boards()).sum();
     let bar = cx.out.progress(boards as u64, "playing");
     for (ground, plan) in &plans {
-        let results = simulate(plan, || bar.inc(1)).ok_or_else(nothing_played)?;
+        let results =
+            simulate(plan, threads(args.threads), || bar.inc(1)).ok_or_else(nothing_played)?;
         real.boards.push(OnBoard {
             board: ground.board.to_string(),
             members: ground.members,

@@ -19,6 +19,7 @@ use tacit_files as files;
 
 use super::folder::can_be_written;
 use super::look::{in_milliseconds, span, unread};
+use super::threads;
 use crate::clock::now_ms;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -127,7 +128,7 @@ pub fn run(args: &ValidateArgs, cx: &Context) -> Result<(), Failure> {
             Scope::Whole
         },
         window_ms: args.window,
-        threads: threads(args),
+        threads: threads(args.threads),
     };
     let unmeasured = |e| Failure::usage("validate", e, "Give a longer --window.");
     let steps = plan.steps().map_err(unmeasured)?;
@@ -146,11 +147,6 @@ pub fn run(args: &ValidateArgs, cx: &Context) -> Result<(), Failure> {
             .note(format!("Written to {}: {names}.", folder.display()));
     }
     Ok(())
-}
-
-fn threads(args: &ValidateArgs) -> usize {
-    let cores = || std::thread::available_parallelism().ok();
-    args.threads.or_else(cores).map_or(1, NonZeroUsize::get)
 }
 
 fn votes(args: &ValidateArgs, cx: &Context) -> Result<Votes, Failure> {

@@ -1,6 +1,7 @@
 //! The quick simulation: rings pay without defences, lose by being seen, and nobody else pays for it.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tacit_detection::economy::Terms;
 use tacit_detection::economy::simulation::page::{of, page};
@@ -16,7 +17,7 @@ fn plan() -> Plan {
 
 fn results() -> &'static Results {
     static RESULTS: OnceLock<Results> = OnceLock::new();
-    RESULTS.get_or_init(|| simulate(&plan(), || {}).unwrap())
+    RESULTS.get_or_init(|| simulate(&plan(), 2, || {}).unwrap())
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn three_rings_are_called_so_and_two_boards_give_a_range() {
             assert!(text.contains(told), "{told}: {text}");
         }
     }
-    let many = simulate(&Plan::quick((0..10).map(|n| 2 * n + 1).collect()), || {}).unwrap();
+    let many = simulate(&Plan::quick((0..10).map(|n| 2 * n + 1).collect()), 2, || {}).unwrap();
     assert_eq!(many.bounds, "in brackets the 95 % interval over 10 seeds");
 }
 
@@ -138,8 +139,8 @@ fn on_a_real_board_rings_are_planted_among_members_of_whom_nothing_else_is_known
             ..Plan::stated(vec![1]).terms
         }
     );
-    let results = simulate(&plan, || {}).unwrap();
-    assert_eq!(simulate(&plan, || {}).unwrap(), results);
+    let results = simulate(&plan, 1, || {}).unwrap();
+    assert_eq!(simulate(&plan, 1, || {}).unwrap(), results);
     let plain = |defences| of(&results.cells[0], defences).unwrap().on_investment;
     assert!(
         plain("none").low > 1.0 && plain("all").mean < 0.0,
@@ -227,7 +228,7 @@ fn a_ring_that_knows_the_figures_does_what_adds_most() {
 
 #[test]
 fn the_same_seeds_give_the_same_figures_and_a_page_that_needs_nothing_else() {
-    let again = simulate(&plan(), || {}).unwrap();
+    let again = simulate(&plan(), 1, || {}).unwrap();
     assert_eq!(&again, results());
     let page = page(&plan(), results());
     for cell in &results().cells {
@@ -240,9 +241,14 @@ fn the_same_seeds_give_the_same_figures_and_a_page_that_needs_nothing_else() {
 
 #[test]
 fn every_board_is_told_and_one_seed_is_too_few() {
-    let mut told = 0;
+    let told = AtomicUsize::new(0);
     let mut one = plan();
     one.seeds.truncate(1);
-    assert!(simulate(&one, || told += 1).is_none());
-    assert_eq!(told, one.boards());
+    assert!(
+        simulate(&one, 1, || {
+            told.fetch_add(1, Ordering::Relaxed);
+        })
+        .is_none()
+    );
+    assert_eq!(told.into_inner(), one.boards());
 }

@@ -248,6 +248,10 @@ fn innocent(
     let within = |v: &&Vote| circle.suspect(board.post(v.post).author).is_some();
     let inside = board.votes_of(suspect.member).filter(within).count();
     let agreement = &circle.agreement;
+    let habit = match agreement.habit {
+        Some(habit) => percent(habit),
+        None => "unknown, for there are too few".to_owned(),
+    };
     line(
         text,
         format_args!(
@@ -255,7 +259,7 @@ fn innocent(
             agreement.dissent.against,
             counted(agreement.dissent.votes.into(), "vote"),
             percent(agreement.dissent.usual()),
-            percent(agreement.habit),
+            habit,
             percent(agreement.friends),
             counted(all as u64, "vote")
         ),

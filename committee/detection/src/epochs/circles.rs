@@ -32,6 +32,8 @@ const OCCASION_MS: i64 = 12 * TRIAL_MS;
 /// Occasions with votes together in a window, at least: a class that meets each week has two in two weeks, and
 /// three can't be on one day.
 const LEAST_OCCASIONS: u32 = 3;
+/// Votes on everybody else's posts that show how often a group's members dissent at all.
+const HABIT: u32 = 20;
 /// Support given beyond chance, in nats, before it counts that somebody was together with a group.
 const LEAST_GIVEN: f64 = 1.0;
 
@@ -102,15 +104,15 @@ pub struct Agreement {
     /// The share of their votes in which friends at least dissent here: [`FRIENDS_DISSENT`], or less where everybody else
     /// on these posts hardly dissents either.
     pub friends: f64,
-    /// The share of its members' votes on everybody else's posts that were no support. Some people never vote against
-    /// anything, and that they don't here says nothing.
-    pub habit: f64,
+    /// The share of its members' votes on everybody else's posts that were no support; `None` of too few of them. Some
+    /// people never vote against anything, and that they don't here says nothing.
+    pub habit: Option<f64>,
     /// How often such friends dissent as seldom as the group.
     pub p_value: PValue,
 }
 
 impl Agreement {
-    fn of(dissent: Dissent, habit: f64) -> Self {
+    fn of(dissent: Dissent, habit: Option<f64>) -> Self {
         let friends = FRIENDS_DISSENT.min(dissent.usual() / RARELY);
         let p_value = at_most(dissent.against, dissent.votes, friends);
         Self {
@@ -122,9 +124,11 @@ impl Agreement {
     }
 
     /// Of one mind, for a strike: how much of others' dissent is missing, and how often friends with the members' own
-    /// habit dissent as seldom.
+    /// habit dissent as seldom. Who votes on nothing else has no habit, and is taken to dissent as others do here.
     pub fn one_mind(&self) -> Strength {
-        let friends = self.friends.min(self.habit / RARELY);
+        let friends = self
+            .habit
+            .map_or(self.friends, |habit| self.friends.min(habit / RARELY));
         let p_value = at_most(self.dissent.against, self.dissent.votes, friends);
         Strength::of(self.dissent.missing(), p_value)
     }
@@ -290,14 +294,14 @@ struct Occasions {
     hits: f64,
 }
 
-/// Of the members' votes on posts that aren't the group's, the share that were no support; zero without any.
-fn habit(board: &Board, inside: &BTreeSet<MemberId>) -> f64 {
+/// Of the members' votes on posts that aren't the group's, the share that were no support.
+fn habit(board: &Board, inside: &BTreeSet<MemberId>) -> Option<f64> {
     let votes = inside.iter().flat_map(|member| board.votes_of(*member));
     let elsewhere = votes.filter(|v| !inside.contains(&board.post(v.post).author));
     let (all, against) = elsewhere.fold((0_u32, 0_u32), |(all, against), vote| {
         (all + 1, against + u32::from(vote.stance != Stance::Up))
     });
-    f64::from(against) / f64::from(all.max(1))
+    (all >= HABIT).then(|| f64::from(against) / f64::from(all))
 }
 
 /// A member's support of a group's posts.
@@ -511,7 +515,9 @@ mod tests {
             against: 0,
             expected: 36.0,
         };
-        let of = |habit| Agreement::of(dissent, habit);
+        let of = |habit| Agreement::of(dissent, Some(habit));
+        let unknown = Agreement::of(dissent, None);
+        assert_eq!(unknown.one_mind().p_value, unknown.p_value);
         assert_eq!(of(0.0).one_mind().p_value, PValue::ONE);
         assert!(of(0.0).p_value < PValue::known(0.01));
         // One in a hundred friends' votes, where they dissent elsewhere in six of a hundred.

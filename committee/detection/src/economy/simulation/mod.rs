@@ -26,6 +26,7 @@ use crate::policy::strikes::Units;
 use crate::simulate::behaviour::Behaviour;
 use crate::simulate::population::{Population, Synthetic};
 use crate::validate::detection::Part;
+use crate::validate::each;
 use crate::validate::metrics::bounds;
 
 /// What happened never, in so many tries, happens with 95 % confidence at most this often over their number.
@@ -314,38 +315,31 @@ impl Results {
     }
 }
 
-/// Plays all of a plan; `done` is told after every board. `None` for fewer than two seeds: without them
-/// nothing can be said of how far a mean can be trusted.
-pub fn simulate(plan: &Plan, mut done: impl FnMut()) -> Option<Results> {
+/// Plays all of a plan on so many threads, which change nothing; `done` is told after every board. `None` for fewer
+/// than two seeds: without them nothing can be said of how far a mean can be trusted.
+pub fn simulate(plan: &Plan, threads: usize, done: impl Fn() + Sync) -> Option<Results> {
     let other = other_terms(&plan.terms);
     let mut books: Vec<Vec<Vec<Books>>> = vec![Vec::new(); plan.cells.len()];
     let mut priced: Vec<Vec<Vec<(Books, Books)>>> = books.iter().map(|_| Vec::new()).collect();
     let mut struck = vec![(0, 0); plan.cells.len()];
     let mut tally = Tally::default();
     let mut refused = Vec::new();
-    for seed in &plan.seeds {
-        let made = plan.board(*seed);
-        if let Ok(played) = play(plan, &made, None, *seed) {
-            tally.add(*seed, &played);
-        }
-        done();
-        for (place, cell) in plan.cells.iter().enumerate() {
-            match play(plan, &made, Some(cell), *seed) {
-                Ok(played) => {
-                    tally.add(*seed, &played);
-                    struck[place].0 += played.struck;
-                    struck[place].1 += played.ring.members.len();
-                    let mut ring = Priced::of(&played.ring);
-                    books[place].push(ring.all(&plan.terms));
-                    let mut with = |terms: &Terms| {
-                        let none = ring.fare(terms, Layers::NONE);
-                        (none, ring.fare(terms, Layers::ALL))
-                    };
-                    priced[place].push(other.iter().map(|(_, terms)| with(terms)).collect());
+    let of_seed = |place: usize| {
+        let seed = plan.seeds.get(place).copied().unwrap_or_default();
+        OfSeed::play(plan, seed, &other, &done)
+    };
+    for of_seed in each(plan.seeds.len(), threads, of_seed, |_| ()) {
+        tally.take(of_seed.tally);
+        for (place, on_board) in of_seed.cells.into_iter().enumerate() {
+            match on_board {
+                Ok(on_board) => {
+                    struck[place].0 += on_board.struck;
+                    struck[place].1 += on_board.members;
+                    books[place].push(on_board.books);
+                    priced[place].push(on_board.priced);
                 }
-                Err(why) => refused.push(format!("{cell}: {why}")),
+                Err(why) => refused.push(why),
             }
-            done();
         }
     }
     let mut fared = Vec::new();
@@ -412,6 +406,53 @@ pub fn simulate(plan: &Plan, mut done: impl FnMut()) -> Option<Results> {
     })
 }
 
+/// What was played with one seed.
+struct OfSeed {
+    tally: Tally,
+    /// By cell; or why its ring couldn't be planted.
+    cells: Vec<Result<OnBoard, String>>,
+}
+
+/// A ring on one board.
+struct OnBoard {
+    struck: usize,
+    members: usize,
+    books: Vec<Books>,
+    /// With each of the other terms: without defences, and with all.
+    priced: Vec<(Books, Books)>,
+}
+
+impl OfSeed {
+    fn play(plan: &Plan, seed: u64, other: &[(&'static str, Terms)], done: &impl Fn()) -> Self {
+        let mut tally = Tally::default();
+        let made = plan.board(seed);
+        if let Ok(played) = play(plan, &made, None, seed) {
+            tally.add(seed, &played);
+        }
+        done();
+        let on_board = |cell: &Cell| {
+            let played = play(plan, &made, Some(cell), seed);
+            done();
+            let played = played.map_err(|why| format!("{cell}: {why}"))?;
+            tally.add(seed, &played);
+            let mut ring = Priced::of(&played.ring);
+            let books = ring.all(&plan.terms);
+            let mut with = |terms: &Terms| {
+                let none = ring.fare(terms, Layers::NONE);
+                (none, ring.fare(terms, Layers::ALL))
+            };
+            Ok(OnBoard {
+                struck: played.struck,
+                members: played.ring.members.len(),
+                books,
+                priced: other.iter().map(|(_, terms)| with(terms)).collect(),
+            })
+        };
+        let cells = plan.cells.iter().map(on_board).collect();
+        Self { tally, cells }
+    }
+}
+
 /// The mean over rings for each board, and the interval of these means: rings on one board aren't
 /// independent of each other.
 fn over_mix(
@@ -471,20 +512,27 @@ struct Tally {
 }
 
 impl Tally {
+    /// Takes in another, of other seeds.
+    fn take(&mut self, other: Self) {
+        self.strikes.ring += other.strikes.ring;
+        self.strikes.bribed += other.strikes.bribed;
+        self.strikes.clean += other.strikes.clean;
+        self.strikes.clean_member_epochs += other.strikes.clean_member_epochs;
+        for (behaviour, honest) in &other.sums {
+            self.sums.entry(*behaviour).or_default().add(honest);
+        }
+        for (behaviour, lost) in other.lost {
+            self.lost.entry(behaviour).or_default().extend(lost);
+        }
+    }
+
     fn add(&mut self, seed: u64, played: &Played) {
         self.strikes.ring += played.ring_strikes;
         self.strikes.bribed += played.bribed_strikes;
         for (behaviour, honest) in &played.honest {
             self.strikes.clean += honest.strikes;
             self.strikes.clean_member_epochs += honest.member_epochs;
-            let sum = self.sums.entry(*behaviour).or_default();
-            sum.member_epochs += honest.member_epochs;
-            sum.discounted += honest.discounted;
-            sum.strikes += honest.strikes;
-            sum.stakes += honest.stakes;
-            sum.stakes_lost += honest.stakes_lost;
-            sum.rewards += honest.rewards;
-            sum.rewards_discounted += honest.rewards_discounted;
+            self.sums.entry(*behaviour).or_default().add(honest);
             let of_seed = self
                 .lost
                 .entry(*behaviour)

@@ -68,6 +68,19 @@ pub struct Honest {
     pub rewards_discounted: u128,
 }
 
+impl Honest {
+    /// Takes in what happened to others, or in other windows.
+    pub fn add(&mut self, more: &Self) {
+        self.member_epochs += more.member_epochs;
+        self.discounted += more.discounted;
+        self.strikes += more.strikes;
+        self.stakes += more.stakes;
+        self.stakes_lost += more.stakes_lost;
+        self.rewards += more.rewards;
+        self.rewards_discounted += more.rewards_discounted;
+    }
+}
+
 /// A board with a ring, and what is found on it in each window.
 pub struct Staged {
     /// The board, its ring, and whom the ring paid.
