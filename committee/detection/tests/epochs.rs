@@ -14,9 +14,9 @@ use tacit_detection::policy::slash::{Grounds, Immune, NoSlash, Slash, Spent};
 use tacit_detection::policy::strikes::{Record, Units};
 use tacit_detection::simulate::plant::{Planted, plant};
 use tacit_detection::simulate::population::Population;
-use tacit_detection::simulate::ring::{Accounts, Ring};
+use tacit_detection::simulate::ring::{Accounts, Ring, Synchrony};
 use tacit_detection::simulate::{Script, Written};
-use tacit_detection::votes::{Board, MemberId, PostId, Stance, Vote};
+use tacit_detection::votes::{Board, Builder, MemberId, PostId, Row, Stance, Vote};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -198,6 +198,71 @@ fn quality_speaks_only_if_it_is_supplied_and_only_against_support_of_what_is_low
     assert!(strong(0.1) > 10);
     assert_eq!(strong(0.5), 0);
     assert_eq!(strong(0.9), 0);
+}
+
+/// A board as it would be if some votes had been others, or none.
+fn changed(board: &Board, stance: impl Fn(&Vote) -> Option<Stance>) -> Board {
+    let mut builder = Builder::default();
+    for vote in board.votes() {
+        let post = board.post(vote.post);
+        let Some(stance) = stance(vote) else {
+            continue;
+        };
+        let row = Row {
+            board: board.name(),
+            vote_ms: vote.at_ms,
+            voter: board.member_name(vote.member),
+            post: board.post_name(vote.post),
+            author: board.member_name(post.author),
+            post_ms: post.at_ms,
+            stance,
+        };
+        builder.push(row, i64::MAX).unwrap();
+    }
+    builder.finish().0.boards()[0].clone()
+}
+
+#[test]
+fn without_time_low_posts_accuse_only_a_group_that_never_disagrees_and_would_elsewhere() {
+    let board = Population::plain(240, 56).board(3).board().unwrap();
+    let ring = Ring {
+        posts_each: 6,
+        share: 1.0,
+        synchrony: Synchrony::Organic,
+        ..Ring::of(10)
+    };
+    let planted = plant(&board, &ring, 3).unwrap();
+    let members: BTreeSet<&str> = planted.names().collect();
+    let low = |board: &Board, post: PostId| {
+        let author = board.member_name(board.post(post).author);
+        Quality::new(if members.contains(author) { 0.1 } else { 0.5 }).unwrap()
+    };
+    let struck = |stance: &dyn Fn(&Vote, bool) -> Option<Stance>| {
+        let by_ring = |vote: &Vote| members.contains(planted.board.member_name(vote.member));
+        let for_ring = |vote: &Vote| {
+            let author = planted.board.post(vote.post).author;
+            members.contains(planted.board.member_name(author))
+        };
+        let board = changed(&planted.board, |vote| match by_ring(vote) {
+            true => stance(vote, for_ring(vote)),
+            false => Some(vote.stance),
+        });
+        let found = epochs(&board, 2 * WEEK_MS, Some(&low)).unwrap();
+        accused(&names(&planted), &found)
+    };
+    let as_it_is = |vote: &Vote, _: bool| Some(vote.stance);
+    assert!(struck(&as_it_is) >= 8, "{}", struck(&as_it_is));
+    // Who votes on nothing else is taken to disagree as others do.
+    let alone = |vote: &Vote, for_ring: bool| for_ring.then_some(vote.stance);
+    assert!(struck(&alone) >= 8, "{}", struck(&alone));
+    // Who never votes against anything says nothing by not doing so here.
+    assert_eq!(struck(&|_, _| Some(Stance::Up)), 0);
+    // Friends disagree now and then.
+    let friends = |vote: &Vote, for_ring: bool| match for_ring && vote.post.0 % 8 == 0 {
+        true => Some(Stance::Pass),
+        false => Some(vote.stance),
+    };
+    assert_eq!(struck(&friends), 0);
 }
 
 /// A moment at which each author of a group writes a post and all others vote for it.
