@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tacit_detection::epochs::case::against;
+use tacit_detection::epochs::circles::{At, Proposal, circles};
 use tacit_detection::epochs::{Epoch, epochs};
 use tacit_detection::policy::appeals::{Decision, Explained, NotOpened, Outcome, Period};
 use tacit_detection::policy::bars;
@@ -398,6 +399,71 @@ fn a_team_that_looks_in_four_times_a_day_is_not_accused_once_its_habit_is_known(
         assert!(known.iter().any(|e| !e.circles.is_empty()));
         assert_eq!(accused(&team, known), 0, "in windows of {weeks} weeks");
     }
+}
+
+/// Days on which ten members vote within a minute for a post of each, and somebody who votes for every post of the
+/// board half a minute after them; whose time counts?
+fn timed(days: &[i64]) -> (usize, bool) {
+    let moment = |day: &i64| Moment {
+        at_ms: day * DAY_MS + 9 * HOUR_MS,
+        authors: (0..10).collect(),
+        within_ms: 60_000,
+    };
+    let (board, group) = with_group(10, 50, &days.iter().map(moment).collect::<Vec<_>>());
+    let mut builder = Builder::default();
+    let mut last: BTreeMap<PostId, i64> = BTreeMap::new();
+    for vote in board.votes() {
+        let at_ms = last.entry(vote.post).or_insert(vote.at_ms);
+        let name = Pseudonym::new(board.name(), board.member_name(vote.member));
+        if group.contains(&name) {
+            *at_ms = vote.at_ms.max(*at_ms);
+        }
+    }
+    let hungry = last
+        .iter()
+        .map(|(post, at_ms)| (*post, "hungry", at_ms + 30_000));
+    let votes = board.votes().iter();
+    let votes = votes.map(|v| (v.post, board.member_name(v.member), v.at_ms));
+    for (post, voter, vote_ms) in votes.chain(hungry) {
+        let written = board.post(post);
+        let row = Row {
+            board: board.name(),
+            vote_ms,
+            voter,
+            post: board.post_name(post),
+            author: board.member_name(written.author),
+            post_ms: written.at_ms,
+            stance: Stance::Up,
+        };
+        builder.push(row, i64::MAX).unwrap();
+    }
+    let board = builder.finish().0.boards()[0].clone();
+    let name = |m: &MemberId| board.member_name(*m);
+    let is_of_group = |m: &MemberId| group.contains(&Pseudonym::new(board.name(), name(m)));
+    let everybody = (0..board.members() as u32).map(MemberId);
+    let proposal = Proposal {
+        members: everybody
+            .filter(|m| is_of_group(m) || name(m) == "hungry")
+            .collect(),
+        by_chance: 0.0,
+    };
+    let at = At::All {
+        quality: None,
+        past: None,
+    };
+    let circle = &circles(&board, &[proposal], at)[0];
+    let of = |hungry: bool| {
+        let suspects = circle.suspects.iter();
+        let these = suspects.filter(move |s| (name(&s.member) == "hungry") == hungry);
+        these.filter(|s| s.time.is_some()).count()
+    };
+    (of(false), of(true) > 0)
+}
+
+#[test]
+fn time_counts_on_three_occasions_and_only_of_who_gives_more_than_chance_would() {
+    assert_eq!(timed(&[1, 4]), (0, false));
+    assert_eq!(timed(&[1, 4, 9]), (10, false));
 }
 
 #[test]
