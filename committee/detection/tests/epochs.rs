@@ -259,7 +259,7 @@ fn without_time_low_posts_accuse_only_a_group_that_never_disagrees_and_would_els
     // Who never votes against anything says nothing by not doing so here.
     assert_eq!(struck(&|_, _| Some(Stance::Up)), 0);
     // Friends disagree now and then.
-    let friends = |vote: &Vote, for_ring: bool| match for_ring && vote.post.0 % 8 == 0 {
+    let friends = |vote: &Vote, for_ring: bool| match for_ring && vote.post.0.is_multiple_of(8) {
         true => Some(Stance::Pass),
         false => Some(vote.stance),
     };
