@@ -19,14 +19,15 @@ fn tacit(args: &[&str]) -> Output {
         .expect("the program starts")
 }
 
+/// All that a command said: with `--json`, errors are on stdout.
+fn said(output: &Output) -> String {
+    let [out, err] = [&output.stdout, &output.stderr].map(|s| String::from_utf8_lossy(s));
+    format!("{err}\n{out}")
+}
+
 fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| {
-        panic!(
-            "stdout is one JSON value ({e}):\n{}\n{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        )
-    })
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("stdout is one JSON value ({e}):\n{}", said(output)))
 }
 
 fn verify(bundle: &str, fingerprint: &str) -> (Option<i32>, Value) {
@@ -78,7 +79,7 @@ fn a_committee_counts_in_secret_opens_at_the_trigger_and_erases_at_the_deadline(
         ])
     });
     let story = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{story}");
+    assert!(output.status.success(), "{}", said(&output));
     one_node_was_killed_before_the_list_opened(&logs, &story);
     let told = json(&output);
     let fingerprint = told["fingerprint"].as_str().unwrap();
@@ -334,7 +335,7 @@ fn three_strangers_make_keys_in_seconds_and_each_finds_themselves_in_the_transcr
         dir.to_str().unwrap(),
     ]);
     let story = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{story}");
+    assert!(output.status.success(), "{}", said(&output));
     let told = json(&output);
     let contributions = told["contributions"].as_array().unwrap();
     let mut places: Vec<_> = contributions

@@ -38,7 +38,10 @@ struct View {
 
 pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
     let committee = cx.committee(&command.network)?;
-    let evidence = evidence::fetch(cx, &committee, &command.statement, Freshness::Any)?;
+    let id = &command.statement;
+    let evidence = evidence::fetch(cx, &committee, id, Freshness::Any, |certified| {
+        certified.facts.status.is_final()
+    })?;
     write(&command.out, &evidence.bytes).map_err(|e| Failure::file("write", &command.out, &e))?;
     let facts = &evidence.verified.certified.facts;
     let view = View {

@@ -3,6 +3,7 @@
 //! The one place where a downloaded bundle is verified: `sign`, `names` and `bundle` start here.
 
 use tacit_client::api::ApiError;
+use tacit_client::bundle::Certified;
 use tacit_client::verify::{Verified, verify};
 use tacit_protocol::ids::StatementId;
 
@@ -28,17 +29,20 @@ pub struct Evidence {
     pub verified: Verified,
 }
 
-/// Gets a statement's bundle from the first node that has one which holds.
+/// Gets a statement's bundle from the first node that has one which holds and is `enough` for what it is
+/// needed for. Any node may lag: if none has got that far, it is the newest that there is.
 pub fn fetch(
     cx: &Context,
     committee: &Committee,
     id: &StatementId,
     freshness: Freshness,
+    enough: impl Fn(&Certified) -> bool,
 ) -> Result<Evidence, Failure> {
     let spinner = cx
         .out
         .spinner("Getting the statement's history and checking it");
     let mut stale = None;
+    let mut newest: Option<Evidence> = None;
     let evidence = committee.api.bundle(id, |bytes, _| {
         let mut weights = [0u8; 32];
         getrandom::fill(&mut weights).map_err(|e| format!("no randomness here: {e}"))?;
@@ -63,10 +67,23 @@ pub fn fetch(
                 crate::clock::distance(head, now)
             ));
         }
-        Ok(Evidence { bytes, verified })
+        let evidence = Evidence { bytes, verified };
+        let certified = &evidence.verified.certified;
+        if enough(certified) {
+            return Ok(evidence);
+        }
+        let behind = format!("by its bundle the statement is {}", certified.facts.status);
+        let height = |e: &Evidence| e.verified.certified.height;
+        if newest
+            .as_ref()
+            .is_none_or(|n| height(n) < height(&evidence))
+        {
+            newest = Some(evidence);
+        }
+        Err(behind)
     });
     spinner.finish_and_clear();
-    evidence.map_err(|e| match (&e, stale) {
+    evidence.or_else(|e| newest.ok_or(e)).map_err(|e| match (&e, stale) {
         (ApiError::BadAnswer { .. }, Some(_)) => Failure::check(
             "stale",
             e,

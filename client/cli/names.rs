@@ -89,7 +89,10 @@ pub fn run(command: Command, cx: &Context) -> Result<(), Failure> {
         ));
     }
     let committee = cx.committee(&command.network)?;
-    let evidence = evidence::fetch(cx, &committee, &command.statement, Freshness::Any)?;
+    let id = &command.statement;
+    let evidence = evidence::fetch(cx, &committee, id, Freshness::Any, |certified| {
+        certified.facts.status.is_final()
+    })?;
     let certified = &evidence.verified.certified;
     let Some(names) = &evidence.verified.names else {
         return Err(no_list(certified.facts.status, &certified.id));

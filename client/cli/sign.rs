@@ -140,8 +140,7 @@ fn seal_new(
     unlocked: &mut Unlocked,
     request: &Request<'_>,
 ) -> Result<Sealing, Failure> {
-    let evidence = evidence::fetch(cx, committee, &request.id, Freshness::Recent)?;
-    let mut certified = evidence.verified.certified;
+    let mut certified = to_sign(cx, committee, &request.id)?;
     if let Some((_, height)) = own(&certified, unlocked) {
         return Ok(Sealing::Counted(height));
     }
@@ -168,9 +167,7 @@ fn seal_new(
     if !certified.is_fresh(now_ms()) {
         // The person took their time: what they agreed to must still be so.
         let before = certified.facts.opening.clone();
-        certified = evidence::fetch(cx, committee, &request.id, Freshness::Recent)?
-            .verified
-            .certified;
+        certified = to_sign(cx, committee, &request.id)?;
         if let Some((_, height)) = own(&certified, unlocked) {
             return Ok(Sealing::Counted(height));
         }
@@ -198,6 +195,13 @@ fn seal_new(
     // Before it is sent: whatever happens now, these bytes are the signature.
     unlocked.add_sealed(&request.id, submission.clone())?;
     Ok(Sealing::Sealed(submission, briefing.warnings))
+}
+
+/// What there is to sign, from a node that knows of the statement's key.
+fn to_sign(cx: &Context, committee: &Committee, id: &StatementId) -> Result<Certified, Failure> {
+    let has_key = |certified: &Certified| certified.facts.status != Status::Preparing;
+    let evidence = evidence::fetch(cx, committee, id, Freshness::Recent, has_key)?;
+    Ok(evidence.verified.certified)
 }
 
 /// The signature of this identity that is counted, and the height of its block. Everything is looked
@@ -391,7 +395,8 @@ fn not_sent(
     };
     match word.as_str() {
         "nullifier-spent" => {
-            let evidence = evidence::fetch(cx, committee, id, Freshness::Any).ok();
+            let shows_it = |certified: &Certified| own(certified, unlocked).is_some();
+            let evidence = evidence::fetch(cx, committee, id, Freshness::Any, shows_it).ok();
             let certified = evidence.map(|evidence| evidence.verified.certified);
             let counted = certified.as_ref().and_then(|c| own(c, unlocked));
             let problem = match counted {
@@ -415,7 +420,13 @@ fn not_sent(
         "not-collecting" => {
             const ADVICE: &str = "Nothing is left to do: your name is not on the list.";
             let closed = |problem| Failure::usage("closed", problem, ADVICE);
-            match evidence::fetch(cx, committee, id, Freshness::Any) {
+            let over = |certified: &Certified| {
+                !matches!(
+                    certified.facts.status,
+                    Status::Preparing | Status::Collecting
+                )
+            };
+            match evidence::fetch(cx, committee, id, Freshness::Any, over) {
                 Err(_) => closed(format!("{e}; so your signature was not counted")),
                 Ok(evidence) => match evidence.verified.certified.facts.status {
                     // The certificate is older than the node's word, or the word is a lie.

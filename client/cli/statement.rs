@@ -413,21 +413,29 @@ fn watch(args: &WatchArgs, cx: &Context) -> Result<(), Failure> {
     let bar = cx.out.progress(0, "");
     let mut reached = Instant::now();
     let mut shown = String::new();
+    let mut seen: Option<(Status, u64)> = None;
     let last = loop {
         match api.statement(&args.statement) {
             Ok(view) => {
                 reached = Instant::now();
                 let status = status_of(&view)?;
-                bar.set_length(view.smallest_list.max(view.count));
-                bar.set_position(view.count);
-                bar.set_message(printable_line(&view.status));
-                if shown != view.status {
-                    shown.clone_from(&view.status);
-                    let line = format!("{}: {}", view.status, counted(view.count, "signature"));
-                    bar.suspend(|| cx.out.line(printable_line(&line)));
-                }
-                if status.is_final() {
-                    break view;
+                // Some nodes lag: what was seen to happen doesn't unhappen here.
+                let behind = seen.is_some_and(|(seen, count)| {
+                    status.leads_to(seen) || (status == seen && view.count < count)
+                });
+                if !behind {
+                    seen = Some((status, view.count));
+                    bar.set_length(view.smallest_list.max(view.count));
+                    bar.set_position(view.count);
+                    bar.set_message(printable_line(&view.status));
+                    if shown != view.status {
+                        shown.clone_from(&view.status);
+                        let line = format!("{}: {}", view.status, counted(view.count, "signature"));
+                        bar.suspend(|| cx.out.line(printable_line(&line)));
+                    }
+                    if status.is_final() {
+                        break view;
+                    }
                 }
             }
             // Nodes come and go, or are busy; that there is no such statement doesn't change by waiting.

@@ -135,9 +135,21 @@ impl Committee {
 
     /// A statement that takes signatures. Its text tells it from those of other tests.
     pub fn propose(&self, text: &str, trigger: &str, deadline: &str) -> String {
+        let made = self.new_statement(text, trigger, deadline, &["--wait"]);
+        assert_eq!(made["status"], "collecting");
+        made["id"].as_str().unwrap().to_string()
+    }
+
+    /// A statement whose key isn't made yet.
+    pub fn propose_without_waiting(&self, text: &str, trigger: &str, deadline: &str) -> String {
+        let made = self.new_statement(text, trigger, deadline, &[]);
+        made["id"].as_str().unwrap().to_string()
+    }
+
+    fn new_statement(&self, text: &str, trigger: &str, deadline: &str, more: &[&str]) -> Value {
         let file = self.dir.join(format!("{text}.txt"));
         fs::write(&file, text).unwrap();
-        let args = [
+        let mut args = vec![
             "statement",
             "new",
             "--group",
@@ -148,11 +160,9 @@ impl Committee {
             trigger,
             "--deadline",
             deadline,
-            "--wait",
         ];
-        let made = call(&self.dir.join("people").join("creator"), &args).ok();
-        assert_eq!(made["status"], "collecting");
-        made["id"].as_str().unwrap().to_string()
+        args.extend(more);
+        call(&self.dir.join("people").join("creator"), &args).ok()
     }
 
     /// A member with a folder that only the test of this name uses.
@@ -220,18 +230,27 @@ impl Person {
 
     /// What a person reads who calls this and has it done.
     pub fn read(&self, args: &[&str]) -> String {
+        self.read_until(0, args)
+    }
+
+    /// What a person reads who calls this, which ends with this exit code.
+    pub fn read_until(&self, exit: i32, args: &[&str]) -> String {
         let output = command(&self.home, args).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
+        assert_eq!(output.status.code(), Some(exit), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// Signs, by way of `node` if it is given.
     pub fn sign(&self, id: &str, node: Option<&str>) -> Said {
+        let nodes: Vec<&str> = node.into_iter().collect();
+        self.sign_by(id, &nodes)
+    }
+
+    /// Signs, by way of these nodes.
+    pub fn sign_by(&self, id: &str, nodes: &[&str]) -> Said {
         let passphrase = self.home.join("passphrase");
         let mut args = self.sign_args(id, passphrase.to_str().unwrap());
-        if let Some(node) = node {
-            args.extend(["--node", node]);
-        }
+        args.extend(nodes.iter().flat_map(|node| ["--node", node]));
         self.call(&args)
     }
 

@@ -4,7 +4,7 @@
 mod committee;
 mod proxy;
 
-use committee::committee;
+use committee::{committee, until};
 use proxy::{Mode, Proxy};
 
 #[test]
@@ -215,4 +215,65 @@ fn a_node_is_remembered_once_it_has_shown_the_committees_founding_file() {
     let (_, code, _) = list(&committee.fingerprint, nobody).failed();
     assert_eq!(code, "unreachable");
     assert!(!person.remembered().contains(&in_list));
+}
+
+/// Nodes are asked in random order: seven that lag, and one that doesn't.
+#[test]
+fn nodes_that_lag_are_passed_over() {
+    let committee = committee();
+    let (ada, bela) = (committee.member(0, "lag"), committee.member(1, "lag"));
+    let lagging: Vec<Proxy> = (0..7)
+        .map(|_| Proxy::before(&committee.nodes[0], Mode::Pass))
+        .collect();
+    let mut nodes: Vec<&str> = lagging.iter().map(|p| p.url.as_str()).collect();
+    nodes.push(&committee.nodes[1]);
+    let all: Vec<&str> = nodes.iter().flat_map(|node| ["--node", node]).collect();
+    let stand_still = |id: &str, status: &str| {
+        let [view, bundle] = ["", "/bundle"].map(|what| format!("/v1/statements/{id}{what}"));
+        for proxy in &lagging {
+            proxy.stand_still(&view);
+            proxy.stand_still(&bundle);
+        }
+        // Of this moment, by their own word.
+        let only: Vec<&str> = all[..14].to_vec();
+        let shown = ada
+            .call(&[&["statement", "show", id], &only[..]].concat())
+            .ok();
+        assert_eq!(shown["status"], status);
+    };
+
+    // While they still wait for the statement's key, it can be signed.
+    let id = committee.propose_without_waiting("Some nodes lag.", "count >= 2", "+1h");
+    until("a node knows of it", || {
+        let shown = ada.call(&["statement", "show", &id, "--node", &committee.nodes[0]]);
+        (shown.exit == 0).then_some(())
+    });
+    stand_still(&id, "preparing");
+    let (exit, code, _) = ada.sign_by(&id, &nodes[..7]).failed();
+    assert_eq!((exit, code.as_str()), (4, "preparing"));
+    committee.wait_for(&id, "collecting");
+    let both = ["--timeout", "6", "--node", nodes[0], "--node", nodes[7]];
+    let watched = ada.read_until(4, &[&["statement", "watch", &id], &both[..]].concat());
+    assert!(watched.matches("preparing").count() <= 1, "{watched}");
+    ada.sign_by(&id, &nodes).ok();
+
+    // While they still count, the list is read, kept, and watched to its end.
+    stand_still(&id, "collecting");
+    bela.sign(&id, None).ok();
+    committee.wait_for(&id, "revealed");
+    until("the node that doesn't lag", || {
+        let shown = ada.call(&["statement", "show", &id, "--node", &committee.nodes[1]]);
+        (shown.ok()["status"] == "revealed").then_some(())
+    });
+    for _ in 0..2 {
+        let names = ada.call(&[&["names", &id], &all[..]].concat()).ok();
+        assert_eq!(names["count"], 2);
+        let file = ada.home.join("lag.bundle");
+        let kept = ["bundle", &id, "--out", file.to_str().unwrap()];
+        let kept = ada.call(&[&kept, &all[..]].concat()).ok();
+        assert_eq!(kept["status"], "revealed");
+    }
+    // With nobody else to ask, what they have is true, if not the latest.
+    let (exit, code, _) = ada.call(&[&["names", &id], &all[..14]].concat()).failed();
+    assert_eq!((exit, code.as_str()), (4, "not-open"));
 }

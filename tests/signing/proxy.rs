@@ -1,5 +1,7 @@
-//! A node's address that a test stands behind: requests pass, are lost, or never come back.
+//! A node's address that a test stands behind: requests pass, are lost, or never come back, or are answered
+//! with what the node said a while ago.
 
+use std::collections::HashMap;
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -25,6 +27,8 @@ struct State {
     /// So many requests that read are told to come back later.
     busy: Mutex<usize>,
     sent: Mutex<Vec<Vec<u8>>>,
+    /// What a node that lags answers to requests that read, by their first line.
+    old: Mutex<HashMap<String, Vec<u8>>>,
 }
 
 /// Stands before one node.
@@ -44,6 +48,7 @@ impl Proxy {
             mode: Mutex::new(mode),
             busy: Mutex::new(0),
             sent: Mutex::default(),
+            old: Mutex::default(),
         });
         let shared = state.clone();
         thread::spawn(move || {
@@ -64,6 +69,16 @@ impl Proxy {
     /// The next so many requests that read are answered with 503.
     pub fn be_busy(&self, times: usize) {
         *self.state.busy.lock().unwrap() = times;
+    }
+
+    /// From now on it answers this as it would now, whatever happens: the node lags behind.
+    pub fn stand_still(&self, path: &str) {
+        let head = format!("GET {path} HTTP/1.1");
+        let now = self.state.ask(
+            &format!("{head}\r\nhost: test\r\nconnection: close\r\n\r\n"),
+            &[],
+        );
+        self.state.old.lock().unwrap().insert(head, now.unwrap());
     }
 
     /// How many of those are left.
@@ -99,6 +114,10 @@ impl State {
                 drop(busy);
                 return client.write_all(BUSY.as_bytes());
             }
+            let first = head.lines().next().unwrap_or_default();
+            if let Some(old) = self.old.lock().unwrap().get(first) {
+                return client.write_all(old);
+            }
             Mode::Pass
         };
         match mode {
@@ -108,15 +127,21 @@ impl State {
             },
             Mode::Pass | Mode::LoseAnswer => {}
         }
-        let mut node = TcpStream::connect(&self.node)?;
-        node.write_all(head.as_bytes())?;
-        node.write_all(&body)?;
-        let mut answer = Vec::new();
-        node.read_to_end(&mut answer)?;
+        let answer = self.ask(&head, &body)?;
         match mode {
             Mode::LoseAnswer => Ok(()),
             _ => client.write_all(&answer),
         }
+    }
+
+    /// What the node answers.
+    fn ask(&self, head: &str, body: &[u8]) -> io::Result<Vec<u8>> {
+        let mut node = TcpStream::connect(&self.node)?;
+        node.write_all(head.as_bytes())?;
+        node.write_all(body)?;
+        let mut answer = Vec::new();
+        node.read_to_end(&mut answer)?;
+        Ok(answer)
     }
 }
 

@@ -223,6 +223,18 @@ impl Status {
         self as u8
     }
 
+    /// Can a statement get from this one into the other?
+    pub fn leads_to(self, to: Self) -> bool {
+        use Status as S;
+        match self {
+            S::Preparing => to != S::Preparing,
+            S::Collecting => matches!(to, S::Triggered | S::Revealed | S::Expired | S::Erased),
+            S::Triggered => to == S::Revealed,
+            S::Expired => to == S::Erased,
+            S::Revealed | S::Erased | S::Failed => false,
+        }
+    }
+
     /// Nothing more will happen to it, but for late attestations.
     pub fn is_final(self) -> bool {
         matches!(self, Status::Revealed | Status::Erased | Status::Failed)
@@ -248,5 +260,34 @@ impl Decode for Status {
             .into_iter()
             .find(|s| s.code() == code)
             .ok_or(DecodeError::Invalid("a status"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status as S;
+
+    #[test]
+    fn a_statement_goes_one_way() {
+        let ways = [
+            (S::Preparing, S::Collecting),
+            (S::Collecting, S::Triggered),
+            (S::Collecting, S::Erased),
+            (S::Triggered, S::Revealed),
+            (S::Expired, S::Erased),
+        ];
+        for (from, to) in ways {
+            assert!(from.leads_to(to) && !to.leads_to(from), "{from} {to}");
+        }
+        // A deadline before the key was there; a trigger met too early; a key that couldn't be made.
+        for over in [S::Expired, S::Erased, S::Triggered, S::Revealed, S::Failed] {
+            assert!(!over.leads_to(S::Collecting), "{over}");
+        }
+        for status in S::ALL {
+            assert_eq!(
+                status.is_final(),
+                !S::ALL.iter().any(|to| status.leads_to(*to))
+            );
+        }
     }
 }
