@@ -176,13 +176,15 @@ fn after_the_deadline_a_thief_of_everything_can_open_nothing() {
         .map(|i| Some(Node::start(&home(i), &log(i))))
         .collect();
     let creator = dir.join("people").join("creator");
-    until("a quorum", || {
+    let urls = until("a quorum", || {
         let ready = command(&creator, &["--json", "node", "status"])
             .output()
             .unwrap();
         let rows: Value = serde_json::from_slice(&ready.stdout).unwrap_or(Value::Null);
         let rows = rows.as_array()?;
-        rows.iter().all(|r| r["ready"] == true).then_some(())
+        let url = |row: &Value| Some(row["node"].as_str()?.to_string());
+        let all = rows.iter().all(|r| r["ready"] == true);
+        all.then(|| rows.iter().filter_map(url).collect::<Vec<_>>())
     });
     let text = folder.path().join("text.txt");
     fs::File::create(&text)
@@ -206,7 +208,7 @@ fn after_the_deadline_a_thief_of_everything_can_open_nothing() {
             "--trigger",
             "count >= 2",
             "--deadline",
-            "+75s",
+            "+100s",
             "--wait",
         ],
     );
@@ -222,6 +224,12 @@ fn after_the_deadline_a_thief_of_everything_can_open_nothing() {
             passphrase.to_str().unwrap(),
         ],
     );
+    for url in &urls {
+        until("every node's counting", || {
+            let shown = call(&creator, &["statement", "show", id, "--node", url]);
+            (shown["count"] == 1).then_some(())
+        });
+    }
 
     // Before the deadline the thief takes node 0's folder: everything is there.
     nodes[0].take().unwrap().stop();
@@ -303,7 +311,13 @@ fn after_the_deadline_a_thief_of_everything_can_open_nothing() {
         (shown["status"] == "erased").then_some(())
     });
     // `erased` takes three of four attestations: node 0's own may be the last.
-    std::thread::sleep(Duration::from_secs(3));
+    until("node 0's own erasure", || {
+        let log = fs::read_to_string(log(0)).unwrap();
+        let mut lines = log.lines();
+        lines
+            .any(|l| l.contains(id) && l.contains("erased"))
+            .then_some(())
+    });
     for node in nodes.into_iter().flatten() {
         node.stop();
     }

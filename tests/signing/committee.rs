@@ -178,15 +178,30 @@ impl Committee {
         }
     }
 
-    /// How a statement stands.
-    pub fn show(&self, id: &str) -> Value {
+    /// How a statement stands, by this node.
+    fn show(&self, id: &str, node: &str) -> Value {
         let creator = self.dir.join("people").join("creator");
-        call(&creator, &["statement", "show", id]).ok()
+        call(&creator, &["statement", "show", id, "--node", node]).ok()
     }
 
-    /// Waits until a statement stands so.
+    /// Waits until a statement stands so by every node: none lags any more.
     pub fn wait_for(&self, id: &str, status: &str) {
-        until(status, || (self.show(id)["status"] == status).then_some(()));
+        for node in &self.nodes {
+            until(status, || {
+                (self.show(id, node)["status"] == status).then_some(())
+            });
+        }
+    }
+
+    /// So many have signed, by every node, and no more.
+    pub fn has_counted(&self, id: &str, number: u64) {
+        for node in &self.nodes {
+            let count = until("counting", || {
+                let count = self.show(id, node)["count"].as_u64().unwrap();
+                (count >= number).then_some(count)
+            });
+            assert_eq!(count, number, "{node}");
+        }
     }
 }
 
