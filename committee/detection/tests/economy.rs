@@ -1,12 +1,13 @@
 //! What a ring earns and loses, on amounts that are worked out by hand.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tacit_detection::economy::interval::mean;
 use tacit_detection::economy::windows::{MOST_WINDOWS, NotCut, cut};
 use tacit_detection::economy::{
     Books, Layers, Run, Slashing, Supported, Terms, Window, YEAR_MS, compared, fare,
 };
+use tacit_detection::policy::allowance::TIMES_MEDIAN;
 use tacit_detection::policy::appeals::Period;
 use tacit_detection::policy::discount::Structure;
 use tacit_detection::policy::inputs::{
@@ -83,6 +84,7 @@ fn window(id: u64) -> Window {
         active: 60,
         posts: (0..RING).map(post).collect(),
         posts_written: 5,
+        given: BTreeMap::new(),
         votes_cast: 20,
         extra_cost: Units::ZERO,
         structure: structure.collect(),
@@ -121,6 +123,31 @@ fn the_discount_halves_what_four_votes_of_a_ring_bring() {
     };
     // Two for the ring's four, and the outsider's in full.
     assert_eq!(fared(&windows(1), layers).rewards, 5 * 300);
+}
+
+#[test]
+fn who_gives_four_times_the_allowance_is_heard_for_a_quarter_each() {
+    let layers = Layers {
+        allowance: true,
+        ..Layers::NONE
+    };
+    let mut flood = windows(1);
+    let allowed = 7 * TIMES_MEDIAN;
+    let others = (100..200).map(|other| (name(other), 7));
+    flood[0].given = others.collect();
+    let of_ring = |votes: u64| (0..RING).map(move |member| (name(member), votes));
+    flood[0].given.extend(of_ring(allowed));
+    assert_eq!(fared(&flood, layers).rewards, 2_500);
+    flood[0].given.extend(of_ring(4 * allowed));
+    // Four votes of the ring count as one; the outsider is heard in full, honestly too.
+    let books = fared(&flood, layers);
+    assert_eq!((books.rewards, books.honest_rewards), (5 * 200, 500));
+    assert_eq!(fared(&flood, Layers::NONE).rewards, 2_500);
+    flood[0].given.insert(name(99), 4 * allowed);
+    let books = fared(&flood, layers);
+    assert_eq!((books.rewards, books.honest_rewards), (5 * 125, 125));
+    flood[0].active = 49;
+    assert_eq!(fared(&flood, layers), fared(&flood, Layers::NONE));
 }
 
 #[test]
@@ -386,6 +413,16 @@ fn a_board_is_cut_into_windows_that_are_counted_from_1970() {
     assert_eq!(told, expected);
     let author = Pseudonym::new("square", "bob");
     assert_eq!(windows[3].posts[0].author, author);
+    // Support alone counts in the allowance, that of anybody.
+    let given = |place: usize| -> Vec<(&str, u64)> {
+        let given = windows[place].given.iter();
+        given
+            .map(|(member, votes)| (member.as_str(), *votes))
+            .collect()
+    };
+    assert_eq!(given(0), [("square/bob", 1)]);
+    assert_eq!(given(1), [("square/ada", 1)]);
+    assert_eq!(given(3), [("square/eve", 1), ("square/fay", 1)]);
 }
 
 #[test]

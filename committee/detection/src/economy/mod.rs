@@ -12,6 +12,7 @@ pub mod windows;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::interval::Interval;
+use crate::policy::allowance::{Allowance, Powers};
 use crate::policy::appeals::{Closed, Decision, Explained, Outcome, Period};
 use crate::policy::discount::{Discount, Structure, Suspicions};
 use crate::policy::inputs::{
@@ -62,6 +63,8 @@ pub struct Layers {
     pub quality: bool,
     /// Votes count by their voters' attention.
     pub attention: bool,
+    /// Who supports more than the allowance is heard less for each vote.
+    pub allowance: bool,
     /// Votes inside a suspected community count less.
     pub discount: bool,
     /// Stakes are at risk.
@@ -73,6 +76,7 @@ impl Layers {
     pub const NONE: Self = Self {
         quality: false,
         attention: false,
+        allowance: false,
         discount: false,
         slashing: Slashing::Off,
     };
@@ -80,11 +84,12 @@ impl Layers {
     pub const ALL: Self = Self {
         quality: true,
         attention: true,
+        allowance: true,
         discount: true,
         slashing: Slashing::ClawBack,
     };
     /// What is compared: none, each alone, and all but each.
-    pub const COMPARED: [(&'static str, Self); 11] = [
+    pub const COMPARED: [(&'static str, Self); 13] = [
         ("none", Self::NONE),
         (
             "quality",
@@ -97,6 +102,13 @@ impl Layers {
             "attention",
             Self {
                 attention: true,
+                ..Self::NONE
+            },
+        ),
+        (
+            "allowance",
+            Self {
+                allowance: true,
                 ..Self::NONE
             },
         ),
@@ -132,6 +144,13 @@ impl Layers {
             "all but attention",
             Self {
                 attention: false,
+                ..Self::ALL
+            },
+        ),
+        (
+            "all but the allowance",
+            Self {
+                allowance: false,
                 ..Self::ALL
             },
         ),
@@ -177,6 +196,8 @@ pub struct Window {
     pub posts_written: u64,
     /// Votes of the members in question, those for others' posts too.
     pub votes_cast: u64,
+    /// How many posts each member of the board supported in it; those who supported none may be missing.
+    pub given: BTreeMap<Pseudonym, u64>,
     /// What else it cost them: bribes.
     pub extra_cost: Units,
     /// Structure evidence about anybody.
@@ -290,11 +311,12 @@ impl Earnings {
         };
         for window in windows {
             let mut inner_votes = 0_u64;
+            let unsuspected = Counting::of(window, layers).without_suspicions();
             for post in &window.posts {
                 let outer = |voter: &Pseudonym| !members.contains(voter);
                 let inner = post.votes.iter().filter(|(voter, _)| !outer(voter));
                 inner_votes += inner.count() as u64;
-                let alone = value(post, None, layers, outer);
+                let alone = unsuspected.value(post, layers, outer);
                 earnings.honest += u128::from(paid(alone, reward).0);
             }
             earnings.inner_votes.push(inner_votes);
@@ -409,7 +431,7 @@ pub fn returns(books: &[Vec<Books>], seed: u64) -> Option<Vec<Returns>> {
 /// set of defences that changes it, and terms must agree on what a vote brings.
 pub struct Priced<'a> {
     run: &'a Run,
-    earnings: BTreeMap<(bool, bool, bool, Units), Earnings>,
+    earnings: BTreeMap<(Layers, Units), Earnings>,
 }
 
 impl<'a> Priced<'a> {
@@ -424,14 +446,13 @@ impl<'a> Priced<'a> {
     /// As [`fare`], of a group that wins no appeal.
     pub fn fare(&mut self, terms: &Terms, layers: Layers) -> Books {
         let Run { members, windows } = self.run;
-        let Layers {
-            quality,
-            attention,
-            discount,
-            ..
-        } = layers;
+        // Strikes change nothing of what posts earn.
+        let earning = Layers {
+            slashing: Slashing::Off,
+            ..layers
+        };
         self.earnings
-            .entry((quality, attention, discount, terms.reward))
+            .entry((earning, terms.reward))
             .or_insert_with(|| Earnings::of(members, windows, terms.reward, layers))
             .fare(members, windows, terms, layers, &BTreeSet::new())
     }
@@ -450,43 +471,61 @@ type Earned = BTreeMap<Pseudonym, Units>;
 
 /// What each author's posts earn in a window.
 fn earned(window: &Window, reward: Units, layers: Layers) -> Earned {
-    let enough = ActiveMembers::new(window.active).ok();
-    let enough = enough.filter(|_| layers.discount);
-    let suspicions = enough.map(|enough| Discount::default().suspicions(enough, &window.structure));
+    let counting = Counting::of(window, layers);
     let mut earned = Earned::new();
     for post in &window.posts {
-        let Units(more) = paid(value(post, suspicions.as_ref(), layers, |_| true), reward);
+        let Units(more) = paid(counting.value(post, layers, |_| true), reward);
         let units = earned.entry(post.author.clone()).or_default();
         units.0 = units.0.saturating_add(more);
     }
     earned
 }
 
-/// What a post's votes are worth, in whole votes; without suspicions every vote counts in full.
-fn value(
-    post: &Supported,
-    suspicions: Option<&Suspicions<Pseudonym>>,
-    layers: Layers,
-    counts: impl Fn(&Pseudonym) -> bool,
-) -> f64 {
-    let votes = post.votes.iter().filter(|(voter, _)| counts(voter));
-    let votes = votes.map(|(voter, rate)| {
-        let rate = if layers.attention {
-            *rate
-        } else {
-            PassRate::ONE
+/// How votes are counted in a window.
+struct Counting {
+    suspicions: Suspicions<Pseudonym>,
+    powers: Powers<Pseudonym>,
+}
+
+impl Counting {
+    /// By these defences; among too few members, every vote counts in full.
+    fn of(window: &Window, layers: Layers) -> Self {
+        let enough = ActiveMembers::new(window.active).ok();
+        let suspicions = enough
+            .filter(|_| layers.discount)
+            .map(|enough| Discount::default().suspicions(enough, &window.structure));
+        let powers = enough
+            .filter(|_| layers.allowance)
+            .map(|enough| Allowance::default().powers(enough, &window.given));
+        Self {
+            suspicions: suspicions.unwrap_or_else(Suspicions::nobody),
+            powers: powers.unwrap_or_else(Powers::full),
+        }
+    }
+
+    fn without_suspicions(self) -> Self {
+        Self {
+            suspicions: Suspicions::nobody(),
+            ..self
+        }
+    }
+
+    /// What a post's votes are worth, in whole votes.
+    fn value(&self, post: &Supported, layers: Layers, counts: impl Fn(&Pseudonym) -> bool) -> f64 {
+        let votes = post.votes.iter().filter(|(voter, _)| counts(voter));
+        let votes = votes.map(|(voter, rate)| {
+            let rate = match layers.attention {
+                true => *rate,
+                false => PassRate::ONE,
+            };
+            (voter, rate.weighed(self.powers.of(voter)))
+        });
+        let quality = match layers.quality {
+            true => post.quality,
+            false => Quality::ONE,
         };
-        (voter, rate)
-    });
-    let quality = if layers.quality {
-        post.quality
-    } else {
-        Quality::ONE
-    };
-    let nobody = Suspicions::nobody();
-    suspicions
-        .unwrap_or(&nobody)
-        .value_of(&post.author, votes, quality)
+        self.suspicions.value_of(&post.author, votes, quality)
+    }
 }
 
 /// What so many votes bring.

@@ -110,6 +110,9 @@ pub fn cut(
         };
         draft.active.insert(vote.member);
         draft.cast += u64::from(group.contains(&vote.member));
+        if vote.stance == Stance::Up {
+            *draft.given.entry(vote.member).or_default() += 1;
+        }
         if vote.stance == Stance::Up && group.contains(&board.post(vote.post).author) {
             draft
                 .support
@@ -133,6 +136,12 @@ pub fn cut(
             posts: draft.support.into_iter().map(supported).collect(),
             posts_written: draft.written,
             votes_cast: draft.cast,
+            given: {
+                let given = draft.given.into_iter();
+                given
+                    .map(|(member, votes)| (pseudonym(board, member), votes))
+                    .collect()
+            },
             extra_cost: Units::ZERO,
             structure: Vec::new(),
             findings: Vec::new(),
@@ -147,4 +156,5 @@ struct Draft {
     support: BTreeMap<PostId, Vec<MemberId>>,
     written: u64,
     cast: u64,
+    given: BTreeMap<MemberId, u64>,
 }

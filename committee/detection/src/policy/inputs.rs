@@ -95,6 +95,13 @@ shares! {
     Weight, "a weight";
 }
 
+impl PassRate {
+    /// The pass rate of a vote that counts for so much only.
+    pub fn weighed(self, weight: Weight) -> Self {
+        Self(self.0 * weight.0)
+    }
+}
+
 /// How many members were active in a window: enough to judge any of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ActiveMembers(u32);

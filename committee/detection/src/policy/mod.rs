@@ -10,6 +10,7 @@
 //! Nothing here may ever run for a board with too few active members: every measure asks for an
 //! [`inputs::ActiveMembers`], which can't be had for fewer than [`inputs::LEAST_ACTIVE`].
 
+pub mod allowance;
 pub mod appeals;
 pub mod bars;
 pub mod discount;

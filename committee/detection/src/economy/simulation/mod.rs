@@ -207,6 +207,8 @@ pub struct Cost {
     pub discounted: f64,
     /// The share of their posts' rewards that the discount took.
     pub rewards_lost: f64,
+    /// The share that the allowance took: what it took of others' votes for them.
+    pub rewards_limited: f64,
     /// Strikes.
     pub strikes: u64,
     /// The share of its stake that a member loses in a year, before appeals.
@@ -581,6 +583,7 @@ impl Tally {
                     sum.rewards.saturating_sub(sum.rewards_discounted),
                     sum.rewards,
                 ),
+                rewards_limited: over(sum.rewards.saturating_sub(sum.rewards_allowed), sum.rewards),
                 strikes: sum.strikes,
                 stake_lost_per_year: lost,
                 at_most_per_year: match sum.strikes {

@@ -8,7 +8,7 @@ use rand::RngExt;
 use super::Plan;
 use super::cells::{Cell, Posts};
 use crate::economy::windows::{cut, pseudonym};
-use crate::economy::{Books, Layers, Priced, Run, Slashing, Window, records};
+use crate::economy::{Books, Layers, Priced, Run, Window, records};
 use crate::epochs::{Epoch, epochs};
 use crate::policy::bars;
 use crate::policy::inputs::{PassRate, Pseudonym, Quality};
@@ -66,6 +66,8 @@ pub struct Honest {
     pub rewards: u128,
     /// With the discount alone.
     pub rewards_discounted: u128,
+    /// With the allowance alone.
+    pub rewards_allowed: u128,
 }
 
 impl Honest {
@@ -78,6 +80,7 @@ impl Honest {
         self.stakes_lost += more.stakes_lost;
         self.rewards += more.rewards;
         self.rewards_discounted += more.rewards_discounted;
+        self.rewards_allowed += more.rewards_allowed;
     }
 }
 
@@ -216,17 +219,21 @@ impl World<'_> {
         let run = self.run(group);
         let (mut priced, terms) = (Priced::of(&run), &self.plan.terms);
         let all: Books = priced.fare(terms, Layers::ALL);
-        let of = |discount| Layers {
-            discount,
-            slashing: Slashing::Off,
+        let discount = Layers {
+            discount: true,
+            ..Layers::NONE
+        };
+        let allowance = Layers {
+            allowance: true,
             ..Layers::NONE
         };
         let mut honest = Honest {
             strikes: all.strikes,
             stakes: all.stakes,
             stakes_lost: all.stakes_lost,
-            rewards: priced.fare(terms, of(false)).rewards,
-            rewards_discounted: priced.fare(terms, of(true)).rewards,
+            rewards: priced.fare(terms, Layers::NONE).rewards,
+            rewards_discounted: priced.fare(terms, discount).rewards,
+            rewards_allowed: priced.fare(terms, allowance).rewards,
             ..Honest::default()
         };
         let judged = self.found.iter().zip(voted);
