@@ -334,7 +334,6 @@ fn three_strangers_make_keys_in_seconds_and_each_finds_themselves_in_the_transcr
         "--dir",
         dir.to_str().unwrap(),
     ]);
-    let story = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}", said(&output));
     let told = json(&output);
     let contributions = told["contributions"].as_array().unwrap();

@@ -210,8 +210,8 @@ pub enum At<'a> {
     All {
         /// How good posts are, if that is measured.
         quality: Option<Measured<'a>>,
-        /// The board with the windows before this one, which tell what appointments are kept; they are evidence
-        /// of nothing else here. Without it the window's own votes tell.
+        /// The board with this window and those before it, which tell what appointments are kept; the earlier ones
+        /// are evidence of nothing else here. Without it the window's own votes tell.
         past: Option<&'a Board>,
     },
 }

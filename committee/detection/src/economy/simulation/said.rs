@@ -3,6 +3,7 @@
 use super::cells::Cell;
 use super::page::between;
 use super::{Between, Plan, Results};
+use crate::policy::allowance::TIMES_MEDIAN;
 use crate::validate::detection::Part;
 use crate::words::capital;
 
@@ -67,6 +68,9 @@ impl Results {
             terms.paid_out_after
         ));
         said.push(format!(
+            "Who supports more posts in a window than {TIMES_MEDIAN} times the median is heard for so many, and for each of them less.",
+        ));
+        said.push(format!(
             "Returns on investment in percent; {}. +100 % means that what was put in, stakes included, came back twice.",
             self.bounds
         ));
@@ -93,6 +97,7 @@ impl Results {
         for (defences, without) in [
             ("all but quality", "a measure of quality"),
             ("all but attention", "proofs of attention"),
+            ("all but the allowance", "an allowance of votes"),
             ("all but the strikes", "strikes"),
         ] {
             if let Some(found) = of(defences) {
