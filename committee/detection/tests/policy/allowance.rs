@@ -53,7 +53,7 @@ proptest! {
             .iter()
             .map(|(member, votes)| (*votes, *votes as f64 * powers.of(member).get()))
             .collect();
-        heard.sort_by(|a, b| a.0.cmp(&b.0));
+        heard.sort_by_key(|(votes, _)| *votes);
         for pair in heard.windows(2) {
             prop_assert!(pair[0].1 <= pair[1].1 + 1e-9, "{pair:?}");
         }
