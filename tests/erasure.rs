@@ -226,7 +226,13 @@ fn after_the_deadline_a_thief_of_everything_can_open_nothing() {
     );
     for url in &urls {
         until("every node's counting", || {
-            let shown = call(&creator, &["statement", "show", id, "--node", url]);
+            let shown = command(
+                &creator,
+                &["--json", "statement", "show", id, "--node", url],
+            )
+            .output()
+            .unwrap();
+            let shown: Value = serde_json::from_slice(&shown.stdout).ok()?;
             (shown["count"] == 1).then_some(())
         });
     }

@@ -234,7 +234,7 @@ fn a_demo_whose_node_dies_names_it_at_once_and_keeps_its_log() {
 
     let killed = Instant::now();
     let output = demo.wait_with_output().unwrap();
-    assert!(killed.elapsed() < Duration::from_secs(10));
+    assert!(killed.elapsed() < Duration::from_secs(60));
     assert_eq!(output.status.code(), Some(1));
     let told = json(&output);
     let said = |field: &str| told["error"][field].as_str().unwrap();

@@ -2,7 +2,7 @@
 //!
 //! The one place where a downloaded bundle is verified: `sign`, `names` and `bundle` start here.
 
-use tacit_client::api::ApiError;
+use tacit_client::api::{ApiError, Held};
 use tacit_client::bundle::Certified;
 use tacit_client::verify::{Verified, verify};
 use tacit_protocol::ids::StatementId;
@@ -30,7 +30,7 @@ pub struct Evidence {
 }
 
 /// Gets a statement's bundle from the first node that has one which holds and is `enough` for what it is
-/// needed for. Any node may lag: if none has got that far, it is the newest that there is.
+/// needed for. Any node may lag: if none that is asked has got that far, it is the newest of theirs.
 pub fn fetch(
     cx: &Context,
     committee: &Committee,
@@ -42,7 +42,6 @@ pub fn fetch(
         .out
         .spinner("Getting the statement's history and checking it");
     let mut stale = None;
-    let mut newest: Option<Evidence> = None;
     let evidence = committee.api.bundle(id, |bytes, _| {
         let mut weights = [0u8; 32];
         getrandom::fill(&mut weights).map_err(|e| format!("no randomness here: {e}"))?;
@@ -55,11 +54,12 @@ pub fn fetch(
                 what.unwrap_or_default()
             ));
         };
-        if verified.certified.id != *id {
+        let certified = &verified.certified;
+        if certified.id != *id {
             return Err("its bundle is of another statement".into());
         }
-        let (now, head) = (now_ms(), verified.certified.time_ms);
-        if freshness == Freshness::Recent && !verified.certified.is_fresh(now) {
+        let (now, head) = (now_ms(), certified.time_ms);
+        if freshness == Freshness::Recent && !certified.is_fresh(now) {
             stale = Some(head);
             return Err(format!(
                 "its newest certified block is of {}, which is {}",
@@ -67,23 +67,15 @@ pub fn fetch(
                 crate::clock::distance(head, now)
             ));
         }
-        let evidence = Evidence { bytes, verified };
-        let certified = &evidence.verified.certified;
-        if enough(certified) {
-            return Ok(evidence);
-        }
-        let behind = format!("by its bundle the statement is {}", certified.facts.status);
-        let height = |e: &Evidence| e.verified.certified.height;
-        if newest
-            .as_ref()
-            .is_none_or(|n| height(n) < height(&evidence))
-        {
-            newest = Some(evidence);
-        }
-        Err(behind)
+        let (height, enough) = (certified.height, enough(certified));
+        let found = Evidence { bytes, verified };
+        Ok(match enough {
+            true => Held::Enough(found),
+            false => Held::Behind { found, height },
+        })
     });
     spinner.finish_and_clear();
-    evidence.or_else(|e| newest.ok_or(e)).map_err(|e| match (&e, stale) {
+    evidence.map_err(|e| match (&e, stale) {
         (ApiError::BadAnswer { .. }, Some(_)) => Failure::check(
             "stale",
             e,

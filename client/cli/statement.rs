@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use tacit_client::api::{Api, ApiError, StatementView};
-use tacit_client::bundle;
+use tacit_client::bundle::{self, CertifiedGroup};
 use tacit_protocol::codec::Encode as _;
 use tacit_protocol::entry::Entry;
 use tacit_protocol::hash::{Hasher, domain};
@@ -26,6 +26,8 @@ use crate::{input, parse};
 
 /// How often a statement is looked at while it is watched.
 const LOOK_EVERY: Duration = Duration::from_millis(700);
+/// How long what one node said is held against others that haven't got so far.
+const LAG: Duration = Duration::from_secs(10);
 /// How long nodes may be out of reach while a statement is watched.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long `new --wait` waits for a statement's key.
@@ -141,9 +143,20 @@ fn new(args: &NewArgs, cx: &Context) -> Result<(), Failure> {
     }
     let committee = cx.committee(&args.network)?;
     let (founding, fingerprint) = committee.founding();
-    let group = committee.api.group_chain(&args.group, |chain| {
-        bundle::check_group(&chain, founding, fingerprint, &args.group).map_err(|e| e.to_string())
-    })?;
+    // A node that lags may not know the last members, without whom a trigger can't be met.
+    let mut newest: Option<CertifiedGroup> = None;
+    let found = committee.api.group_chain(&args.group, |chain| {
+        let found = bundle::check_group(&chain, founding, fingerprint, &args.group)
+            .map_err(|e| e.to_string())?;
+        if trigger.check_reachable(&found.roster).is_ok() {
+            return Ok(found);
+        }
+        if newest.as_ref().is_none_or(|n| n.time_ms < found.time_ms) {
+            newest = Some(found);
+        }
+        Err("by its roster the trigger can't be met".into())
+    });
+    let group = found.or_else(|e| newest.ok_or(e))?;
     trigger
         .check_reachable(&group.roster)
         .map_err(bad_trigger)?;
@@ -405,6 +418,23 @@ fn wait_for_key(cx: &Context, api: &Api, id: &StatementId) -> Result<String, Fai
     Ok(status)
 }
 
+/// The furthest that a statement was seen to be.
+#[derive(Debug, Clone, Copy)]
+struct Furthest {
+    status: Status,
+    count: u64,
+    at: Instant,
+}
+
+impl Furthest {
+    /// Whether what another node says was so before: some nodes lag. Not for long, or one that lies could stop
+    /// the clock.
+    fn is_ahead_of(&self, status: Status, count: u64, now: Instant) -> bool {
+        let before = status.leads_to(self.status) || (status == self.status && count < self.count);
+        before && now.saturating_duration_since(self.at) < LAG
+    }
+}
+
 fn watch(args: &WatchArgs, cx: &Context) -> Result<(), Failure> {
     let Committee { api, .. } = cx.committee(&args.network)?;
     let deadline = args
@@ -413,18 +443,19 @@ fn watch(args: &WatchArgs, cx: &Context) -> Result<(), Failure> {
     let bar = cx.out.progress(0, "");
     let mut reached = Instant::now();
     let mut shown = String::new();
-    let mut seen: Option<(Status, u64)> = None;
+    let mut seen: Option<Furthest> = None;
     let last = loop {
         match api.statement(&args.statement) {
             Ok(view) => {
                 reached = Instant::now();
                 let status = status_of(&view)?;
-                // Some nodes lag: what was seen to happen doesn't unhappen here.
-                let behind = seen.is_some_and(|(seen, count)| {
-                    status.leads_to(seen) || (status == seen && view.count < count)
-                });
-                if !behind {
-                    seen = Some((status, view.count));
+                let now = Instant::now();
+                if !seen.is_some_and(|seen| seen.is_ahead_of(status, view.count, now)) {
+                    seen = Some(Furthest {
+                        status,
+                        count: view.count,
+                        at: now,
+                    });
                     bar.set_length(view.smallest_list.max(view.count));
                     bar.set_position(view.count);
                     bar.set_message(printable_line(&view.status));
@@ -439,7 +470,9 @@ fn watch(args: &WatchArgs, cx: &Context) -> Result<(), Failure> {
                 }
             }
             // Nodes come and go, or are busy; that there is no such statement doesn't change by waiting.
-            Err(e @ ApiError::Problem { .. }) if e.is_missing() => return Err(e.into()),
+            Err(e @ ApiError::Problem { .. }) if e.is_missing() && seen.is_none() => {
+                return Err(e.into());
+            }
             Err(e) if reached.elapsed() > PATIENCE => return Err(e.into()),
             Err(_) => {}
         }
@@ -467,4 +500,35 @@ fn watch(args: &WatchArgs, cx: &Context) -> Result<(), Failure> {
         _ => out.line("The committee could not make a key for it: nobody signed, nothing opens."),
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_seen_to_happen_unhappens_only_if_nobody_says_it_again() {
+        let at = Instant::now();
+        let seen = Furthest {
+            status: Status::Collecting,
+            count: 5,
+            at,
+        };
+        let ahead = |status, count, later| seen.is_ahead_of(status, count, at + later);
+        let soon = LAG - Duration::from_millis(1);
+        assert!(ahead(Status::Preparing, 0, soon));
+        assert!(ahead(Status::Collecting, 4, soon));
+        for (status, count) in [
+            (Status::Collecting, 5),
+            (Status::Collecting, 6),
+            (Status::Triggered, 5),
+            (Status::Revealed, 5),
+            (Status::Erased, 5),
+        ] {
+            assert!(!ahead(status, count, Duration::ZERO), "{status} {count}");
+        }
+        // One node that lies, once.
+        assert!(!ahead(Status::Preparing, 0, LAG));
+        assert!(!ahead(Status::Collecting, 4, LAG));
+    }
 }

@@ -30,6 +30,8 @@ const MAX_ATTEMPTS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a chain or a bundle may take.
 const DOWNLOAD_PATIENCE: Duration = Duration::from_secs(600);
+/// How long all other nodes may take with a newer bundle, once there is one that holds.
+const NEWER_PATIENCE: Duration = Duration::from_secs(20);
 /// How long one node may take with a submission: it waits up to 30 s for finality.
 const SUBMIT_PATIENCE: Duration = Duration::from_secs(40);
 /// How long a submission may take with all nodes together.
@@ -111,6 +113,8 @@ impl ApiError {
                 ServiceError::Problem(p) if p.is_not_yet() => 4,
                 ServiceError::Problem(p) if p.is_busy() => 2,
                 ServiceError::Problem(p) if p.status == 404 => 3,
+                // Who says that the other one still waits may lag behind who has counted it.
+                ServiceError::Problem(p) if p.word() == "nullifier-spent" => 6,
                 ServiceError::Problem(_) => 5,
                 ServiceError::BadAnswer(_) => 1,
                 ServiceError::Transport(_) => 0,
@@ -126,6 +130,20 @@ impl ApiError {
             ServiceError::Transport(_) => Self::Unreachable(attempts),
         }
     }
+}
+
+/// A bundle that holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held<T> {
+    /// It shows what is asked for.
+    Enough(T),
+    /// It is true, but its node may lag: another one may have a newer one.
+    Behind {
+        /// What it shows.
+        found: T,
+        /// Height of its certified head.
+        height: u64,
+    },
 }
 
 /// An entry that is final, checked against the fingerprint.
@@ -298,17 +316,41 @@ impl Api {
         })
     }
 
-    /// A statement's bundle, which `check` must check: its bytes and what they say.
+    /// A statement's bundle, which `check` must check. If none that is asked for one has got as far as is
+    /// needed, it is the newest of theirs.
     pub fn bundle<T>(
         &self,
         id: &StatementId,
-        mut check: impl FnMut(Vec<u8>, Bundle) -> Result<T, String>,
+        mut check: impl FnMut(Vec<u8>, Bundle) -> Result<Held<T>, String>,
     ) -> Result<T, ApiError> {
         let path = format!("/v1/statements/{id}/bundle");
-        self.download(&path, MAX_DOWNLOAD, DOWNLOAD_PATIENCE, |bytes| {
-            let bundle = decode("its bundle", &bytes)?;
-            check(bytes, bundle)
-        })
+        let start = Instant::now();
+        let mut newest: Option<(u64, T)> = None;
+        let mut held_since: Option<Instant> = None;
+        let mut attempts = Vec::new();
+        for node in shuffled(&self.nodes).into_iter().take(MAX_ATTEMPTS) {
+            let patience = left(start.elapsed(), held_since.map(|since| since.elapsed()));
+            let Some(patience) = patience else { break };
+            let answer = self.connector.get(&node, &path, MAX_DOWNLOAD, patience);
+            let held = answer.and_then(|bytes| {
+                decode("its bundle", &bytes)
+                    .and_then(|bundle| check(bytes, bundle))
+                    .map_err(ServiceError::BadAnswer)
+            });
+            match held {
+                Ok(Held::Enough(found)) => return Ok(found),
+                Ok(Held::Behind { found, height }) => {
+                    held_since.get_or_insert_with(Instant::now);
+                    if newest.as_ref().is_none_or(|(known, _)| *known < height) {
+                        newest = Some((height, found));
+                    }
+                }
+                Err(error) => attempts.push(Attempt { node, error }),
+            }
+        }
+        newest
+            .map(|(_, found)| found)
+            .ok_or_else(|| ApiError::from_attempts(attempts))
     }
 
     /// Submits an entry that creates a group.
@@ -410,6 +452,18 @@ fn accept(
     })
 }
 
+/// How long the next node may take with a bundle, so long after the first was asked and after one gave a bundle
+/// that holds: a node that drips can't keep anybody long from what they have.
+fn left(asked: Duration, held: Option<Duration>) -> Option<Duration> {
+    match held {
+        None if asked < DOWNLOAD_PATIENCE => Some(DOWNLOAD_PATIENCE),
+        None => None,
+        Some(held) => NEWER_PATIENCE
+            .checked_sub(held)
+            .filter(|left| !left.is_zero()),
+    }
+}
+
 fn decode<T: Decode>(what: &str, bytes: &[u8]) -> Result<T, String> {
     T::from_bytes(bytes).map_err(|e| format!("{what} can't be read: {e}"))
 }
@@ -423,4 +477,22 @@ fn shuffled(nodes: &[ServiceUrl]) -> Vec<ServiceUrl> {
         .collect();
     keyed.sort_by_key(|(key, _)| *key);
     keyed.into_iter().map(|(_, n)| n.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn once_a_bundle_holds_no_node_can_keep_anybody_long() {
+        let second = Duration::from_secs(1);
+        assert_eq!(left(Duration::ZERO, None), Some(DOWNLOAD_PATIENCE));
+        assert_eq!(left(DOWNLOAD_PATIENCE, None), None);
+        // However long that took.
+        let held = |since| left(DOWNLOAD_PATIENCE * 2, Some(since));
+        assert_eq!(held(Duration::ZERO), Some(NEWER_PATIENCE));
+        assert_eq!(held(NEWER_PATIENCE - second), Some(second));
+        assert_eq!(held(NEWER_PATIENCE), None);
+        assert_eq!(held(NEWER_PATIENCE + second), None);
+    }
 }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use committee::{Committee, Person};
-use tacit_client::api::{Api, ApiError, Connector, ServiceError, ServiceUrl};
+use tacit_client::api::{Api, ApiError, Connector, Held, ServiceError, ServiceUrl};
 use tacit_protocol::codec::{Decode as _, Encode as _};
 use tacit_protocol::entry::Entry;
 use tacit_protocol::field::{FieldElement, Fr};
@@ -58,8 +58,13 @@ impl Server {
     }
 
     fn problem(status: &str, detail: &str) -> Self {
-        let body =
-            format!(r#"{{"type":"t","title":"T","status":0,"detail":"{detail}","advice":"a"}}"#);
+        Self::named(status, "t", detail)
+    }
+
+    fn named(status: &str, kind: &str, detail: &str) -> Self {
+        let body = format!(
+            r#"{{"type":"{kind}","title":"T","status":0,"detail":"{detail}","advice":"a"}}"#
+        );
         Self::new(
             status,
             "content-type: application/problem+json\r\n",
@@ -123,12 +128,12 @@ fn whoever_is_down_errs_or_talks_nonsense_is_passed_over() {
     let mut nodes: Vec<ServiceUrl> = bad.iter().map(|s| s.url.clone()).collect();
     nodes.extend([nobody(), good.url.clone()]);
     let api = Api::new(Connector::new(), nodes);
-    for _ in 0..8 {
+    for _ in 0..40 {
         assert_eq!(api.groups().unwrap()[0].name, "found");
     }
-    assert_eq!(good.asked(), 8);
+    assert_eq!(good.asked(), 40);
     // The order is random: not the same node is asked first each time.
-    assert!(bad.iter().all(|s| s.asked() < 8));
+    assert!(bad.iter().all(|s| s.asked() < 40));
 }
 
 #[test]
@@ -426,11 +431,74 @@ fn a_bundle_is_decoded_wholly_before_it_is_checked() {
     let server = Server::ok(&bytes);
     let same = api(&[&server]).bundle(&committee.id(), |raw, bundle| {
         assert_eq!(tacit_protocol::proof::Bundle::from_bytes(&raw), Ok(bundle));
-        Ok(raw.len())
+        Ok(Held::Enough(raw.len()))
     });
     assert_eq!(same, Ok(bytes.len()));
     bytes.push(0);
     let server = Server::ok(&bytes);
-    let refused = api(&[&server]).bundle(&committee.id(), |_, _| Ok(()));
+    let refused = api(&[&server]).bundle(&committee.id(), |_, _| Ok(Held::Enough(())));
     assert!(matches!(refused, Err(ApiError::BadAnswer { .. })));
+}
+
+#[test]
+fn of_bundles_that_do_not_show_enough_it_is_the_newest() {
+    let committee = Committee::new();
+    let bytes = committee.bundle().to_bytes();
+    let servers: Vec<Server> = (0..4).map(|_| Server::ok(&bytes)).collect();
+    let broken = Server::ok(b"no bundle");
+    let api = api(&[&servers[0], &servers[1], &broken, &servers[2], &servers[3]]);
+    let heights = [5, 9, 7, 8];
+    let mut asked = 0;
+    let found = api.bundle(&committee.id(), |_, _| {
+        let height = heights[asked];
+        asked += 1;
+        Ok(Held::Behind {
+            found: height,
+            height,
+        })
+    });
+    assert_eq!((found, asked), (Ok(9), 4));
+    // Enough is enough: nobody else is asked.
+    let mut asked = 0;
+    let found = api.bundle(&committee.id(), |_, _| {
+        asked += 1;
+        Ok(match asked {
+            1 => Held::Behind {
+                found: 9,
+                height: 9,
+            },
+            _ => Held::Enough(5),
+        })
+    });
+    assert_eq!((found, asked), (Ok(5), 2));
+    // One that doesn't hold is none.
+    let found = api.bundle(&committee.id(), |_, _| Err::<Held<()>, _>("no".into()));
+    assert!(
+        matches!(found, Err(ApiError::BadAnswer { .. })),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn that_a_signature_is_counted_weighs_more_than_that_another_one_waits() {
+    let waits = || {
+        Server::named(
+            "409 Conflict",
+            "tacit:signature-waiting",
+            "another one waits",
+        )
+    };
+    let [before, after] = [waits(), waits()];
+    let counted = Server::named(
+        "409 Conflict",
+        "tacit:nullifier-spent",
+        "another one is counted",
+    );
+    for _ in 0..8 {
+        let said = api(&[&before, &counted, &after]).groups();
+        let Err(ApiError::Problem { problem, .. }) = said else {
+            panic!("{said:?}")
+        };
+        assert_eq!(problem.word(), "nullifier-spent");
+    }
 }

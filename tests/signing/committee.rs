@@ -109,7 +109,7 @@ impl Committee {
             "count >= 2",
             // Long enough for one signature on a machine that does other things too.
             "--deadline",
-            "15",
+            "45",
             "--dir",
             dir.to_str().unwrap(),
         ];
@@ -179,16 +179,18 @@ impl Committee {
     }
 
     /// How a statement stands, by this node.
-    fn show(&self, id: &str, node: &str) -> Value {
+    fn show(&self, id: &str, node: &str) -> Option<Value> {
         let creator = self.dir.join("people").join("creator");
-        call(&creator, &["statement", "show", id, "--node", node]).ok()
+        let said = call(&creator, &["statement", "show", id, "--node", node]);
+        // It may not know of it yet.
+        (said.exit == 0).then_some(said.json)
     }
 
     /// Waits until a statement stands so by every node: none lags any more.
     pub fn wait_for(&self, id: &str, status: &str) {
         for node in &self.nodes {
             until(status, || {
-                (self.show(id, node)["status"] == status).then_some(())
+                (self.show(id, node)?["status"] == status).then_some(())
             });
         }
     }
@@ -197,7 +199,7 @@ impl Committee {
     pub fn has_counted(&self, id: &str, number: u64) {
         for node in &self.nodes {
             let count = until("counting", || {
-                let count = self.show(id, node)["count"].as_u64().unwrap();
+                let count = self.show(id, node)?["count"].as_u64()?;
                 (count >= number).then_some(count)
             });
             assert_eq!(count, number, "{node}");

@@ -99,7 +99,7 @@ fn a_signer_who_loses_the_race_with_the_trigger_is_told_that_they_were_not_count
 #[test]
 fn a_signer_who_loses_the_race_with_the_deadline_is_told_that_they_were_not_counted() {
     let committee = committee();
-    let id = committee.propose("The deadline.", "count >= 3", "+40s");
+    let id = committee.propose("The deadline.", "count >= 3", "+90s");
     let ada = committee.member(0, "deadline");
     let proxy = Proxy::before(&committee.nodes[3], Mode::LoseRequest);
     let (_, code, _) = ada.sign(&id, Some(&proxy.url)).failed();
@@ -180,6 +180,7 @@ fn a_bundle_says_of_when_it_is_and_that_the_list_may_still_open() {
 fn watching_goes_on_while_a_node_is_busy_and_ends_where_there_is_no_statement() {
     let committee = committee();
     let id = committee.propose("Watched.", "count >= 3", "+1h");
+    committee.wait_for(&id, "collecting");
     let ada = committee.member(0, "watched");
     let proxy = Proxy::before(&committee.nodes[2], Mode::Pass);
     let watch = |id: &str| {
@@ -229,39 +230,38 @@ fn nodes_that_lag_are_passed_over() {
     let mut nodes: Vec<&str> = lagging.iter().map(|p| p.url.as_str()).collect();
     nodes.push(&committee.nodes[1]);
     let all: Vec<&str> = nodes.iter().flat_map(|node| ["--node", node]).collect();
+    // The bundle first: if the statement still stood so when its view was taken, it did then.
     let stand_still = |id: &str, status: &str| {
-        let [view, bundle] = ["", "/bundle"].map(|what| format!("/v1/statements/{id}{what}"));
-        for proxy in &lagging {
-            proxy.stand_still(&view);
-            proxy.stand_still(&bundle);
+        for what in ["/bundle", ""] {
+            Proxy::stand_still(&lagging, &format!("/v1/statements/{id}{what}"));
         }
-        // Of this moment, by their own word.
         let only: Vec<&str> = all[..14].to_vec();
-        let shown = ada
-            .call(&[&["statement", "show", id], &only[..]].concat())
-            .ok();
-        assert_eq!(shown["status"], status);
+        let shown = ada.call(&[&["statement", "show", id], &only[..]].concat());
+        shown.json["status"] == status
     };
 
     // While they still wait for the statement's key, it can be signed.
-    let id = committee.propose_without_waiting("Some nodes lag.", "count >= 2", "+1h");
-    until("a node knows of it", || {
-        let shown = ada.call(&["statement", "show", &id, "--node", &committee.nodes[0]]);
-        (shown.exit == 0).then_some(())
+    let mut tries = 0..20;
+    let id = until("a statement without a key", || {
+        let text = format!("Some nodes lag {}.", tries.next()?);
+        let id = committee.propose_without_waiting(&text, "count >= 2", "+1h");
+        stand_still(&id, "preparing").then_some(id)
     });
-    stand_still(&id, "preparing");
     let (exit, code, _) = ada.sign_by(&id, &nodes[..7]).failed();
     assert_eq!((exit, code.as_str()), (4, "preparing"));
     committee.wait_for(&id, "collecting");
     let both = ["--timeout", "6", "--node", nodes[0], "--node", nodes[7]];
     let watched = ada.read_until(4, &[&["statement", "watch", &id], &both[..]].concat());
-    assert!(watched.matches("preparing").count() <= 1, "{watched}");
+    let [preparing, collecting] = ["preparing", "collecting"].map(|s| watched.matches(s).count());
+    assert!(preparing <= 1 && collecting == 1, "{watched}");
     ada.sign_by(&id, &nodes).ok();
 
-    // While they still count, the list is read, kept, and watched to its end.
-    stand_still(&id, "collecting");
+    // While they still count, the list is watched to its end, read and kept.
+    assert!(stand_still(&id, "collecting"));
     bela.sign(&id, None).ok();
     committee.wait_for(&id, "revealed");
+    let watched = ada.read(&[&["statement", "watch", &id], &both[2..]].concat());
+    assert!(watched.contains("revealed: 2 signatures"), "{watched}");
     for _ in 0..2 {
         let names = ada.call(&[&["names", &id], &all[..]].concat()).ok();
         assert_eq!(names["count"], 2);

@@ -71,14 +71,15 @@ impl Proxy {
         *self.state.busy.lock().unwrap() = times;
     }
 
-    /// From now on it answers this as it would now, whatever happens: the node lags behind.
-    pub fn stand_still(&self, path: &str) {
+    /// From now on these answer this as the first one would now, whatever happens: their nodes lag behind.
+    pub fn stand_still(all: &[Self], path: &str) {
         let head = format!("GET {path} HTTP/1.1");
-        let now = self.state.ask(
-            &format!("{head}\r\nhost: test\r\nconnection: close\r\n\r\n"),
-            &[],
-        );
-        self.state.old.lock().unwrap().insert(head, now.unwrap());
+        let asked = format!("{head}\r\nhost: test\r\nconnection: close\r\n\r\n");
+        let now = all[0].state.ask(&asked, &[]).unwrap();
+        for proxy in all {
+            let mut old = proxy.state.old.lock().unwrap();
+            old.insert(head.clone(), now.clone());
+        }
     }
 
     /// How many of those are left.

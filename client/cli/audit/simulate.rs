@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use tacit_detection::economy::simulation::page::{between, fared, page, pages};
+use tacit_detection::economy::simulation::page::{between, fared, page, pages, taken};
 use tacit_detection::economy::simulation::real::{Ground, OnBoard};
 use tacit_detection::economy::simulation::{Cost, Fared, Plan, Results, simulate};
 use tacit_detection::validate::detection::Part;
@@ -319,8 +319,8 @@ fn cost(cost: &Cost) -> Vec<String> {
         cost.behaviour.clone(),
         grouped(cost.member_epochs),
         format!("{:.2} %", 100.0 * cost.discounted),
-        format!("{:.2} %", 100.0 * cost.rewards_lost),
-        format!("{:.1} %", 100.0 * cost.rewards_limited),
+        taken(cost.rewards_lost),
+        taken(cost.rewards_limited),
         cost.strikes.to_string(),
         format!("{:.3} %", 100.0 * cost.stake_lost_per_year),
         format!("{:.3} %", 100.0 * cost.at_most_per_year),

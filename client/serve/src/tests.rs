@@ -96,7 +96,7 @@ fn few() -> HttpLimits {
 }
 
 fn nap() -> Router {
-    let nap = || async { tokio::time::sleep(Duration::from_secs(4)).await };
+    let nap = || async { tokio::time::sleep(Duration::from_secs(8)).await };
     Router::new()
         .route("/", get(async || "well"))
         .route("/own", get(async || "mine"))
@@ -139,7 +139,7 @@ fn who_has_permits_reserved_needs_no_others_and_keeps_the_place() {
     std::thread::sleep(Duration::from_millis(100));
     let began = Instant::now();
     assert_eq!(ask(address, "/own"), 200);
-    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     // Everybody else waits a little, and is told to come back.
     assert_eq!(ask(address, "/"), 429);
     // What is worked on isn't cut off by newcomers.
@@ -216,11 +216,12 @@ fn a_reader_who_stops_or_crawls_is_let_go_and_one_who_reads_is_not() {
         }
     }
     let (routes, over) = endless();
-    let (address, _) = serve(routes, limits);
+    let stall = Duration::from_secs(2);
+    let (address, _) = serve(routes, HttpLimits { stall, ..limits });
     let mut stream = send(address, "GET", "/endless", 0);
     let began = Instant::now();
     let mut buffer = vec![0; 1 << 20];
-    while began.elapsed() < Duration::from_secs(2) {
+    while began.elapsed() < Duration::from_secs(5) {
         assert!(stream.read(&mut buffer).unwrap() > 0);
     }
     assert!(!over.load(Ordering::SeqCst));
@@ -231,8 +232,10 @@ fn whose_requests_are_reserved_makes_no_pressure_by_too_many_of_them() {
     let (address, pressure) = serve(nap(), few());
     let own = || send(address, "POST", "/own", 10);
     let held: Vec<_> = (0..few().reserved).map(|_| own()).collect();
-    std::thread::sleep(Duration::from_millis(200));
-    assert_eq!(ask(address, "/own"), 429);
+    let began = Instant::now();
+    while ask(address, "/own") != 429 {
+        assert!(began.elapsed() < SOON, "all of them are held");
+    }
     assert!(!pressure.within(0, u64::MAX));
     // What one turn's owner holds, the next one's doesn't lack.
     assert_eq!(ask(address, "/turn/2"), 200);
@@ -255,7 +258,8 @@ fn what_an_earlier_turn_holds_keeps_nobody_out() {
     }
     assert_eq!(ask(address, "/turn/6"), 200);
     let mut last = send(address, "POST", "/turn/6", 10);
-    // Before its head is read, it is anybody's.
+    // Before its head is read, it is anybody's. Connections are taken in order.
+    assert_eq!(ask(address, "/turn/6"), 200);
     std::thread::sleep(Duration::from_millis(500));
     for _ in 0..20 {
         held.push(connect(address));

@@ -151,6 +151,44 @@ fn who_gives_four_times_the_allowance_is_heard_for_a_quarter_each() {
 }
 
 #[test]
+fn what_posts_earn_honestly_is_counted_as_if_the_ring_had_not_moved_the_median() {
+    let layers = Layers {
+        allowance: true,
+        ..Layers::NONE
+    };
+    // The outsider gave twice what is allowed among the others, and no more than among all.
+    let mut flood = windows(1);
+    flood[0].given = (100..104).map(|other| (name(other), 7)).collect();
+    flood[0].given.insert(name(99), 2 * 7 * TIMES_MEDIAN);
+    flood[0]
+        .given
+        .extend((0..RING).map(|member| (name(member), 14)));
+    let books = fared(&flood, layers);
+    assert_eq!((books.rewards, books.honest_rewards), (2_500, 250));
+}
+
+#[test]
+fn attention_and_the_allowance_multiply() {
+    let layers = Layers {
+        attention: true,
+        allowance: true,
+        ..Layers::NONE
+    };
+    let mut flood = windows(1);
+    flood[0].given = (100..200).map(|other| (name(other), 7)).collect();
+    flood[0]
+        .given
+        .extend((0..RING).map(|member| (name(member), 2 * 7 * TIMES_MEDIAN)));
+    for (voter, rate) in flood[0].posts.iter_mut().flat_map(|post| &mut post.votes) {
+        if *voter != name(99) {
+            *rate = PassRate::new(0.5).unwrap();
+        }
+    }
+    // Four votes of a quarter each, and the outsider's.
+    assert_eq!(fared(&flood, layers).rewards, 5 * 200);
+}
+
+#[test]
 fn quality_and_attention_multiply_what_votes_bring() {
     let quality = Layers {
         quality: true,

@@ -179,6 +179,10 @@ fn no_honest_member_pays_for_it() {
     for cost in &results.honest {
         assert_eq!(cost.stake_lost_per_year, 0.0);
         assert!(cost.discounted <= 0.02, "{cost:?}");
+        // The allowance takes of all who write, the discount of hardly anybody.
+        let [discount, allowance] = [cost.rewards_lost, cost.rewards_limited].map(Option::unwrap);
+        assert!(discount < 0.01 && discount < allowance, "{cost:?}");
+        assert!(allowance < 0.3, "{cost:?}");
     }
 }
 
@@ -186,13 +190,14 @@ fn no_honest_member_pays_for_it() {
 fn the_verdict_says_how_many_kinds_still_gain_and_what_the_mix_does_without_a_layer() {
     let mut results = results().clone();
     let said = results.verdict();
-    assert_eq!(said.len(), 4);
+    assert_eq!(said.len(), 5);
     assert!(
         said[0].starts_with("With all defences the mean of these 3 rings, "),
         "{said:?}"
     );
     assert!(said[1].starts_with("Without a measure of quality it "));
     assert!(said[2].starts_with("Without proofs of attention it "));
+    assert!(said[3].starts_with("Without an allowance of votes it "));
     assert_eq!(results.kinds("all").iter().sum::<usize>(), 3);
     // Three kinds: just below zero, about it, and just above.
     for (cell, (low, high)) in

@@ -5,16 +5,19 @@
 //! measure does is done by [`policy`](crate::policy) itself, so that what is priced here is what would
 //! happen. In doubt the ring is taken to be clever: it pays its rewards out as soon as the terms let it.
 
+mod counting;
 pub mod interval;
 pub mod simulation;
+mod terms;
 pub mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::counting::{Counting, Earned, earned, paid};
 use self::interval::Interval;
-use crate::policy::allowance::{Allowance, Powers};
-use crate::policy::appeals::{Closed, Decision, Explained, Outcome, Period};
-use crate::policy::discount::{Discount, Structure, Suspicions};
+pub use self::terms::{Layers, Slashing, Terms};
+use crate::policy::appeals::{Closed, Decision, Explained, Outcome};
+use crate::policy::discount::Structure;
 use crate::policy::inputs::{
     ActiveMembers, CaseText, Finding, Kind, PassRate, Pseudonym, Quality, WindowId,
 };
@@ -23,154 +26,6 @@ use crate::policy::strikes::{Record, Units};
 
 /// Milliseconds of a year of 365 days.
 pub const YEAR_MS: f64 = 365.0 * 24.0 * 60.0 * 60.0 * 1000.0;
-
-/// What taking part costs and brings.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Terms {
-    /// What each member vouches with.
-    pub stake: Units,
-    /// What a post earns for each whole vote, rounded down for each post.
-    pub reward: Units,
-    /// What writing a post costs its author, in effort or fees.
-    pub post_cost: Units,
-    /// What a vote costs its voter.
-    pub vote_cost: Units,
-    /// What an account costs beside its stake.
-    pub account_cost: Units,
-    /// Rewards are paid out when so many later windows are over.
-    pub paid_out_after: usize,
-    /// How long a window is.
-    pub window_ms: i64,
-    /// How long a case is held open.
-    pub appeal: Period,
-}
-
-/// How stakes are put at risk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Slashing {
-    /// Not at all.
-    Off,
-    /// Strikes take their percentages, and rewards stay where they are.
-    Percentages,
-    /// Strikes claw the rewards back and then take their percentages.
-    ClawBack,
-}
-
-/// Which defences work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Layers {
-    /// Quality multiplies what votes bring, and support of low posts is evidence.
-    pub quality: bool,
-    /// Votes count by their voters' attention.
-    pub attention: bool,
-    /// Who supports more than the allowance is heard less for each vote.
-    pub allowance: bool,
-    /// Votes inside a suspected community count less.
-    pub discount: bool,
-    /// Stakes are at risk.
-    pub slashing: Slashing,
-}
-
-impl Layers {
-    /// No defence.
-    pub const NONE: Self = Self {
-        quality: false,
-        attention: false,
-        allowance: false,
-        discount: false,
-        slashing: Slashing::Off,
-    };
-    /// Every defence.
-    pub const ALL: Self = Self {
-        quality: true,
-        attention: true,
-        allowance: true,
-        discount: true,
-        slashing: Slashing::ClawBack,
-    };
-    /// What is compared: none, each alone, and all but each.
-    pub const COMPARED: [(&'static str, Self); 13] = [
-        ("none", Self::NONE),
-        (
-            "quality",
-            Self {
-                quality: true,
-                ..Self::NONE
-            },
-        ),
-        (
-            "attention",
-            Self {
-                attention: true,
-                ..Self::NONE
-            },
-        ),
-        (
-            "allowance",
-            Self {
-                allowance: true,
-                ..Self::NONE
-            },
-        ),
-        (
-            "discount",
-            Self {
-                discount: true,
-                ..Self::NONE
-            },
-        ),
-        (
-            "strikes without claw-back",
-            Self {
-                slashing: Slashing::Percentages,
-                ..Self::NONE
-            },
-        ),
-        (
-            "strikes",
-            Self {
-                slashing: Slashing::ClawBack,
-                ..Self::NONE
-            },
-        ),
-        (
-            "all but quality",
-            Self {
-                quality: false,
-                ..Self::ALL
-            },
-        ),
-        (
-            "all but attention",
-            Self {
-                attention: false,
-                ..Self::ALL
-            },
-        ),
-        (
-            "all but the allowance",
-            Self {
-                allowance: false,
-                ..Self::ALL
-            },
-        ),
-        (
-            "all but the discount",
-            Self {
-                discount: false,
-                ..Self::ALL
-            },
-        ),
-        (
-            "all but the strikes",
-            Self {
-                slashing: Slashing::Off,
-                ..Self::ALL
-            },
-        ),
-        ("all", Self::ALL),
-    ];
-}
 
 /// A post and the votes for it within its window.
 #[derive(Debug, Clone, PartialEq)]
@@ -311,12 +166,12 @@ impl Earnings {
         };
         for window in windows {
             let mut inner_votes = 0_u64;
-            let unsuspected = Counting::of(window, layers).without_suspicions();
+            let honestly = Counting::without(window, layers, members);
             for post in &window.posts {
                 let outer = |voter: &Pseudonym| !members.contains(voter);
                 let inner = post.votes.iter().filter(|(voter, _)| !outer(voter));
                 inner_votes += inner.count() as u64;
-                let alone = unsuspected.value(post, layers, outer);
+                let alone = honestly.value(post, outer);
                 earnings.honest += u128::from(paid(alone, reward).0);
             }
             earnings.inner_votes.push(inner_votes);
@@ -464,74 +319,6 @@ impl<'a> Priced<'a> {
             .map(|(_, layers)| self.fare(terms, *layers))
             .collect()
     }
-}
-
-/// By author, what a window's posts earned.
-type Earned = BTreeMap<Pseudonym, Units>;
-
-/// What each author's posts earn in a window.
-fn earned(window: &Window, reward: Units, layers: Layers) -> Earned {
-    let counting = Counting::of(window, layers);
-    let mut earned = Earned::new();
-    for post in &window.posts {
-        let Units(more) = paid(counting.value(post, layers, |_| true), reward);
-        let units = earned.entry(post.author.clone()).or_default();
-        units.0 = units.0.saturating_add(more);
-    }
-    earned
-}
-
-/// How votes are counted in a window.
-struct Counting {
-    suspicions: Suspicions<Pseudonym>,
-    powers: Powers<Pseudonym>,
-}
-
-impl Counting {
-    /// By these defences; among too few members, every vote counts in full.
-    fn of(window: &Window, layers: Layers) -> Self {
-        let enough = ActiveMembers::new(window.active).ok();
-        let suspicions = enough
-            .filter(|_| layers.discount)
-            .map(|enough| Discount::default().suspicions(enough, &window.structure));
-        let powers = enough
-            .filter(|_| layers.allowance)
-            .map(|enough| Allowance::default().powers(enough, &window.given));
-        Self {
-            suspicions: suspicions.unwrap_or_else(Suspicions::nobody),
-            powers: powers.unwrap_or_else(Powers::full),
-        }
-    }
-
-    fn without_suspicions(self) -> Self {
-        Self {
-            suspicions: Suspicions::nobody(),
-            ..self
-        }
-    }
-
-    /// What a post's votes are worth, in whole votes.
-    fn value(&self, post: &Supported, layers: Layers, counts: impl Fn(&Pseudonym) -> bool) -> f64 {
-        let votes = post.votes.iter().filter(|(voter, _)| counts(voter));
-        let votes = votes.map(|(voter, rate)| {
-            let rate = match layers.attention {
-                true => *rate,
-                false => PassRate::ONE,
-            };
-            (voter, rate.weighed(self.powers.of(voter)))
-        });
-        let quality = match layers.quality {
-            true => post.quality,
-            false => Quality::ONE,
-        };
-        self.suspicions.value_of(&post.author, votes, quality)
-    }
-}
-
-/// What so many votes bring.
-fn paid(votes: f64, reward: Units) -> Units {
-    // Not below zero, and a float that is too large for units becomes the most there are.
-    Units((votes * reward.0 as f64).floor() as u64)
 }
 
 /// A member's record after all windows and all that followed from them.

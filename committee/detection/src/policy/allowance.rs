@@ -7,8 +7,9 @@
 //!
 //! A member who supports up to the allowance is heard in full. Beyond it, all of the member's support in the
 //! window together counts as much as the allowance: `n` votes weigh `allowance / n` each. The allowance is
-//! a multiple of the median of what active members gave, so that neither a few who vote all day nor a ring,
-//! as long as most members are honest, can move it far.
+//! a multiple of the median of what those gave who supported anything (of two middle ones the greater), so
+//! that a few who vote all day don't raise it. Many accounts that support one post each lower it, down to the
+//! least. Votes that are no support use none of it.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ pub const LEAST: u64 = 10;
 /// The rules of the allowance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowance {
-    /// Times the median of what active members gave.
+    /// Times the median of what those gave who supported anything.
     pub times_median: u64,
     /// But so many votes at least.
     pub least: u64,
@@ -46,7 +47,7 @@ pub struct Powers<M> {
 }
 
 impl Allowance {
-    /// The allowance of a window, in votes, by how many posts each active member supported in it.
+    /// The allowance of a window, in votes, by how many posts each member supported in it.
     pub fn votes(&self, given: impl Iterator<Item = u64>) -> u64 {
         let mut given: Vec<u64> = given.filter(|votes| *votes > 0).collect();
         given.sort_unstable();

@@ -19,6 +19,8 @@ fn the_allowance_is_so_many_times_the_median_of_those_who_gave_anything() {
         allowance.votes([0, 0, 0, 0, 5, 5, 9_000].into_iter()),
         5 * TIMES_MEDIAN
     );
+    // Of two in the middle the greater.
+    assert_eq!(allowance.votes([1, 5, 9, 70].into_iter()), 9 * TIMES_MEDIAN);
     assert_eq!(allowance.votes([1, 1, 1].into_iter()), LEAST);
     assert_eq!(allowance.votes([].into_iter()), LEAST);
     let most = Allowance {

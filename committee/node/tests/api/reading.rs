@@ -404,7 +404,7 @@ async fn what_one_waits_for_in_vain_the_others_do_not_wait_for_again() {
     let start = std::time::Instant::now();
     let asked = futures::future::join_all((0..20).map(|_| client.get(&path))).await;
     assert!(asked.iter().all(|answer| answer.problem() == "uncertified"));
-    assert!(start.elapsed() < 3 * quick().certify_time);
+    assert!(start.elapsed() < 10 * quick().certify_time);
     // Who asks later isn't told so because of them.
     log.beat();
     client.get(&path).await.ok();

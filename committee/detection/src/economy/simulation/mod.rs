@@ -205,10 +205,10 @@ pub struct Cost {
     pub member_epochs: u64,
     /// Of these, the share in which the member was suspected and its votes counted less.
     pub discounted: f64,
-    /// The share of their posts' rewards that the discount took.
-    pub rewards_lost: f64,
-    /// The share that the allowance took: what it took of others' votes for them.
-    pub rewards_limited: f64,
+    /// The share of their posts' rewards that the discount took; none, if their posts earned nothing.
+    pub rewards_lost: Option<f64>,
+    /// The share that the allowance took, of others' votes for them.
+    pub rewards_limited: Option<f64>,
     /// Strikes.
     pub strikes: u64,
     /// The share of its stake that a member loses in a year, before appeals.
@@ -579,11 +579,8 @@ impl Tally {
                 },
                 member_epochs: sum.member_epochs,
                 discounted: over(sum.discounted.into(), sum.member_epochs.into()),
-                rewards_lost: over(
-                    sum.rewards.saturating_sub(sum.rewards_discounted),
-                    sum.rewards,
-                ),
-                rewards_limited: over(sum.rewards.saturating_sub(sum.rewards_allowed), sum.rewards),
+                rewards_lost: sum.taken(sum.rewards_discounted),
+                rewards_limited: sum.taken(sum.rewards_allowed),
                 strikes: sum.strikes,
                 stake_lost_per_year: lost,
                 at_most_per_year: match sum.strikes {

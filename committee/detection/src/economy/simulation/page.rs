@@ -19,6 +19,11 @@ pub fn percent(share: f64) -> String {
     }
 }
 
+/// A share of rewards that was taken: "8.70 %"; "–" of whoever earned nothing.
+pub fn taken(share: Option<f64>) -> String {
+    share.map_or_else(|| "–".to_owned(), |share| format!("{:.2} %", 100.0 * share))
+}
+
 /// A mean with its interval: "-35 % [-41, -29]".
 pub fn between(figure: &Between) -> String {
     let digits = usize::from(100.0 * figure.mean.abs() < 9.95);
@@ -153,8 +158,8 @@ fn honest(page: &mut String, results: &Results) -> fmt::Result {
             cost.behaviour.clone(),
             cost.member_epochs.to_string(),
             format!("{:.2} %", 100.0 * cost.discounted),
-            format!("{:.2} %", 100.0 * cost.rewards_lost),
-            format!("{:.1} %", 100.0 * cost.rewards_limited),
+            taken(cost.rewards_lost),
+            taken(cost.rewards_limited),
             cost.strikes.to_string(),
             format!("{:.3} %", 100.0 * cost.stake_lost_per_year),
             format!("{:.3} %", 100.0 * cost.at_most_per_year),
@@ -292,6 +297,8 @@ mod tests {
     fn figures_read_as_people_write_them() {
         assert_eq!(percent(3.4), "+340 %");
         assert_eq!(percent(-0.052), "-5.2 %");
+        assert_eq!(taken(Some(0.087)), "8.70 %");
+        assert_eq!(taken(None), "–");
         let figure = Between {
             mean: -0.35,
             low: -0.41,

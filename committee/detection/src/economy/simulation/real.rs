@@ -123,7 +123,7 @@ impl Ground {
     pub fn says(&self) -> Vec<String> {
         let mut said = vec![
             format!(
-                "Its {} are taken to be honest, and all of them stay. {} of its {} have the 50 active members without whom nobody is judged; they hold {} of its votes. In any others a ring earns as if there were neither discount nor strikes.",
+                "Its {} are taken to be honest, and all of them stay. {} of its {} have the 50 active members without whom nobody is judged; they hold {} of its votes. In any others a ring earns as if there were neither allowance, discount nor strikes.",
                 counted(self.members as u64, "member"),
                 grouped(self.judged as u64),
                 counted(self.windows as u64, "window"),

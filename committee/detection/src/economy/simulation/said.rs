@@ -3,7 +3,7 @@
 use super::cells::Cell;
 use super::page::between;
 use super::{Between, Plan, Results};
-use crate::policy::allowance::TIMES_MEDIAN;
+use crate::policy::allowance::{LEAST, TIMES_MEDIAN};
 use crate::validate::detection::Part;
 use crate::words::capital;
 
@@ -68,7 +68,7 @@ impl Results {
             terms.paid_out_after
         ));
         said.push(format!(
-            "Who supports more posts in a window than {TIMES_MEDIAN} times the median is heard for so many, and for each of them less.",
+            "Who supports more posts in a window than {TIMES_MEDIAN} times the median, and than {LEAST}, is heard for so many, and for each of them less.",
         ));
         said.push(format!(
             "Returns on investment in percent; {}. +100 % means that what was put in, stakes included, came back twice.",

@@ -71,6 +71,12 @@ pub struct Honest {
 }
 
 impl Honest {
+    /// The share of their rewards that isn't among those that a defence left; none without rewards.
+    pub fn taken(&self, left: u128) -> Option<f64> {
+        let taken = self.rewards.saturating_sub(left);
+        (self.rewards > 0).then(|| taken as f64 / self.rewards as f64)
+    }
+
     /// Takes in what happened to others, or in other windows.
     pub fn add(&mut self, more: &Self) {
         self.member_epochs += more.member_epochs;
