@@ -236,3 +236,66 @@ impl Judged {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::simulate::plant::plant;
+    use crate::simulate::population::Population;
+    use crate::simulate::ring::Ring;
+
+    #[test]
+    fn time_counts_from_three_sittings_and_of_who_gives() {
+        let timed = |together, sittings, given| {
+            let evidence = Evidence {
+                together,
+                sittings,
+                given,
+                ..Evidence::default()
+            };
+            evidence.in_time()
+        };
+        assert_eq!(timed(10.0, LEAST_SITTINGS, 0.1), 10.0 - TOGETHER_BY_CHANCE);
+        assert_eq!(timed(10.0, LEAST_SITTINGS - 1, 0.1), 0.0);
+        assert_eq!(timed(10.0, LEAST_SITTINGS, 0.0), 0.0);
+        assert_eq!(timed(TOGETHER_BY_CHANCE, LEAST_SITTINGS, 0.1), 0.0);
+    }
+
+    #[test]
+    fn a_group_that_support_proposed_is_not_proposed_again_by_time() {
+        let mut proposed = 0;
+        for seed in 0..4 {
+            let honest = Population::plain(120, 28).board(seed).board().unwrap();
+            let planted = plant(&honest, &Ring::of(10), seed).unwrap();
+            let verdict = judge(&planted.board).unwrap();
+            let members = |judged: &Judged| -> BTreeSet<MemberId> {
+                judged
+                    .group
+                    .members
+                    .iter()
+                    .map(|(member, _)| *member)
+                    .collect()
+            };
+            for by_time in verdict
+                .groups
+                .iter()
+                .filter(|g| g.proposed == Proposed::ByTime)
+            {
+                for by_support in verdict
+                    .groups
+                    .iter()
+                    .filter(|g| g.proposed == Proposed::BySupport)
+                {
+                    let (one, other) = (members(by_time), members(by_support));
+                    let both = one.intersection(&other).count();
+                    let either = one.union(&other).count();
+                    assert!(5 * both < 4 * either, "{one:?} and {other:?}");
+                }
+            }
+            proposed += meetings(&planted.board).len();
+        }
+        assert!(proposed > 0, "time proposes something");
+    }
+}
