@@ -162,7 +162,7 @@ fn after_the_deadline_a_thief_of_everything_can_open_nothing() {
             "--trigger",
             "count >= 2",
             "--deadline",
-            "6",
+            "20",
             "--dir",
             dir.to_str().unwrap(),
         ],

@@ -109,7 +109,7 @@ impl Committee {
             "count >= 2",
             // Long enough for one signature on a machine that does other things too.
             "--deadline",
-            "15",
+            "20",
             "--dir",
             dir.to_str().unwrap(),
         ];

@@ -4,7 +4,7 @@ use super::*;
 use crate::output::counted;
 
 /// How long the second statement is open beyond what its signatures should take.
-const RESERVE: Duration = Duration::from_secs(10);
+const RESERVE: Duration = Duration::from_secs(5);
 
 impl Demo {
     pub(super) fn propose(
@@ -247,7 +247,7 @@ impl Demo {
         // A single signer is the last one.
         let signing = took("signing").max(took("last signature"));
         let needs = Duration::try_from_secs_f64(took("key") + signing).unwrap_or_default();
-        asked.max((needs * 2 + RESERVE).as_secs())
+        asked.max((needs + needs / 2 + RESERVE).as_secs())
     }
 
     pub(super) fn second_statement(
